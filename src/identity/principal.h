@@ -1,0 +1,20 @@
+/* Who is calling: what a verified token says. */
+#ifndef POSTERN_IDENTITY_PRINCIPAL_H
+#define POSTERN_IDENTITY_PRINCIPAL_H
+#include "base/arena.h"
+#include "base/bytes.h"
+
+struct principal {
+    struct bytes
+        user; /* the name that policies and people use, from the issuer's user_claim (default: sub) */
+    struct bytes subject; /* sub */
+    struct bytes issuer;
+    struct bytes *groups;
+    size_t n_groups;
+    bool machine; /* no person: a client-credentials token, as the issuer's configuration tells it */
+    struct bytes on_behalf_of; /* verified: the act or on-behalf-of claim; empty if none */
+    struct bytes token_id;     /* jti; empty if none */
+    int64_t expires_us;        /* UTC; 0: never */
+    struct bytes claims;       /* the token's payload as JSON text, for policies' `claims:` */
+};
+#endif

@@ -1,0 +1,72 @@
+/* Judging: (snapshot, principal, connection, facts) → verdict. Pure, explainable, repeatable over old
+ * records. A snapshot is one configuration's policies, compiled, immutable, and shared by threads. A ruleset
+ * is what of it applies to one session. */
+#ifndef POSTERN_POLICY_POLICY_H
+#define POSTERN_POLICY_POLICY_H
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "identity/principal.h"
+#include "sql/facts.h"
+
+struct policy_snapshot;
+
+/* Who asks for what: `database` is the client's database name where a connection serves several. */
+struct policy_request {
+    const struct principal *principal;
+    struct bytes connection, database;
+};
+
+/* What of a snapshot applies to a session, in name order; made once per session (and again when the snapshot
+ * changes). */
+struct policy_ruleset;
+/* NULL: no policy names this principal for this connection (refuse with 28000), or the arena is full. Lives
+ * in the arena; borrows from the snapshot. */
+const struct policy_ruleset *policy_ruleset_for(const struct policy_snapshot *snapshot,
+                                                const struct policy_request *request,
+                                                struct arena *arena) MUST_USE;
+/* The same number for two rulesets that judge alike: the key of a verdict cache. */
+uint64_t policy_ruleset_key(const struct policy_ruleset *ruleset);
+/* Whether everything is allowed whatever it is, unknown included, and nothing is denied, held or masked: then
+ * pinned settings are not pinned, and text goes through as it is. */
+bool policy_ruleset_is_open(const struct policy_ruleset *ruleset);
+
+enum policy_rows { POLICY_ROWS_NONE = 0, POLICY_ROWS_COUNT, POLICY_ROWS_DIGEST, POLICY_ROWS_FULL };
+struct policy_limits { /* 0: no limit */
+    int64_t statement_us, session_us;
+    uint64_t returned_rows, affected_rows;
+};
+/* What holds for the whole session, over all policies that apply: the smallest limits, the fullest recording.
+ */
+struct policy_terms {
+    struct bytes login; /* the login that a policy picks; empty: the connection's first. The first policy in
+                           name order that names one wins */
+    struct policy_limits limits;
+    enum policy_rows rows;
+    bool record_or_refuse; /* record.on_failure: deny (the default) */
+    struct bytes policies; /* the names that apply, comma-separated, for the record */
+    struct bytes hash;     /* SHA-256 of the snapshot's policy text, hexadecimal */
+};
+const struct policy_terms *policy_ruleset_terms(const struct policy_ruleset *ruleset);
+
+enum policy_decision { POLICY_DENY = 0, POLICY_HOLD, POLICY_ALLOW };
+struct policy_verdict {
+    enum policy_decision decision;
+    bool observed; /* a policy in mode: observe would have refused: it is allowed, and `would` says what would
+                      have happened */
+    struct bytes policy;  /* the policy that decided; empty where nothing allowed it */
+    struct bytes rule;    /* "no-drop", "allow", "allow: read", "default" */
+    struct bytes message; /* one short sentence for the client: "DROP TABLE is denied" */
+    struct bytes hint;    /* what would be allowed: "Add a WHERE clause."; may be empty */
+    struct bytes would;   /* "" or what enforcing would have said, for the record */
+    struct policy_limits limits;
+    struct bytes *by; /* for HOLD: the groups that may approve */
+    size_t n_by;
+};
+/* One statement of a text. All in the arena; message == NULL in *verdict_out (with POLICY_DENY) only where
+ * the arena is full. */
+void policy_judge(const struct policy_ruleset *ruleset, const struct sql_statement *statement,
+                  struct arena *arena, struct policy_verdict *verdict_out);
+/* A text that is SQL_UNKNOWN. */
+void policy_judge_unknown(const struct policy_ruleset *ruleset, struct arena *arena,
+                          struct policy_verdict *verdict_out);
+#endif

@@ -1,0 +1,52 @@
+/* Reading a log back, from its files alone: sessions, frames, and the proof. Nothing here writes. */
+#ifndef POSTERN_RECORD_READER_H
+#define POSTERN_RECORD_READER_H
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "record/frame.h"
+#include "record/lane.h"
+
+struct record_reader;
+/* unwrap may be NULL where only heads are wanted. 0 or -errno. */
+int record_reader_open(const char *folder, const struct record_keys *keys,
+                       struct record_reader **reader_out) MUST_USE;
+void record_reader_free(struct record_reader *reader);
+
+enum record_read { RECORD_READ_BAD = 0 /* message says what */, RECORD_READ_END, RECORD_READ_FRAME };
+/* The frames of one session in order, from frame `from` on. Restart by calling record_reader_session again.
+ */
+enum record_read record_reader_session(struct record_reader *reader, uint64_t session,
+                                       uint32_t from) MUST_USE;
+enum record_read record_reader_next(struct record_reader *reader, struct frame *frame_out) MUST_USE;
+const char *record_reader_message(const struct record_reader *reader);
+
+/* Follows the log block by block, for an index: position is opaque, 0 at the start, and grows. */
+struct record_block {
+    uint64_t position, next_position;
+    uint64_t session;
+    uint32_t first_sequence, last_sequence, number;
+    int64_t time_us;
+};
+/* RECORD_READ_FRAME: a block was opened, and record_reader_next now yields its frames. RECORD_READ_END:
+ * nothing newer yet. */
+enum record_read record_reader_follow(struct record_reader *reader, uint64_t position,
+                                      struct record_block *block_out) MUST_USE;
+
+/* Verification with a public key and the files alone. */
+struct record_verify_result {
+    bool ok;
+    uint64_t blocks, sessions, bytes, checkpoints;
+    uint64_t tree_size; /* of the newest signed checkpoint */
+    uint64_t bad_leaf;  /* the first block that is wrong, missing or out of place, when !ok */
+    uint64_t bad_session;
+    uint32_t bad_first_sequence, bad_last_sequence;
+    uint64_t
+        unproven_blocks; /* newer than the newest checkpoint: safe from a crash, not yet tamper-evident */
+    char message[512];
+};
+/* keys: NULL, or for opening blocks to check every frame's CRC and sequence too. progress (may be NULL) is
+ * called now and then. 0 or -errno where the files cannot be read at all. */
+int record_verify(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,
+                  void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                  struct record_verify_result *result_out) MUST_USE;
+#endif
