@@ -57,9 +57,10 @@ int64_t session_now(const struct session *s)
 
 void session_leave_server(struct session *s)
 {
-    /* Nothing that was staged for the server goes out any more: its frames may not be safe. A message that
-     * was cut short would make Terminate unreadable; the relay then just closes, which a server takes the
-     * same way. */
+    /* A message that was cut short would make Terminate unreadable; the relay then just closes, which a
+     * server takes the same way. */
+    if (s->phase == PHASE_READY && !s->client_piece && !s->terminated)
+        message_put(&s->server_out, MESSAGE_TERMINATE, (struct bytes){ 0 });
     s->wants.drop_server = true;
 }
 
@@ -88,9 +89,9 @@ enum step session_fail(struct session *s, enum refusal_reason reason, struct byt
     if (refusal && !(s->server_piece && s->piece_to_client))
         message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, refusal_body(refusal));
     free(refusal);
+    session_leave_server(s);
     s->phase = PHASE_ENDING;
     s->wants.close = true;
-    session_leave_server(s);
     return STEP_CLOSE;
 }
 
@@ -104,9 +105,9 @@ enum step session_drop(struct session *s, const char *why)
     if (s->phase == PHASE_ENDING || s->phase == PHASE_CLOSED) return STEP_CLOSE;
     close_runs(s);
     recording_end(s, why);
+    session_leave_server(s);
     s->phase = PHASE_ENDING;
     s->wants.close = true;
-    session_leave_server(s);
     return STEP_CLOSE;
 }
 
@@ -270,15 +271,21 @@ void session_on_client_end(struct session *s, bool broken)
         session_drop(s, "the client left before it was signed in");
         return;
     }
-    (void)broken;
-    session_drop(s, s->terminated ? "closed" : "the client closed the connection");
+    if (s->terminated) return;
+    /* What the server has, it runs (W93): its answers are read to the end, and recorded. */
+    if (s->pendings.n == 0 || s->client_piece || s->copy_in) {
+        session_drop(s, broken ? "the connection to the client broke" : "the client closed the connection");
+        return;
+    }
+    s->terminated = true;
+    message_put(&s->server_out, MESSAGE_TERMINATE, (struct bytes){ 0 });
 }
 
 void session_on_server_end(struct session *s)
 {
     if (is_over(s)) return;
-    if (s->terminated) {
-        session_drop(s, "closed");
+    if (s->terminated || s->server_fatal) {
+        session_drop(s, s->terminated ? "closed" : "the server ended the session");
         return;
     }
     session_fail_text(s, REFUSAL_SERVER_GONE,
@@ -303,9 +310,10 @@ void session_on_parsed(struct session *s, struct bytes encoded)
     struct understood_context context = { s->ruleset, s->target };
     if (!s->waits_for_parse) return;
     s->waits_for_parse = false;
-    if (encoded.p) s->parsed = understood_make_from(s->world->cache, &context, s->parsing, encoded);
+    if (encoded.p)
+        s->parsed = understood_make_from(s->world->cache, &context, secret_bytes(&s->parsing), encoded);
     s->parse_failed = s->parsed == NULL;
-    s->parsing = (struct bytes){ 0 };
+    secret_free(&s->parsing);
 }
 
 void session_on_cancel(struct session *s, struct bytes from)
@@ -324,6 +332,7 @@ void session_on_cancel(struct session *s, struct bytes from)
 
 void session_kill(struct session *s, bool gateway_stops, struct bytes by)
 {
+    s->wants.cancel = s->phase == PHASE_READY && s->pendings.n > 0;
     if (gateway_stops)
         session_fail_text(s, REFUSAL_STOPPING, "terminating connection because the gateway is stopping");
     else
