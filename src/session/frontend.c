@@ -137,7 +137,6 @@ static enum step on_execute(struct session *s, const struct message *m)
     if (portal) p->text = portal->text;
     if (u) p->understood = understood_pin(u);
     if (u && u->has_names && !names_push(s, p, u)) return session_drop(s, "out of memory");
-    if (u && u->has_context) s->n_statements += 0; /* its claims were kept when it was parsed */
     s->n_statements++;
     forward(s, m);
     return STEP_NEXT;
@@ -224,15 +223,15 @@ static struct pending *copy_target(struct session *s)
 static enum step copy_data(struct session *s, struct bytes data, const struct message *m)
 {
     struct pending *p = copy_target(s);
-    s->piece_to_client = false;
-    s->piece_run = 0;
+    s->client_piece_forward = false;
+    s->client_piece_run = 0;
     if (!p) return STEP_NEXT; /* as a server does, outside COPY */
     enum record_outcome outcome = recording_rows(s, FRAME_COPY_IN, 0, p->run, 0, data);
     if (outcome == RECORD_WAIT) return STEP_WAIT;
     if (outcome == RECORD_FULL) return STEP_CLOSE;
     p->bytes += data.n;
-    s->piece_run = p->run;
-    s->piece_to_client = true; /* here: the rest of this message goes to the server */
+    s->client_piece_run = p->run;
+    s->client_piece_forward = true;
     buf_append(&s->server_out, m ? m->whole : data);
     return STEP_NEXT;
 }
@@ -295,8 +294,8 @@ enum step frontend_message(struct session *s, const struct message *m)
 enum step frontend_piece(struct session *s, struct bytes piece, bool last)
 {
     if (s->client_piece_type == MESSAGE_COPY_DATA) {
-        if (!s->piece_to_client) return STEP_NEXT;
-        enum record_outcome outcome = recording_rows(s, FRAME_COPY_IN, 0, s->piece_run, 0, piece);
+        if (!s->client_piece_forward) return STEP_NEXT;
+        enum record_outcome outcome = recording_rows(s, FRAME_COPY_IN, 0, s->client_piece_run, 0, piece);
         if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     } else {
         enum record_outcome outcome = recording_intent(s, FRAME_BIND, last ? 0 : FRAME_PART, &piece, 1, NULL);

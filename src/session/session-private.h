@@ -40,6 +40,7 @@ struct login_state {
 
 struct session {
     struct session_world *world;
+    void *user;
     struct session_snapshot *snapshot;
     enum session_phase phase;
     struct session_wants wants;
@@ -87,7 +88,9 @@ struct session {
     size_t client_piece, server_piece;
     uint8_t client_piece_type, server_piece_type;
     uint32_t piece_run, piece_description;
-    bool piece_to_client;
+    bool piece_to_client;      /* the rest of the server's large message is delivered */
+    bool client_piece_forward; /* the rest of the client's is forwarded */
+    uint32_t client_piece_run;
 
     /* the record */
     struct record_session record;

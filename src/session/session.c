@@ -423,3 +423,18 @@ bool session_is_authenticated(const struct session *s)
 {
     return s->phase >= PHASE_CONNECT && s->phase <= PHASE_READY;
 }
+
+struct session_snapshot *session_snapshot_of(const struct session *s)
+{
+    return s->snapshot;
+}
+
+void session_set_user(struct session *s, void *user)
+{
+    s->user = user;
+}
+
+void *session_user(const struct session *s)
+{
+    return s->user;
+}

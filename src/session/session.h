@@ -121,6 +121,10 @@ const struct target *session_target(const struct session *s);
 /* For the server's cancel request: the real process id and key. */
 bool session_server_key(const struct session *s, int32_t *pid_out, struct bytes *key_out);
 uint64_t session_id(const struct session *s);
+struct session_snapshot *session_snapshot_of(const struct session *s);
+/* Whatever its user hangs on it. */
+void session_set_user(struct session *s, void *user);
+void *session_user(const struct session *s);
 bool session_is_authenticated(const struct session *s);
 /* Bytes above which the other side is not read: session_reads_… look at it. */
 enum { SESSION_OUT_HIGH = 256 * 1024, SESSION_PIECE = 64 * 1024 };
