@@ -12,7 +12,7 @@ struct dial_result {
     bool connected;
     struct stream stream; /* the caller's now, when connected; in no loop */
     char address[ADDRESS_TEXT];
-    char message[256];            /* what went wrong last, when not */
+    char message[512];            /* what went wrong last, when not */
     struct scram_binding binding; /* n == 0 in clear */
 };
 struct dial;
