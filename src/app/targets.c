@@ -31,7 +31,10 @@ static bool build_hosts(struct arena *a, const struct config_target *from, struc
         struct bytes host = from->host.items[i];
         bool folder = host.n && host.p[0] == '/';
         hosts[i].port = (uint16_t)from->port;
-        hosts[i].host = (const char *)(folder ? arena_printf(a, "%.*s/.s.PGSQL.%u", BYTES_FMT(host), hosts[i].port) : arena_printf(a, "%.*s", BYTES_FMT(host))).p;
+        hosts[i].host =
+            (const char *)(folder ? arena_printf(a, "%.*s/.s.PGSQL.%u", BYTES_FMT(host), hosts[i].port)
+                                  : arena_printf(a, "%.*s", BYTES_FMT(host)))
+                .p;
         if (!hosts[i].host) return false;
     }
     to->hosts = hosts;
@@ -50,7 +53,8 @@ static bool build_tls(struct arena *a, const struct config_connection *connectio
     if (connection->target.tls == CONFIG_TARGET_TLS_DISABLE) return true;
     to->tls = TARGET_TLS_REQUIRE;
     if (tls_client_new(checks[connection->target.tls], ca, &to->tls_client, &error) == 0) return true;
-    log_line(LOG_ERROR, "connection \"%.*s\": TLS towards the server: %s", BYTES_FMT(connection->name), error ? error : "no memory");
+    log_line(LOG_ERROR, "connection \"%.*s\": TLS towards the server: %s", BYTES_FMT(connection->name),
+             error ? error : "no memory");
     return false;
 }
 
@@ -58,7 +62,8 @@ static bool build_logins(struct arena *a, const struct config_connection *from, 
 {
     struct target_login *logins = ARENA_ARRAY(a, struct target_login, from->logins.n);
     for (size_t i = 0; logins && i < from->logins.n; i++)
-        logins[i] = (struct target_login){ from->logins.items[i].name, from->logins.items[i].user, from->logins.items[i].password.source != YAML_SOURCE_NONE };
+        logins[i] = (struct target_login){ from->logins.items[i].name, from->logins.items[i].user,
+                                           from->logins.items[i].password.source != YAML_SOURCE_NONE };
     to->logins = logins;
     to->n_logins = from->logins.n;
     return logins != NULL;
@@ -68,7 +73,10 @@ static bool build_settings(struct arena *a, const struct config_connection *from
 {
     struct target_setting *settings = ARENA_ARRAY(a, struct target_setting, from->settings.n + 1);
     for (size_t i = 0; settings && i < from->settings.n; i++)
-        settings[i] = (struct target_setting){ from->settings.items[i].key, from->settings.items[i].values.n ? from->settings.items[i].values.items[0] : (struct bytes){ 0 } };
+        settings[i] = (struct target_setting){ from->settings.items[i].key,
+                                               from->settings.items[i].values.n
+                                                   ? from->settings.items[i].values.items[0]
+                                                   : (struct bytes){ 0 } };
     to->settings = settings;
     to->n_settings = from->settings.n;
     return settings != NULL;
@@ -81,7 +89,8 @@ static bool build_target(struct arena *a, const struct config_connection *from, 
     to->n_databases = from->databases.n;
     to->database = from->target.database;
     to->outlives_token = from->outlives_token;
-    return build_hosts(a, &from->target, to) && build_logins(a, from, to) && build_settings(a, from, to) && build_tls(a, from, to);
+    return build_hosts(a, &from->target, to) && build_logins(a, from, to) && build_settings(a, from, to) &&
+           build_tls(a, from, to);
 }
 
 struct session_snapshot *targets_of_config(const struct config *config)

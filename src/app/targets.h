@@ -4,6 +4,7 @@
 #include "app/config.h"
 #include "session/target.h"
 
-/* NULL: errors (at least one line logged) or no memory. The snapshot holds a reference of the configuration. */
+/* NULL: errors (at least one line logged) or no memory. The snapshot holds a reference of the configuration.
+ */
 struct session_snapshot *targets_of_config(const struct config *config) MUST_USE;
 #endif

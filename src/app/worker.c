@@ -16,8 +16,8 @@ struct listening {
     struct worker *worker;
 };
 
-/* A request to a child, and the session that waits for it. The slot's number and a count make the token, so that an answer for a
- * session that is gone finds nobody. */
+/* A request to a child, and the session that waits for it. The slot's number and a count make the token, so
+ * that an answer for a session that is gone finds nobody. */
 enum { SLOTS = 4096 };
 struct slot {
     struct session *session;
@@ -93,16 +93,20 @@ static bool world_random(struct session_world *world, void *to, size_t n)
     return getrandom(to, n, 0) == (ssize_t)n;
 }
 
-static bool world_ask_proof(struct session_world *world, struct session *session, const struct session_proof *proof)
+static bool world_ask_proof(struct session_world *world, struct session *session,
+                            const struct session_proof *proof)
 {
     struct worker *w = worker_of(world);
     uint64_t token;
     if (!slot_take(w->proofs, session, &token)) return false;
-    int error = proof->md5 ? keys_client_send_md5(w->options.keys, proof->login, proof->user, proof->md5_salt, token)
-                           : keys_client_send_scram(w->options.keys, proof->login, proof->salt, proof->iterations, proof->auth_message, token);
+    int error = proof->md5
+                    ? keys_client_send_md5(w->options.keys, proof->login, proof->user, proof->md5_salt, token)
+                    : keys_client_send_scram(w->options.keys, proof->login, proof->salt, proof->iterations,
+                                             proof->auth_message, token);
     if (error == 0) return true;
     slot_give(w->proofs, token);
-    log_line(LOG_WARNING, "worker %u: the keys process cannot be asked: %s", w->options.number, strerror(-error));
+    log_line(LOG_WARNING, "worker %u: the keys process cannot be asked: %s", w->options.number,
+             strerror(-error));
     return false;
 }
 
@@ -142,7 +146,8 @@ static void run_cancel(struct loop_task *task)
     free(t);
 }
 
-/* The session may be any worker's: all are asked. Cancel requests are rare, and this way no table of sessions is shared. */
+/* The session may be any worker's: all are asked. Cancel requests are rare, and this way no table of sessions
+ * is shared. */
 static void world_cancel(struct session_world *world, int32_t pid, struct bytes key, struct bytes from)
 {
     struct workers *shared = worker_of(world)->shared;
@@ -159,12 +164,14 @@ static void world_cancel(struct session_world *world, int32_t pid, struct bytes 
     }
 }
 
-static bool world_register_key(struct session_world *world, struct session *session, int32_t pid, const uint8_t key[4])
+static bool world_register_key(struct session_world *world, struct session *session, int32_t pid,
+                               const uint8_t key[4])
 {
     return relays_register_key(&worker_of(world)->relays, session, pid, key);
 }
 
-static void world_forget_key(struct session_world *world, struct session *session, int32_t pid, const uint8_t key[4])
+static void world_forget_key(struct session_world *world, struct session *session, int32_t pid,
+                             const uint8_t key[4])
 {
     (void)session;
     relays_forget_key(&worker_of(world)->relays, pid, key);
@@ -227,7 +234,8 @@ static void on_accept_again(struct loop_timer *timer)
 static void pause_accepting(struct worker *w)
 {
     set_accepting(w, false);
-    if (loop_timer_set(w->loop, &w->accept_again, loop_now_us(w->loop) + ACCEPT_PAUSE_US)) set_accepting(w, true);
+    if (loop_timer_set(w->loop, &w->accept_again, loop_now_us(w->loop) + ACCEPT_PAUSE_US))
+        set_accepting(w, true);
 }
 
 static void on_knock(struct loop_source *source, uint32_t events)
@@ -238,18 +246,22 @@ static void on_knock(struct loop_source *source, uint32_t events)
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct address peer;
         int fd;
-        if (w->relays.n >= w->shared->most_sessions || w->relays.n_unauthenticated >= w->shared->most_unauthenticated) {
+        if (w->relays.n >= w->shared->most_sessions ||
+            w->relays.n_unauthenticated >= w->shared->most_unauthenticated) {
             pause_accepting(w);
             return;
         }
         int error = listener_accept(source->fd, &fd, &peer);
         if (error == -EAGAIN) return;
         if (error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS) {
-            log_line(LOG_WARNING, "worker %u: a connection cannot be accepted: %s", w->options.number, strerror(-error));
+            log_line(LOG_WARNING, "worker %u: a connection cannot be accepted: %s", w->options.number,
+                     strerror(-error));
             pause_accepting(w);
             return;
         }
-        if (error == 0 && (error = relay_accept(&w->relays, fd, &peer))) log_line(LOG_WARNING, "worker %u: a connection was dropped: %s", w->options.number, strerror(-error));
+        if (error == 0 && (error = relay_accept(&w->relays, fd, &peer)))
+            log_line(LOG_WARNING, "worker %u: a connection was dropped: %s", w->options.number,
+                     strerror(-error));
     }
 }
 
@@ -363,11 +375,14 @@ static void *worker_main(void *context)
 static int watch_all(struct worker *w)
 {
     w->keys_source = (struct loop_source){ .fd = keys_client_fd(w->options.keys), .on_ready = on_keys_ready };
-    w->parser_source = (struct loop_source){ .fd = parser_client_fd(w->options.parser), .on_ready = on_parser_ready };
+    w->parser_source =
+        (struct loop_source){ .fd = parser_client_fd(w->options.parser), .on_ready = on_parser_ready };
     int error = loop_add(w->loop, &w->keys_source, EPOLLIN);
     if (!error) error = loop_add(w->loop, &w->parser_source, EPOLLIN);
     for (size_t i = 0; !error && i < w->options.n_listeners; i++) {
-        w->listening[i] = (struct listening){ .source = { .fd = w->options.listeners[i], .on_ready = on_knock }, .worker = w };
+        w->listening[i] =
+            (struct listening){ .source = { .fd = w->options.listeners[i], .on_ready = on_knock },
+                                .worker = w };
         error = loop_add(w->loop, &w->listening[i].source, EPOLLIN);
     }
     return error;
@@ -413,8 +428,13 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .cancel = world_cancel,
                                        .register_key = world_register_key,
                                        .forget_key = world_forget_key };
-    int error = w->cache && w->listening && w->proofs && w->parses ? loop_new(w->shared->clock, &w->loop) : -ENOMEM;
-    w->relays = (struct relays){ .loop = w->loop, .resolver = w->shared->resolver, .world = &w->world, .tls = w->shared->tls, .lane = options->lane };
+    int error =
+        w->cache && w->listening && w->proofs && w->parses ? loop_new(w->shared->clock, &w->loop) : -ENOMEM;
+    w->relays = (struct relays){ .loop = w->loop,
+                                 .resolver = w->shared->resolver,
+                                 .world = &w->world,
+                                 .tls = w->shared->tls,
+                                 .lane = options->lane };
     if (!error) error = relays_init(&w->relays, w->shared->most_sessions, w->shared->seed);
     if (!error) error = watch_all(w);
     if (!error) {

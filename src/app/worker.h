@@ -1,5 +1,5 @@
-/* A worker: one thread with its own loop, lane, cache of understood texts, and clients of the two children. Workers share nothing but what is immutable or
- * counted; they speak to each other by posting tasks. */
+/* A worker: one thread with its own loop, lane, cache of understood texts, and clients of the two children.
+ * Workers share nothing but what is immutable or counted; they speak to each other by posting tasks. */
 #ifndef POSTERN_APP_WORKER_H
 #define POSTERN_APP_WORKER_H
 #include "app/keys-client.h"
@@ -18,8 +18,8 @@ struct workers {
     const struct clock *clock;
     struct resolver *resolver;
     struct identity *identity;
-    struct tls_server *tls;              /* NULL: none */
-    struct session_snapshot *snapshot;   /* the one in force; under `lock` */
+    struct tls_server *tls;            /* NULL: none */
+    struct session_snapshot *snapshot; /* the one in force; under `lock` */
     pthread_mutex_t lock;
     size_t most_sessions, most_unauthenticated; /* of each worker */
     uint64_t seed;
