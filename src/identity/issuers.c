@@ -125,7 +125,7 @@ static int issuer_init(struct issuers *issuers, const struct identity_issuer_opt
     issuer->pinned = issuer->options.jwks_file.n != 0;
     if (issuer->pinned) error = pinned_keys_read(issuer->options.jwks_file, &issuer->keys);
     if (error) return error;
-    issuer->pending = !issuer->pinned;
+    issuer->pending = issuer->may_ask = !issuer->pinned;
     issuers->n_fetched += !issuer->pinned;
     issuers->n++;
     return 0;
