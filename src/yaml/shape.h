@@ -94,7 +94,7 @@ struct yaml_shape {
  * wrong, and the object is not to be used. */
 bool yaml_read(struct yaml_reader *reader, const struct yaml_node *node, const struct yaml_shape *shape,
                void *object) MUST_USE;
-/* The place of a key of the object's map, or the map's own, or `fallback` place 0: for a check's errors. */
+/* The place of a key's value in the map; where there is none, of the map itself: for what a check reports. */
 struct yaml_place yaml_place_of(const struct yaml_node *map, const char *key);
 
 /* HIDE leaves out commands of ${exec:…}, which may hold secrets. With WHOLE, reading the text gives an equal

@@ -22,6 +22,7 @@ struct yaml_node {
 enum {
     YAML_BYTES_CEILING = 1 << 20,
     YAML_DEPTH_CEILING = 32,
+    YAML_KEY_CEILING = 200 /* bytes */,
     YAML_WIDTH_CEILING = 4096 /* keys of a map, items of a list */,
     YAML_ARENA_CEILING = 64 << 20 /* what a tree of the largest text may take */
 };

@@ -1,0 +1,191 @@
+/* Structs → YAML, and the commented defaults. */
+#include "yaml/quantity.h"
+#include "yaml/shape.h"
+
+struct list {
+    const void *items;
+    size_t n;
+};
+
+static void indent_by(unsigned indent, struct buf *out)
+{
+    for (unsigned i = 0; i < indent; i++)
+        buf_append_text(out, "  ");
+}
+
+static void print_secret(const struct yaml_secret *secret, enum yaml_print how, struct buf *out)
+{
+    static const char *const names[] = { "", "env", "file", "exec" };
+    struct buf text;
+    buf_init(&text, YAML_BYTES_CEILING);
+    bool hide = how == YAML_PRINT_HIDE && secret->source == YAML_SOURCE_EXEC;
+    buf_printf(&text, "${%s:", names[secret->source]);
+    buf_append(&text, hide ? BYTES_LITERAL("…") : secret->name);
+    buf_append_text(&text, "}");
+    yaml_text_print(buf_bytes(&text), out);
+    buf_free(&text);
+}
+
+static void print_texts(const struct yaml_texts *texts, struct buf *out)
+{
+    buf_append_text(out, "[");
+    for (size_t i = 0; i < texts->n; i++) {
+        if (i) buf_append_text(out, ", ");
+        yaml_text_print(texts->items[i], out);
+    }
+    buf_append_text(out, "]");
+}
+
+static void print_map(const struct yaml_map *map, bool single, unsigned indent, struct buf *out)
+{
+    for (size_t i = 0; i < map->n; i++) {
+        buf_append_text(out, "\n");
+        indent_by(indent, out);
+        yaml_text_print(map->items[i].key, out);
+        buf_append_text(out, ": ");
+        if (single)
+            yaml_text_print(map->items[i].values.items[0], out);
+        else
+            print_texts(&map->items[i].values, out);
+    }
+}
+
+static void print_value(const struct yaml_field *field, const void *member, enum yaml_print how,
+                        unsigned indent, struct buf *out)
+{
+    switch (field->type) {
+    case YAML_TEXT:
+    case YAML_PATH: yaml_text_print(*(const struct bytes *)member, out); break;
+    case YAML_BOOL: buf_append_text(out, *(const bool *)member ? "true" : "false"); break;
+    case YAML_NUMBER: buf_printf(out, "%lld", (long long)*(const int64_t *)member); break;
+    case YAML_SIZE: yaml_size_print(*(const int64_t *)member, out); break;
+    case YAML_DURATION: yaml_duration_print(*(const int64_t *)member, out); break;
+    case YAML_CHOICE: buf_append_text(out, field->choices[*(const unsigned *)member]); break;
+    case YAML_SECRET: print_secret(member, how, out); break;
+    case YAML_TEXTS: print_texts(member, out); break;
+    case YAML_TEXT_MAP: print_map(member, field->choices != NULL, indent, out); break;
+    case YAML_OBJECT:
+    case YAML_OBJECTS:
+    case YAML_NODES:
+    case YAML_ABSENT: break;
+    }
+}
+
+/* Whether the member is what an absent key makes of it and cannot be written otherwise. */
+static bool nothing_to_print(const struct yaml_field *field, const void *member)
+{
+    switch (field->type) {
+    case YAML_TEXT:
+    case YAML_PATH: return ((const struct bytes *)member)->n == 0;
+    case YAML_NUMBER:
+    case YAML_SIZE:
+    case YAML_DURATION: return *(const int64_t *)member == 0 && !field->fallback;
+    case YAML_SECRET: return ((const struct yaml_secret *)member)->source == YAML_SOURCE_NONE;
+    case YAML_TEXTS: return ((const struct yaml_texts *)member)->n == 0;
+    case YAML_TEXT_MAP: return ((const struct yaml_map *)member)->n == 0;
+    case YAML_OBJECTS:
+    case YAML_NODES: return ((const struct list *)member)->n == 0;
+    case YAML_OBJECT: {
+        bool absent = *(const struct yaml_node *const *)member == NULL;
+        for (size_t i = 0; absent && i < field->shape->n_fields; i++)
+            if (field->shape->fields[i].required) return true;
+        return false;
+    }
+    case YAML_ABSENT: return true;
+    case YAML_BOOL:
+    case YAML_CHOICE: return false;
+    }
+    return false;
+}
+
+/* The first line follows what the cursor stands behind ("- "); the others are indented. */
+static void print_fields(const struct yaml_shape *shape, const void *object, enum yaml_print how,
+                         unsigned indent, bool first_inline, struct buf *out)
+{
+    for (size_t i = 0; i < shape->n_fields; i++) {
+        const struct yaml_field *field = &shape->fields[i];
+        const void *member = (const char *)object + field->offset;
+        if (nothing_to_print(field, member)) continue;
+        if (!first_inline) indent_by(indent, out);
+        first_inline = false;
+        buf_printf(out, "%s:", field->name);
+        if (field->type == YAML_OBJECT) {
+            buf_append_text(out, "\n");
+            print_fields(field->shape, member, how, indent + 1, false, out);
+            continue;
+        }
+        if (field->type == YAML_OBJECTS || field->type == YAML_NODES) {
+            const struct list *list = member;
+            buf_append_text(out, "\n");
+            for (size_t k = 0; k < list->n; k++) {
+                indent_by(indent + 1, out);
+                buf_append_text(out, field->type == YAML_NODES ? "-\n" : "- ");
+                if (field->type == YAML_NODES)
+                    yaml_tree_print(((const struct yaml_node *const *)list->items)[k], indent + 2, out);
+                else
+                    print_fields(field->shape, (const char *)list->items + k * field->shape->size, how,
+                                 indent + 2, true, out);
+            }
+            continue;
+        }
+        if (field->type != YAML_TEXT_MAP) buf_append_text(out, " ");
+        print_value(field, member, how, indent + 1, out);
+        buf_append_text(out, "\n");
+    }
+    if (first_inline) buf_append_text(out, "{}\n");
+}
+
+void yaml_shape_print(const struct yaml_shape *shape, const void *object, enum yaml_print how,
+                      struct buf *out)
+{
+    print_fields(shape, object, how, 0, false, out);
+}
+
+/* One key of the defaults. `off`: inside something that is commented out itself. */
+static void print_default(const struct yaml_field *field, unsigned indent, bool off, bool item,
+                          struct buf *out);
+
+static void print_defaults(const struct yaml_shape *shape, unsigned indent, bool off, bool item,
+                           struct buf *out)
+{
+    for (size_t i = 0; i < shape->n_fields; i++) {
+        if (shape->fields[i].type == YAML_ABSENT) continue;
+        if (!item && i > 0 && indent == 0) buf_append_text(out, "\n");
+        print_default(&shape->fields[i], indent, off, item, out);
+        item = false;
+    }
+}
+
+/* The beginning of a line: in a comment the indentation stands behind the "#", so that deleting the "# " of a
+ * whole block leaves YAML. `item`: the line opens an item of a list. */
+static void open_line(unsigned indent, bool off, bool item, struct buf *out)
+{
+    if (off) buf_append_text(out, "# ");
+    indent_by(item ? indent - 1 : indent, out);
+    if (item) buf_append_text(out, "- ");
+}
+
+static void print_default(const struct yaml_field *field, unsigned indent, bool off, bool item,
+                          struct buf *out)
+{
+    bool list = field->type == YAML_OBJECTS || field->type == YAML_NODES;
+    bool object = field->type == YAML_OBJECT;
+    open_line(indent, off, false, out);
+    buf_printf(out, "# %s%s\n", field->what, field->required ? " Required." : "");
+    bool choice = field->type == YAML_CHOICE;
+    const char *value = field->fallback ? field->fallback : choice ? field->choices[0] : field->example;
+    if (field->type == YAML_BOOL && !field->fallback) value = "false";
+    bool known = field->fallback || choice || field->type == YAML_BOOL || object;
+    off = off || !known;
+    open_line(indent, off, item, out);
+    bool quoted = value && (strpbrk(value, ":*${ ") != NULL) && value[0] != '[' && value[0] != '{';
+    buf_printf(out, "%s:%s%s%s%s\n", field->name, value ? " " : "", quoted ? "\"" : "", value ? value : "",
+               quoted ? "\"" : "");
+    if (object) print_defaults(field->shape, indent + 1, off, false, out);
+    if (list && field->shape) print_defaults(field->shape, indent + 2, true, true, out);
+}
+
+void yaml_shape_print_defaults(const struct yaml_shape *shape, struct buf *out)
+{
+    print_defaults(shape, 0, false, false, out);
+}
