@@ -141,51 +141,64 @@ void yaml_shape_print(const struct yaml_shape *shape, const void *object, enum y
     print_fields(shape, object, how, 0, false, out);
 }
 
-/* One key of the defaults. `off`: inside something that is commented out itself. */
-static void print_default(const struct yaml_field *field, unsigned indent, bool off, bool item,
-                          struct buf *out);
+/* Where the defaults stand: in a comment the indentation goes on behind the "# ", so that taking the "# " of
+ * a whole block away leaves YAML. */
+struct margin {
+    unsigned indent;
+    unsigned off; /* the indentation at which the comment began; NOT_OFF: in no comment */
+};
+enum { NOT_OFF = 1000 };
 
-static void print_defaults(const struct yaml_shape *shape, unsigned indent, bool off, bool item,
-                           struct buf *out)
+static void open_line(struct margin margin, bool item, struct buf *out)
+{
+    unsigned indent = item ? margin.indent - 1 : margin.indent;
+    if (margin.off == NOT_OFF) {
+        indent_by(indent, out);
+    } else {
+        indent_by(margin.off, out);
+        buf_append_text(out, "# ");
+        indent_by(indent - margin.off, out);
+    }
+    if (item) buf_append_text(out, "- ");
+}
+
+static void print_default(const struct yaml_field *field, struct margin margin, bool item, struct buf *out);
+
+/* item: the first key opens an item of a list. */
+static void print_defaults(const struct yaml_shape *shape, struct margin margin, bool item, struct buf *out)
 {
     for (size_t i = 0; i < shape->n_fields; i++) {
         if (shape->fields[i].type == YAML_ABSENT) continue;
-        if (!item && i > 0 && indent == 0) buf_append_text(out, "\n");
-        print_default(&shape->fields[i], indent, off, item, out);
+        if (i > 0 && margin.indent == 0) buf_append_text(out, "\n");
+        print_default(&shape->fields[i], margin, item, out);
         item = false;
     }
 }
 
-/* The beginning of a line: in a comment the indentation stands behind the "#", so that deleting the "# " of a
- * whole block leaves YAML. `item`: the line opens an item of a list. */
-static void open_line(unsigned indent, bool off, bool item, struct buf *out)
+static const char *default_of(const struct yaml_field *field)
 {
-    if (off) buf_append_text(out, "# ");
-    indent_by(item ? indent - 1 : indent, out);
-    if (item) buf_append_text(out, "- ");
+    if (field->fallback) return field->fallback;
+    if (field->type == YAML_CHOICE) return field->choices[0];
+    return field->type == YAML_BOOL ? "false" : NULL;
 }
 
-static void print_default(const struct yaml_field *field, unsigned indent, bool off, bool item,
-                          struct buf *out)
+static void print_default(const struct yaml_field *field, struct margin margin, bool item, struct buf *out)
 {
     bool list = field->type == YAML_OBJECTS || field->type == YAML_NODES;
-    bool object = field->type == YAML_OBJECT;
-    open_line(indent, off, false, out);
+    const char *value = default_of(field);
+    open_line(margin, false, out);
     buf_printf(out, "# %s%s\n", field->what, field->required ? " Required." : "");
-    bool choice = field->type == YAML_CHOICE;
-    const char *value = field->fallback ? field->fallback : choice ? field->choices[0] : field->example;
-    if (field->type == YAML_BOOL && !field->fallback) value = "false";
-    bool known = field->fallback || choice || field->type == YAML_BOOL || object;
-    off = off || !known;
-    open_line(indent, off, item, out);
-    bool quoted = value && (strpbrk(value, ":*${ ") != NULL) && value[0] != '[' && value[0] != '{';
+    if (!value && field->type != YAML_OBJECT && margin.off == NOT_OFF) margin.off = margin.indent;
+    if (!value) value = field->example;
+    bool quoted = value && strpbrk(value, ":*${ ") && value[0] != '[' && value[0] != '{';
+    open_line(margin, item, out);
     buf_printf(out, "%s:%s%s%s%s\n", field->name, value ? " " : "", quoted ? "\"" : "", value ? value : "",
                quoted ? "\"" : "");
-    if (object) print_defaults(field->shape, indent + 1, off, false, out);
-    if (list && field->shape) print_defaults(field->shape, indent + 2, true, true, out);
+    struct margin inner = { margin.indent + (list ? 2 : 1), margin.off };
+    if (field->shape) print_defaults(field->shape, inner, list, out);
 }
 
 void yaml_shape_print_defaults(const struct yaml_shape *shape, struct buf *out)
 {
-    print_defaults(shape, 0, false, false, out);
+    print_defaults(shape, (struct margin){ 0, NOT_OFF }, false, out);
 }
