@@ -7,6 +7,7 @@ import os
 import pathlib
 import resource
 import signal
+import subprocess
 
 import yaml
 
@@ -76,7 +77,6 @@ class Gateway:
             resource.setrlimit(resource.RLIMIT_NOFILE, (16384, 16384))
         output = open(self.folder / "stderr", "ab")
         with output:
-            import subprocess
             self.process = subprocess.Popen([str(binary()), "gateway", "--config", str(self.config_path)],
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                             cwd=self.folder, preexec_fn=limits,
