@@ -214,11 +214,8 @@ async fn main() {
                 }
                 Some(Ok(AsyncMessage::Notice(n))) => println!("   notice {} {}", n.severity(), n.message()),
                 Some(Ok(_)) => {}
-                Some(Err(e)) => {
-                    failed(&e);
-                    break;
-                }
-                None => break,
+                Some(Err(e)) => return Some(e),
+                None => return None,
             }
         }
     });
@@ -226,5 +223,7 @@ async fn main() {
         failed(&e)
     }
     drop(client);
-    let _ = driven.await;
+    if let Ok(Some(e)) = driven.await {
+        failed(&e)
+    }
 }
