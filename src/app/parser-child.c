@@ -64,8 +64,10 @@ int parser_child_start(const struct parser_options *o, struct parser_child **chi
 void parser_child_stop(struct parser_child *child)
 {
     if (!child) return;
-    for (unsigned i = 0; i < child->n_clients; i++) parser_client_free(child->clients[i]);
-    while (child->pid > 0 && waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) continue;
+    for (unsigned i = 0; i < child->n_clients; i++)
+        parser_client_free(child->clients[i]);
+    while (child->pid > 0 && waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
     free(child);
 }
 
