@@ -197,9 +197,9 @@ bool utility_visit(struct walk *walk, const Node *node, struct walk_at at)
 {
     enum NodeTag tag = tree_tag(node);
     if ((size_t)tag >= sizeof(utilities) / sizeof(*utilities) || !utilities[tag].known) {
-        /* A statement that no table names. RETURN stands in a function's body, AlterTableCmd in ALTER TABLE.
-         */
-        if (tag < T_RawStmt || tag > T_AlterStatsStmt || tag == T_ReturnStmt || tag == T_AlterTableCmd)
+        /* A statement that no table names. RETURN stands in a function's body, the others in ALTER TABLE. */
+        if (tag < T_RawStmt || tag > T_AlterStatsStmt || tag == T_ReturnStmt || tag == T_AlterTableCmd ||
+            tag == T_ReplicaIdentityStmt)
             return false;
         walk->unknown = tag;
         walk_effect(walk, EFFECT_UNKNOWN);
