@@ -39,7 +39,7 @@ const char demo_config_format[] =
     "    who: { groups: [ai-agents] }\n"
     "    on: { connections: [orders] }\n"
     "    record: { rows: full, on_failure: deny }\n"
-    "    allow: [read, write, update, delete]\n"
+    "    allow: [read, write, update, delete, bulk_out]\n"
     "    deny:\n"
     "      - { name: no-drop, effects: [schema, truncate], message: \"agents change rows, not tables; ask "
     "the data team\" }\n"

@@ -278,7 +278,7 @@ static bool look_back(struct demo *d)
     size_t n = list_sessions(d, ids);
     if (n < 2) return say_failed("finding the sessions", (int)n);
     for (size_t i = 0; i < n; i++) {
-        char title[64];
+        char title[160];
         snprintf(title, sizeof title, "postern sessions replay %s", ids[i]);
         headline(title);
         if (!ask(d, "sessions replay", (const char *[]){ "sessions", "replay", ids[i], NULL })) return false;
