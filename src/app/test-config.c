@@ -172,7 +172,7 @@ static void identity_is_checked(void **state)
     expect_errors("identity: { oidc: [{ issuer: \"https://j\", audience: a, machine_value: x }, { issuer: "
                   "\"https://j\", audience: b }] }\n"
                   "connections: [{ name: a, target: { host: h }, logins: [{ name: l, user: u }] }]\n",
-                  "postern.yaml:1:72: \"machine_value\" needs \"machine_claim\"\n");
+                  "postern.yaml:1:71: \"machine_value\" needs \"machine_claim\"\n");
     expect_errors("identity: { oidc: [{ issuer: \"https://j\", audience: a }, { issuer: \"https://j\", "
                   "audience: b }] }\n"
                   "connections: [{ name: a, target: { host: h }, logins: [{ name: l, user: u }] }]\n",
