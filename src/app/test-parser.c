@@ -288,6 +288,23 @@ static void facts_from_the_child_are_those_of_this_process(void **state)
     parser_child_stop(child);
 }
 
+static void the_grammar_itself_is_killed_when_its_time_is_over(void **state)
+{
+    (void)state;
+    struct parser_child *child = start_for(parser_understand_sql, 1, 1, 40);
+    struct parser_client *c = parser_child_client(child, 0);
+    struct buf text;
+    buf_init(&text, 32 << 20);
+    buf_append_text(&text, "insert into orders values (1, 'a')");
+    for (int i = 0; i < 400000; i++)
+        buf_printf(&text, ", (%d, 'some text')", i);
+    assert_int_equal(parser_client_submit(c, buf_bytes(&text), 1), PARSER_SUBMIT_QUEUED);
+    assert_int_equal(wait_answer(c).outcome, PARSER_KILLED);
+    assert_int_equal(ask(c, "select 1").outcome, PARSER_ANSWERED);
+    buf_free(&text);
+    parser_child_stop(child);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +317,7 @@ int main(void)
         cmocka_unit_test(killing_the_parser_costs_its_text_and_no_more),
         cmocka_unit_test(killing_the_broker_refuses_what_is_pending_and_what_comes),
         cmocka_unit_test(facts_from_the_child_are_those_of_this_process),
+        cmocka_unit_test(the_grammar_itself_is_killed_when_its_time_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
