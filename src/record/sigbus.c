@@ -17,7 +17,7 @@ static struct guard {
 } guards[GUARDS];
 static atomic_int guards_end; /* no entry at or behind this index was ever used */
 static struct sigaction before;
-static pthread_once_t installed = PTHREAD_ONCE_INIT;
+static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
 
 static void on_sigbus(int number, siginfo_t *info, void *context)
 {
@@ -45,16 +45,23 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
+/* Looked at for each mapping, since somebody may have put another handler there meanwhile. */
 static void install(void)
 {
-    struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
+    struct sigaction now, action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
     sigemptyset(&action.sa_mask);
-    CHECK(sigaction(SIGBUS, &action, &before) == 0);
+    CHECK(pthread_mutex_lock(&installing) == 0);
+    CHECK(sigaction(SIGBUS, NULL, &now) == 0);
+    if (!(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != on_sigbus) {
+        before = now;
+        CHECK(sigaction(SIGBUS, &action, NULL) == 0);
+    }
+    CHECK(pthread_mutex_unlock(&installing) == 0);
 }
 
 bool sigbus_guard(void *map, size_t n, atomic_int *flag)
 {
-    CHECK(pthread_once(&installed, install) == 0);
+    install();
     for (int i = 0; i < GUARDS; i++) {
         uintptr_t expected = 0;
         if (!atomic_compare_exchange_strong(&guards[i].start, &expected, 1)) continue;
