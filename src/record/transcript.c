@@ -214,6 +214,19 @@ static void keep_statement(struct transcript *t, struct bytes name, struct known
     (void)kept;
 }
 
+static void keep_run(struct transcript *t, uint32_t text, bool extended, const struct bind_parts *parts)
+{
+    size_t n = parts ? parts->n_result_formats : 0;
+    struct known_run *run = calloc(1, sizeof *run + n * 2);
+    if (!run) return;
+    run->text = text;
+    run->extended = extended;
+    run->has_formats = parts != NULL;
+    run->n_formats = n;
+    if (n) memcpy(run->formats, parts->result_formats.p, n * 2);
+    put_number(&t->runs, t->first_sequence, run, sizeof *run + n * 2);
+}
+
 static bool feed_parse(struct transcript *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
@@ -226,6 +239,8 @@ static bool feed_parse(struct transcript *t, struct bytes body)
     event.of.prepare = (struct transcript_prepare){
         .text = transcript_text_find(t, text), .name = name, .types = s->types, .n_types = s->n_types
     };
+    /* A refusal of the Parse names it as its run. */
+    keep_run(t, text, true, NULL);
     show(t, &event);
     keep_statement(t, name, s);
     return true;
@@ -281,19 +296,6 @@ static bool feed_close(struct transcript *t, struct bytes body)
 }
 
 /* ---- runs */
-
-static void keep_run(struct transcript *t, uint32_t text, bool extended, const struct bind_parts *parts)
-{
-    size_t n = parts ? parts->n_result_formats : 0;
-    struct known_run *run = calloc(1, sizeof *run + n * 2);
-    if (!run) return;
-    run->text = text;
-    run->extended = extended;
-    run->has_formats = parts != NULL;
-    run->n_formats = n;
-    if (n) memcpy(run->formats, parts->result_formats.p, n * 2);
-    put_number(&t->runs, t->first_sequence, run, sizeof *run + n * 2);
-}
 
 static bool feed_query(struct transcript *t, struct bytes body)
 {
