@@ -45,15 +45,18 @@ static bool holds_password_key(struct bytes b)
     return false;
 }
 
-/* scheme://user:password@host */
+/* scheme://user:password@host, anywhere in it. */
 static bool holds_password_url(struct bytes b)
 {
-    ptrdiff_t start = bytes_find(b, BYTES_LITERAL("://"));
-    if (start < 0) return false;
-    bool colon = false;
-    for (size_t i = (size_t)start + 3; i < b.n && b.p[i] != '/' && b.p[i] != ' '; i++) {
-        if (b.p[i] == ':') colon = true;
-        if (b.p[i] == '@') return colon;
+    ptrdiff_t start;
+    while ((start = bytes_find(b, BYTES_LITERAL("://"))) >= 0) {
+        bool colon = false;
+        size_t i = (size_t)start + 3;
+        for (; i < b.n && b.p[i] != '/' && b.p[i] != ' '; i++) {
+            if (b.p[i] == ':') colon = true;
+            if (b.p[i] == '@' && colon) return true;
+        }
+        b = bytes_slice(b, (size_t)start + 3, b.n);
     }
     return false;
 }
@@ -100,11 +103,8 @@ static bool comment_holds_secret(struct bytes b)
             i++;
             continue;
         }
-        if (!is_secret_word(bytes_slice(b, start, i - start))) continue;
-        size_t end = i;
-        while (end < b.n && end - i < 8 && b.p[end] != '\'' && b.p[end] != '$')
-            end++;
-        if (end < b.n && end - i < 8) return true;
+        if (is_secret_word(bytes_slice(b, start, i - start)) && quote_follows(bytes_slice(b, i, b.n)))
+            return true;
     }
     return false;
 }
