@@ -42,6 +42,11 @@ static bool is_operator(uint8_t c)
     default: return false;
     }
 }
+/* The characters of standard SQL's operators. */
+static bool is_standard_operator(uint8_t c)
+{
+    return c == '+' || c == '-' || c == '*' || c == '/' || c == '<' || c == '>' || c == '=';
+}
 /* The byte at i, or 0 behind the end: no text that passes the pre-scan holds a NUL. */
 static uint8_t peek(struct bytes b, size_t i)
 {
@@ -197,7 +202,7 @@ static size_t operator_end(struct bytes b, size_t start, struct token *t)
             end = i;
             break;
         }
-        if (!memchr("+-*/<>=", b.p[i], 7)) special = true;
+        if (!is_standard_operator(b.p[i])) special = true;
     }
     if (!special)
         while (end > start + 1 && (b.p[end - 1] == '+' || b.p[end - 1] == '-'))
