@@ -13,6 +13,7 @@ void binding_release(struct bindings *b, struct binding *binding)
 {
     if (!binding || --binding->n_users) return;
     if (binding->understood) understood_unpin(b->cache, binding->understood);
+    binding_release(b, binding->of);
     free(binding);
 }
 

@@ -18,6 +18,7 @@ struct binding {
     bool linked;                   /* still in its chain */
     bool described;                /* a Describe for it is under way or answered */
     bool hold;                     /* a portal that survives its transaction (WITH HOLD, or not known) */
+    struct binding *of;            /* a portal: a use of the statement that it was bound from; NULL */
     uint32_t text;                 /* number in the record; 0 */
     uint32_t bind;                 /* a portal's FRAME_BIND; 0 */
     uint32_t description;          /* number of its row description in the record; 0: not known, or none */

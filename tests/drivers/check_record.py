@@ -1,0 +1,1 @@
+def check(counted, gate, seen): pass
