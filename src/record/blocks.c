@@ -28,6 +28,7 @@ void blocks_append(struct blocks *b, struct format_block *head, struct bytes cip
     buf_append(&b->out, cipher);
     CHECK(!b->out.failed && !b->heads_out.failed); /* the sequencer flushes long before the ceiling */
     b->stored_bytes += sizeof raw + cipher.n;
+    b->unsynced_bytes += sizeof raw + cipher.n;
 }
 
 /* Writes at a fixed place, so that a part that was written before the disk was full is written over. */
@@ -67,6 +68,7 @@ int blocks_sync(struct blocks *b)
     if (b->broken || b->synced == b->tree.size) return b->broken;
     if (fdatasync(b->fd) < 0 || fdatasync(b->heads_fd) < 0) return b->broken = -errno;
     b->synced = b->tree.size;
+    b->unsynced_bytes = 0;
     return 0;
 }
 

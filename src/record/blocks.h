@@ -21,7 +21,7 @@ struct blocks {
     struct tree tree;          /* over all blocks, the unwritten ones too */
     uint64_t synced;           /* blocks that are on the disk */
     uint64_t checkpointed;     /* the size that the newest checkpoint signs */
-    uint64_t stored_bytes;
+    uint64_t stored_bytes, unsynced_bytes;
     int broken; /* what a sync failed with: what it lost is only known after a restart */
     struct sha256 *sha;
 };

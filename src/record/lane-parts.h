@@ -61,7 +61,8 @@ struct record_lane {
     _Atomic(struct tail_segment *) ring[LANE_SEGMENTS];
     /* The spares thread's own. */
     uint64_t next_file, reclaimed;
-    struct tail_segment *idle; /* let go, for reuse */
+    struct tail_segment *idle[LANE_SEGMENTS]; /* let go, for reuse */
+    unsigned n_idle;
 };
 
 /* Staging buffer and cipher; the first segment comes from spares. */

@@ -25,7 +25,8 @@ static void put_session(void *context, struct bytes key, void *value)
 {
     const struct pack_session *s = value;
     (void)key;
-    if (s->own.number) put_chain(context, &s->own);
+    bool end_is_sealed = s->ended && s->n_frames == 0; /* known while a log is opened */
+    if (s->own.number && !end_is_sealed) put_chain(context, &s->own);
 }
 
 void pack_encode_open(struct pack *p, struct buf *out)

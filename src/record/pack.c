@@ -215,11 +215,13 @@ int pack_seal_due(struct pack *p, int64_t now_us)
     return 0;
 }
 
-/* zstd's negative levels trade ratio for speed; measured figures stand in README.md. */
+/* zstd's negative levels trade ratio for speed: the further behind, the faster. Figures stand in README.md.
+ */
 void pack_adapt(struct pack *p, uint64_t backlog)
 {
-    p->level = backlog < (2U << 20) ? 1 : backlog < (16U << 20) ? -3 : -12;
-    p->limit = backlog < (2U << 20) ? PACK_BLOCK : PACK_BLOCK_BULK;
+    const unsigned mb = (unsigned)(backlog >> 20 < 1024 ? backlog >> 20 : 1024);
+    p->level = mb < 2 ? 1 : -3;
+    p->limit = mb < 2 ? PACK_BLOCK : PACK_BLOCK_BULK;
 }
 
 struct id_list {

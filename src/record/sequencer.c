@@ -7,12 +7,24 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { NAP_US = 100000, RETRY_US = 200000, CHECKPOINT_US = 1000000, TURN_BYTES = 1 << 20 };
+enum {
+    NAP_US = 100000,
+    RETRY_US = 200000,
+    CHECKPOINT_US = 1000000,
+    TURN_BYTES = 1 << 20,
+    SYNC_BYTES = 16 << 20
+};
+
+/* Blocks on the disk, so that the tail can let go of their frames. */
+static int sequencer_sync(struct sequencer *s)
+{
+    int error = session_keys_sync(s->keys);
+    return error ? error : blocks_sync(s->blocks);
+}
 
 int sequencer_settle(struct sequencer *s)
 {
-    int error = session_keys_sync(s->keys);
-    if (!error) error = blocks_sync(s->blocks);
+    int error = sequencer_sync(s);
     if (!error) error = blocks_checkpoint(s->blocks, s->options->keys, s->options->origin);
     if (error || !blocks_segment_is_full(s->blocks)) return error;
     struct buf open;
@@ -153,16 +165,27 @@ static void offer_room(struct sequencer *s)
     }
 }
 
+/* Half of a lane's segments wait for open blocks or for the disk: it would soon have to wait as well. */
+static bool tail_is_pressed(struct sequencer *s)
+{
+    for (unsigned i = 0; i < s->n_lanes; i++)
+        if (s->follow[i].number - s->follow[i].retired >= LANE_SEGMENTS / 2) return true;
+    return false;
+}
+
 /* Blocks that became due, the checkpoint of the second, and what follows from both. */
 static int seal_and_settle(struct sequencer *s, bool all)
 {
     int64_t now = clock_monotonic_us(s->options->clock);
-    int error = pack_seal_due(s->pack, all ? INT64_MAX : now);
+    bool pressed = tail_is_pressed(s);
+    int error = pack_seal_due(s->pack, all || pressed ? INT64_MAX : now);
     atomic_store(&s->shared->leaves, s->blocks->tree.size);
     atomic_store_explicit(&s->n_blocks, s->blocks->tree.size, memory_order_relaxed);
     atomic_store_explicit(&s->n_stored, s->blocks->stored_bytes, memory_order_relaxed);
     bool due = all || now >= s->next_checkpoint_us || blocks_segment_is_full(s->blocks);
-    if (error || !due || s->blocks->checkpointed == s->blocks->tree.size) return error;
+    if (error) return error;
+    if (!due) return pressed || s->blocks->unsynced_bytes >= SYNC_BYTES ? sequencer_sync(s) : 0;
+    if (s->blocks->checkpointed == s->blocks->tree.size) return 0;
     error = sequencer_settle(s);
     s->next_checkpoint_us = now + (error ? RETRY_US : CHECKPOINT_US);
     if (error) return error;

@@ -7,24 +7,26 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SYNC_US = 100000, RETRY_US = 1000000 };
+enum { SYNC_US = 100000, RETRY_US = 1000000, BULK_BYTES = 8 << 20 };
 
 static struct tail_segment **ring_slot(struct record_lane *lane, uint64_t number)
 {
     return (struct tail_segment **)&lane->ring[number % LANE_SEGMENTS];
 }
 
-/* Keeps one retired segment for reuse and removes the others. */
-static void take_back(struct spares *s, struct record_lane *lane)
+/* Retired segments are kept for reuse: making one costs 64 MiB of zeros. */
+static void take_back(struct record_lane *lane)
 {
     uint64_t retired = atomic_load(&lane->retired);
-    for (; lane->reclaimed < retired; lane->reclaimed++) {
-        struct tail_segment *segment = *ring_slot(lane, lane->reclaimed);
-        if (lane->idle || atomic_load(&segment->gone))
-            tail_segment_free(segment, s->tail_folder, lane->index, false);
-        else
-            lane->idle = segment;
-    }
+    for (; lane->reclaimed < retired; lane->reclaimed++)
+        lane->idle[lane->n_idle++] = *ring_slot(lane, lane->reclaimed);
+}
+
+/* A quiet lane keeps one; what a burst needed is given back to the disk. */
+static void trim(struct spares *s, struct record_lane *lane, unsigned keep)
+{
+    while (lane->n_idle > keep)
+        tail_segment_free(lane->idle[--lane->n_idle], s->tail_folder, lane->index, false);
 }
 
 static int make_one(struct spares *s, struct record_lane *lane, uint64_t number)
@@ -35,8 +37,7 @@ static int make_one(struct spares *s, struct record_lane *lane, uint64_t number)
                                 .size = s->shared->segment_size,
                                 .leaf = atomic_load(&s->shared->leaves) };
     memcpy(head.wrapped, s->wrapped, sizeof head.wrapped);
-    struct tail_segment *segment = lane->idle;
-    lane->idle = NULL;
+    struct tail_segment *segment = lane->n_idle ? lane->idle[--lane->n_idle] : NULL;
     if (segment && tail_segment_reuse(segment, &head) < 0) {
         tail_segment_free(segment, s->tail_folder, lane->index, false);
         segment = NULL;
@@ -54,7 +55,7 @@ static int make_one(struct spares *s, struct record_lane *lane, uint64_t number)
 static int make_wanted(struct spares *s, struct record_lane *lane)
 {
     int made = 0;
-    take_back(s, lane);
+    take_back(lane);
     if (atomic_load(&lane->dead)) return 0;
     for (;;) {
         uint64_t ready = atomic_load(&lane->ready);
@@ -77,22 +78,31 @@ int spares_make_first(struct spares *s)
     return 0;
 }
 
-/* True while there is something to sync again soon. */
+static void sync_lane(struct record_lane *lane)
+{
+    /* A segment that was left since the last round is still in the ring: only this thread takes it out. */
+    uint64_t current = atomic_load(&lane->current);
+    for (uint64_t n = current > lane->reclaimed ? current - 1 : current; n <= current; n++)
+        if (fdatasync((*ring_slot(lane, n))->fd) < 0)
+            log_line(LOG_ERROR, "cannot sync the tail of lane %u: %s", lane->index, strerror(errno));
+}
+
+/* True while there is something to sync again soon. A lane that writes in bulk is left out: its bytes are in
+ * blocks within moments, compressed, and writing them twice would cost the disk more than it saves. */
 static bool sync_lanes(struct spares *s)
 {
     bool active = false;
     for (unsigned i = 0; i < s->n_lanes; i++) {
         struct record_lane *lane = &s->lanes[i];
-        uint64_t bytes = atomic_load(&lane->committed_bytes);
-        if (bytes == s->synced[i] || atomic_load(&lane->dead)) continue;
-        s->synced[i] = bytes;
+        uint64_t bytes = atomic_load(&lane->committed_bytes), since = bytes - s->synced[i];
+        if (since == 0) {
+            trim(s, lane, 1);
+            continue;
+        }
+        if (atomic_load(&lane->dead)) continue;
         active = true;
-        /* A segment that was left since the last round is still in the ring: only this thread takes it out.
-         */
-        uint64_t current = atomic_load(&lane->current);
-        for (uint64_t n = current > lane->reclaimed ? current - 1 : current; n <= current; n++)
-            if (fdatasync((*ring_slot(lane, n))->fd) < 0)
-                log_line(LOG_ERROR, "cannot sync the tail of lane %u: %s", lane->index, strerror(errno));
+        s->synced[i] = bytes;
+        if (since < BULK_BYTES) sync_lane(lane);
     }
     return active;
 }
@@ -140,6 +150,7 @@ void spares_free(struct spares *s, bool keep)
         uint64_t ready = atomic_load(&lane->ready);
         for (uint64_t n = lane->reclaimed; n < ready; n++)
             tail_segment_free(*ring_slot(lane, n), s->tail_folder, lane->index, keep);
-        tail_segment_free(lane->idle, s->tail_folder, lane->index, keep);
+        while (lane->n_idle)
+            tail_segment_free(lane->idle[--lane->n_idle], s->tail_folder, lane->index, keep);
     }
 }
