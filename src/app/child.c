@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 void child_forbid_dumps(void)
@@ -120,6 +121,7 @@ static int drop_capabilities(void)
 
 int child_confine(enum child_filter filter)
 {
+    tzset(); /* the log's gmtime_r would open /etc/localtime at the first line */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return -errno;
     int rc = drop_capabilities();
     return rc ? rc : child_filter_load(filter);

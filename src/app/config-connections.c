@@ -89,6 +89,10 @@ static void check_settings(struct yaml_reader *reader, const struct yaml_map *se
         else if (name.n > 8 && bytes_equal_nocase(bytes_slice(name, 0, 8), BYTES_LITERAL("postern.")))
             yaml_errors_add(reader->errors, settings->items[i].place,
                             "settings under \"postern.\" are the client's, and never reach the server");
+        else if (sql_setting_kind(name, settings->items[i].values.items[0]) == SQL_SETTING_PINNED)
+            yaml_errors_add(reader->errors, settings->items[i].place,
+                            "\"%.*s\" is set by the gateway, which cannot read statements otherwise",
+                            BYTES_FMT(name));
     }
 }
 

@@ -63,6 +63,7 @@ void config_addresses_read(struct yaml_reader *reader, const struct yaml_node *n
         bool good = bytes_starts_with(text, "unix:") ? parse_unix(bytes_slice(text, 5, text.n), address)
                                                      : parse_host(text, address);
         if (good) continue;
+        address->local = true; /* one error is enough */
         if (node && node->kind == YAML_LIST) place = node->items[i]->place;
         yaml_errors_add(reader->errors, place,
                         "an address to listen on is host:port, [host]:port or unix:/path");

@@ -28,8 +28,9 @@ static const struct yaml_field config_fields[] = {
     { "data", YAML_PATH, YAML_AT(config, data), "The folder of the records, the signing key and the index.",
       .fallback = "/var/lib/postern" },
     { "workers", YAML_NUMBER, YAML_AT(config, workers),
-      "Threads that serve sessions; 0: one for each processor core.", .fallback = "0",
-      .max = WORKERS_CEILING },
+      "Threads that serve sessions; 0: one for every two processor cores, since the log and the kernel need "
+      "the rest.",
+      .fallback = "0", .max = WORKERS_CEILING },
     { "durability", YAML_CHOICE, YAML_AT(config, durability),
       "What a record survives before its statement is forwarded: the death of the process, or a power cut.",
       .choices = durability_choices },
@@ -65,7 +66,7 @@ static void check_config(struct yaml_reader *reader, void *object)
                                 "two connections are named \"%.*s\"",
                                 BYTES_FMT(config->connections.items[i].name));
     if (config->workers == 0) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        long cores = sysconf(_SC_NPROCESSORS_ONLN) / 2;
         config->workers = cores < 1 ? 1 : cores > WORKERS_CEILING ? WORKERS_CEILING : cores;
     }
 }

@@ -2,7 +2,7 @@
  * is immutable and counted, so that a reload swaps one pointer and sessions keep what they began with. Its
  * strings end where the last reference is let go.
  *
- * A secret is never in it: only where to read it (struct yaml_secret, secret-source.h). */
+ * A secret is never in it: only where to read it (struct yaml_secret; keys-source.h reads it). */
 #ifndef POSTERN_APP_CONFIG_H
 #define POSTERN_APP_CONFIG_H
 #include "base/buf.h"

@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "identity/identity.h"
 #include "net/listener.h"
-#include "record/index.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

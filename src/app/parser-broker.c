@@ -38,7 +38,8 @@ struct broker {
 
 _Noreturn static void end_on(const char *why, int rc)
 {
-    log_line(LOG_ERROR, "the parser child ends reason=\"%s\" error=%s", why, rc ? strerrorname_np(-rc) : "none");
+    log_line(LOG_ERROR, "the parser child ends reason=\"%s\" error=%s", why,
+             rc ? strerrorname_np(-rc) : "none");
     _exit(3);
 }
 
@@ -67,7 +68,8 @@ static void close_client(struct broker *b, size_t i)
     close(b->clients[i]);
     b->clients[i] = -1;
     if (--b->n_open) return;
-    for (size_t k = 0; k < b->n_parsers; k++) kill(b->parsers[k].pid, SIGKILL);
+    for (size_t k = 0; k < b->n_parsers; k++)
+        kill(b->parsers[k].pid, SIGKILL);
     _exit(0);
 }
 
@@ -82,7 +84,8 @@ static void replace_parser(struct broker *b, struct parser *p, const char *why)
 {
     int how = 0;
     kill(p->pid, SIGKILL);
-    while (waitpid(p->pid, &how, 0) < 0 && errno == EINTR) continue;
+    while (waitpid(p->pid, &how, 0) < 0 && errno == EINTR)
+        continue;
     close(p->socket);
     log_line(LOG_WARNING, "a parser was replaced reason=\"%s\" busy=%d signal=%d", why, p->busy,
              WIFSIGNALED(how) ? WTERMSIG(how) : 0);
@@ -139,7 +142,8 @@ static int watch(struct broker *b)
         if (!p->busy) continue;
         int64_t cpu = cpu_us(p);
         int64_t cpu_left = b->limits.cpu_ms * INT64_C(1000) - (cpu == INT64_MAX ? 0 : cpu - p->cpu_start_us);
-        int64_t wall_left = b->limits.wall_ms * INT64_C(1000) + p->wall_start_us - clock_monotonic_us(&clock_system);
+        int64_t wall_left =
+            b->limits.wall_ms * INT64_C(1000) + p->wall_start_us - clock_monotonic_us(&clock_system);
         if (cpu_left <= 0 || wall_left <= 0) {
             replace_parser(b, p, cpu_left <= 0 ? "processor time" : "time");
             continue;
@@ -158,7 +162,8 @@ static void hand_out(struct broker *b, const struct pollfd *fds)
         while (!b->parsers[k].busy && tried < b->n_clients) {
             b->turn = (b->turn + 1) % b->n_clients;
             tried++;
-            if (b->clients[b->turn] >= 0 && fds[b->turn].revents) (void)!hear_client(b, b->turn, &b->parsers[k]);
+            if (b->clients[b->turn] >= 0 && fds[b->turn].revents)
+                (void)!hear_client(b, b->turn, &b->parsers[k]);
         }
 }
 
@@ -174,7 +179,8 @@ _Noreturn void parser_broker_serve(const struct parser_options *o, const int *cl
     b->n_clients = b->n_open = n_clients;
     b->n_parsers = o->n_parsers ? o->n_parsers : 1;
     CHECK(b->n_parsers <= PARSERS_MOST);
-    for (size_t k = 0; k < b->n_parsers; k++) start_parser(b, &b->parsers[k]);
+    for (size_t k = 0; k < b->n_parsers; k++)
+        start_parser(b, &b->parsers[k]);
     for (;;) {
         int timeout_ms = watch(b);
         bool is_one_free = false;
@@ -185,11 +191,13 @@ _Noreturn void parser_broker_serve(const struct parser_options *o, const int *cl
         /* Without events the end of a client still shows. */
         for (size_t i = 0; i < n_clients; i++)
             fds[i] = (struct pollfd){ .fd = b->clients[i], .events = is_one_free ? POLLIN : 0 };
-        if (poll(fds, n_clients + b->n_parsers, timeout_ms) < 0 && errno != EINTR) end_on("poll failed", -errno);
+        if (poll(fds, n_clients + b->n_parsers, timeout_ms) < 0 && errno != EINTR)
+            end_on("poll failed", -errno);
         for (size_t k = 0; k < b->n_parsers; k++)
             if (fds[n_clients + k].revents) hear_parser(b, &b->parsers[k]);
         for (size_t i = 0; i < n_clients; i++)
-            if (b->clients[i] >= 0 && fds[i].revents & (POLLHUP | POLLERR) && !(fds[i].revents & POLLIN) && !is_one_free)
+            if (b->clients[i] >= 0 && fds[i].revents & (POLLHUP | POLLERR) && !(fds[i].revents & POLLIN) &&
+                !is_one_free)
                 close_client(b, i);
         hand_out(b, fds);
     }

@@ -22,11 +22,24 @@ _Noreturn static void be_child(const struct parser_options *o, int *clients)
 {
     int rc = child_become(o->uid, o->gid);
     if (!rc) rc = child_confine(CHILD_FILTER_BROKER);
+    struct parser_result hello = { .outcome = PARSER_ANSWERED };
+    if (!rc) rc = parser_send(clients[0], &hello, sizeof hello, -1);
     if (rc) {
         log_line(LOG_ERROR, "the parser child cannot be confined reason=%s", strerrorname_np(-rc));
         _exit(2);
     }
     parser_broker_serve(o, clients, o->n_clients);
+}
+
+/* The broker says on its first socket that it is confined. 0, or -EPIPE: it ended. */
+static int hear_hello(int socket)
+{
+    struct parser_result hello;
+    int rc;
+    do
+        rc = parser_receive(socket, &hello, sizeof hello, NULL, 0);
+    while (rc == 0);
+    return rc == 1 && hello.number == 0 && hello.outcome == PARSER_ANSWERED ? 0 : -EPIPE;
 }
 
 int parser_child_start(const struct parser_options *o, struct parser_child **child_out)
@@ -47,8 +60,10 @@ int parser_child_start(const struct parser_options *o, struct parser_child **chi
     if (!rc) child->pid = child_fork("postern-broker", theirs, made);
     if (!rc && child->pid == 0) be_child(o, theirs);
     if (!rc && child->pid < 0) rc = child->pid;
-    for (size_t i = 0; i < made; i++) {
+    for (size_t i = 0; i < made; i++)
         close(theirs[i]);
+    if (!rc) rc = hear_hello(ours[0]);
+    for (size_t i = 0; i < made; i++) {
         child->clients[i] = parser_client_new(ours[i]);
         if (!child->clients[i]) rc = rc ? rc : -ENOMEM;
     }
@@ -64,8 +79,10 @@ int parser_child_start(const struct parser_options *o, struct parser_child **chi
 void parser_child_stop(struct parser_child *child)
 {
     if (!child) return;
-    for (unsigned i = 0; i < child->n_clients; i++) parser_client_free(child->clients[i]);
-    while (child->pid > 0 && waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) continue;
+    for (unsigned i = 0; i < child->n_clients; i++)
+        parser_client_free(child->clients[i]);
+    while (child->pid > 0 && waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
     free(child);
 }
 

@@ -82,7 +82,8 @@ int parser_client_fd(const struct parser_client *c)
 static void set_awake(struct parser_client *c)
 {
     bool wanted = c->lost && c->n_pending > 0;
-    for (size_t i = 0; i < PARSER_PENDING_MOST; i++) wanted |= c->slots[i].state == SLOT_WRITING;
+    for (size_t i = 0; i < PARSER_PENDING_MOST; i++)
+        wanted |= c->slots[i].state == SLOT_WRITING;
     if (wanted == c->awake) return;
     uint64_t one = 1;
     ssize_t n = wanted ? write(c->wake, &one, sizeof one) : read(c->wake, &one, sizeof one);
@@ -90,8 +91,8 @@ static void set_awake(struct parser_client *c)
     c->awake = wanted;
 }
 
-/* Copies the next slice; once all is there, sends the descriptor. The socket takes as many packets as a client
- * may have pending texts; should it not, the slot stays WRITING and is tried again. */
+/* Copies the next slice; once all is there, sends the descriptor. The socket takes as many packets as a
+ * client may have pending texts; should it not, the slot stays WRITING and is tried again. */
 static void advance(struct parser_client *c, struct slot *s)
 {
     struct bytes slice = bytes_slice(s->text, s->n_written, SLICE_BYTES);
@@ -119,13 +120,16 @@ enum parser_submit parser_client_submit(struct parser_client *c, struct bytes te
     if (c->n_pending == PARSER_PENDING_MOST || c->pending_bytes + text.n > PARSER_PENDING_BYTES_MOST)
         return PARSER_SUBMIT_BUSY;
     struct slot *s = c->slots;
-    while (s->state) s++;
+    while (s->state)
+        s++;
     int memory = memfd_create("postern-text", MFD_CLOEXEC);
     if (memory < 0) {
         log_line(LOG_ERROR, "a text cannot be handed to the parser reason=%s", strerrorname_np(errno));
         return PARSER_SUBMIT_REFUSED;
     }
-    *s = (struct slot){ .state = SLOT_WRITING, .memory = memory, .number = ++c->n_ever, .token = token, .text = text };
+    *s = (struct slot){
+        .state = SLOT_WRITING, .memory = memory, .number = ++c->n_ever, .token = token, .text = text
+    };
     c->n_pending++;
     c->pending_bytes += text.n;
     advance(c, s);

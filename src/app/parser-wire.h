@@ -24,7 +24,8 @@ struct parser_limits {
     size_t memory_bytes;
 };
 /* Serves the clients' sockets until all are gone. */
-_Noreturn void parser_broker_serve(const struct parser_options *options, const int *clients, size_t n_clients);
+_Noreturn void parser_broker_serve(const struct parser_options *options, const int *clients,
+                                   size_t n_clients);
 /* A parser's life: confines itself, then text after text, until the broker is gone. */
 _Noreturn void parser_work(parser_understand *understand, size_t memory_bytes, int broker);
 

@@ -29,7 +29,8 @@ enum { LARGE = 1 << 20 };
 static void set_limits(size_t memory_bytes)
 {
     struct rlimit memory = { memory_bytes, memory_bytes };
-    struct rlimit file = { (rlim_t)PARSER_TEXT_MOST + PARSER_FACTS_MOST, (rlim_t)PARSER_TEXT_MOST + PARSER_FACTS_MOST };
+    struct rlimit file = { (rlim_t)PARSER_TEXT_MOST + PARSER_FACTS_MOST,
+                           (rlim_t)PARSER_TEXT_MOST + PARSER_FACTS_MOST };
     struct rlimit none = { 0, 0 };
     if (!SANITIZED) CHECK(setrlimit(RLIMIT_AS, &memory) == 0);
     CHECK(setrlimit(RLIMIT_FSIZE, &file) == 0);

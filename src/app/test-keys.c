@@ -396,8 +396,137 @@ static void a_malformed_request_ends_the_child(void **state)
     }
 }
 
-int main(void)
+/* What the program started as "gateway FOLDER" does: logs in with a password from a file and one from the
+ * environment, wraps and signs, says so on its output, and waits. */
+static int be_gateway(const char *folder)
 {
+    struct place p = { 0 };
+    snprintf(p.folder, sizeof p.folder, "%s", folder);
+    snprintf(p.source, sizeof p.source, "${file:%s/password}", folder);
+    struct keys_login logins[] = { { "a/file", p.source }, { "a/env", "${env:POSTERN_TEST_PASSWORD}" } };
+    struct keys_child *child = start(&p, logins, 2);
+    struct keys_client *c = keys_child_client(child, 0);
+    uint8_t key[32] = { 1 }, wrapped[60], signature[64];
+    char byte;
+    bool ok = scram(c, "a/file", 4096).status == 0 && scram(c, "a/env", 4096).status == 0 &&
+              keys_client_wrap(c, key, wrapped) == 0 && keys_client_sign(c, bytes_of("x"), signature) == 0;
+    if (write(1, ok ? "y" : "n", 1) != 1) return 1;
+    ssize_t n = read(0, &byte, 1);
+    keys_child_stop(child);
+    return n < 0;
+}
+
+/* How often the needle stands in the writable memory of a process. */
+static size_t count_in_memory(pid_t pid, struct bytes needle)
+{
+    char path[64], line[512];
+    size_t found = 0;
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    FILE *maps = fopen(path, "r");
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+    int memory = open(path, O_RDONLY);
+    assert_true(maps && memory >= 0);
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        char rights[8];
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || rights[1] != 'w' ||
+            to - from > 256UL << 20)
+            continue;
+        uint8_t *copy = malloc(to - from);
+        ssize_t n = pread(memory, copy, to - from, (off_t)from);
+        for (struct bytes b = bytes_make(copy, n > 0 ? (size_t)n : 0); b.n >= needle.n;) {
+            ptrdiff_t at = bytes_find(b, needle);
+            if (at < 0) break;
+            found++;
+            b = bytes_slice(b, (size_t)at + 1, b.n);
+        }
+        free(copy);
+    }
+    close(memory);
+    fclose(maps);
+    return found;
+}
+
+static size_t read_whole(const char *path, char *out, size_t room)
+{
+    int fd = open(path, O_RDONLY);
+    ssize_t n = fd < 0 ? -1 : read(fd, out, room - 1);
+    if (fd >= 0) close(fd);
+    out[n > 0 ? n : 0] = 0;
+    return n > 0 ? (size_t)n : 0;
+}
+
+static void the_gateway_s_memory_and_environment_hold_no_secret(void **state)
+{
+    struct place *p = *state;
+    char environment[100] = "POSTERN_TEST_PASSWORD=env-secret-2f5d81c0",
+         marker[] = "POSTERN_TEST_MARK=visible-7741", path[128], text[4096];
+    char *const envp[] = { marker, environment, NULL };
+    char *const argv[] = { (char *)"test", (char *)"gateway", p->folder, NULL };
+    int in[2], out[2];
+    assert_int_equal(pipe(in) | pipe(out), 0);
+    write_file(p->file, "file-secret-93ab17e4\n");
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        close(in[1]);
+        execve("/proc/self/exe", argv, envp);
+        _exit(127);
+    }
+    close(out[1]);
+    close(in[0]);
+    char said = 0;
+    assert_int_equal(read(out[0], &said, 1), 1);
+    assert_int_equal(said, 'y');
+
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    size_t n = read_whole(path, text, sizeof text);
+    assert_true(bytes_find(bytes_make(text, n), bytes_of("visible-7741")) >= 0);
+    assert_true(bytes_find(bytes_make(text, n), bytes_of("env-secret")) < 0);
+
+    struct buf raw;
+    buf_init(&raw, 4096);
+    snprintf(path, sizeof path, "%s/kek", p->folder);
+    n = read_whole(path, text, sizeof text);
+    assert_int_equal(n, 65);
+    assert_true(codec_unhex(bytes_make(text, 64), &raw));
+    assert_true(count_in_memory(pid, bytes_of("visible-7741")) > 0);
+/* A sanitizer's runtime keeps a copy of the environment of its own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RUNTIME_COPIES_ENVIRONMENT 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define RUNTIME_COPIES_ENVIRONMENT 1
+#endif
+#endif
+#ifndef RUNTIME_COPIES_ENVIRONMENT
+    assert_int_equal(count_in_memory(pid, bytes_of("env-secret-2f5d81c0")), 0);
+#endif
+    assert_int_equal(count_in_memory(pid, bytes_of("file-secret-93ab17e4")), 0);
+    assert_int_equal(count_in_memory(pid, bytes_make(text, 64)), 0);
+    assert_int_equal(count_in_memory(pid, buf_bytes(&raw)), 0);
+    buf_consume(&raw, buf_length(&raw));
+    snprintf(path, sizeof path, "%s/log.key", p->folder);
+    n = read_whole(path, text, sizeof text);
+    const char *seed =
+        strrchr(text, '+') + 1; /* the base64 may hold one: then the rest of it is looked for */
+    assert_int_equal(count_in_memory(pid, bytes_make(seed, strlen(seed) - 1)), 0);
+    const char *start_of_seed = text + strlen("PRIVATE+KEY+postern.test/log+") + 9;
+    assert_true(codec_unbase64(CODEC_BASE64, bytes_make(start_of_seed, strlen(start_of_seed) - 1), &raw));
+    assert_int_equal(count_in_memory(pid, bytes_slice(buf_bytes(&raw), 1, 32)), 0);
+    buf_free(&raw);
+
+    close(in[1]);
+    int how;
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_int_equal(how, 0);
+    close(out[0]);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "gateway") == 0) return be_gateway(argv[2]);
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
     const struct CMUnitTest tests[] = {
         IN_PLACE(the_first_start_makes_private_keys_that_later_starts_use),
@@ -409,6 +538,7 @@ int main(void)
         IN_PLACE(requests_past_the_ceiling_wait_and_none_is_lost),
         IN_PLACE(a_killed_child_is_noticed_at_once),
         IN_PLACE(a_malformed_request_ends_the_child),
+        IN_PLACE(the_gateway_s_memory_and_environment_hold_no_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* A GET that blocks, over libcurl, for threads that may block (the key fetcher). HTTPS with the system's
  * authorities and names verified, TLS 1.2 at least; plain HTTP to loopback addresses only, checked again on
- * the address that is connected to. A redirect is followed only within the same scheme, host and port. */
+ * the address that is connected to. A redirect is followed only within the same scheme, host and port.
+ * SIGPIPE must be ignored or blocked in the calling thread. */
 #ifndef POSTERN_HTTP_CLIENT_H
 #define POSTERN_HTTP_CLIENT_H
 #include "base/buf.h"

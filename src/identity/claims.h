@@ -3,7 +3,7 @@
 #ifndef POSTERN_IDENTITY_CLAIMS_H
 #define POSTERN_IDENTITY_CLAIMS_H
 #include "identity/identity.h"
-#include <jansson.h>
+#include "json/read.h"
 
 enum {
     CLAIMS_MAX_DEPTH = 16,

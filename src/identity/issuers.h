@@ -8,7 +8,7 @@
 #define POSTERN_IDENTITY_ISSUERS_H
 #include "identity/identity.h"
 #include "jose/jwk.h"
-#include <jansson.h>
+#include "json/read.h"
 #include <pthread.h>
 #include <stdatomic.h>
 

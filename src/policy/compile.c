@@ -78,7 +78,11 @@ static struct yaml_texts compile_tags(struct compiler *c, const struct yaml_text
             if (space && (n == 0 || copy[n - 1] == ' ')) continue;
             copy[n++] = space ? ' ' : letter;
         }
-        out.items[i] = bytes_make(copy, n && copy[n - 1] == ' ' ? n - 1 : n);
+        struct bytes tag = bytes_make(copy, n && copy[n - 1] == ' ' ? n - 1 : n);
+        /* The two tags that the facts give without their TABLE. */
+        if (bytes_is(tag, "TRUNCATE TABLE")) tag.n = 8;
+        if (bytes_is(tag, "LOCK TABLE")) tag.n = 4;
+        out.items[i] = tag;
     }
     if (texts->n && (!out.items || !out.items[texts->n - 1].p)) complain(c, (struct yaml_place){ 0 });
     return out;

@@ -17,7 +17,7 @@ static uint32_t judged_effects(const struct sql_statement *s)
     if (s->action == SQL_ACTION_SHOW) effects &= ~(uint32_t)EFFECT_READ;
     if (s->action == SQL_ACTION_DEALLOCATE || s->action == SQL_ACTION_CLOSE)
         effects &= ~(uint32_t)(EFFECT_SESSION | EFFECT_READ);
-    return effects;
+    return effects | policy_borne_effects(s);
 }
 
 static bool moves_pinned(const struct sql_statement *s)
@@ -92,21 +92,18 @@ static bool effect_allowed(const struct policy_ruleset *r, const struct sql_stat
     return borne || covered(r, s, effect, NULL, view, out);
 }
 
-/* What relations bear counts as well as what the statement says of itself: facts that disagree are no hole.
- */
 static bool all_allowed(const struct policy_ruleset *r, const struct sql_statement *s, uint32_t effects,
                         enum policy_view view, struct policy_outcome *out)
 {
     const struct policy_sight *sight = &r->sights[view];
-    uint32_t needed = effects;
-    if (needed & EFFECT_UNKNOWN && !sight->unknown) {
+    if ((effects & EFFECT_UNKNOWN) && !(sight->unknown && covered(r, s, EFFECT_UNKNOWN, NULL, view, out))) {
         out->kind = OUTCOME_NOT_UNDERSTOOD;
         return false;
     }
-    for (uint32_t rest = needed & ~(uint32_t)EFFECT_UNKNOWN; rest; rest &= rest - 1) {
+    for (uint32_t rest = effects & ~(uint32_t)EFFECT_UNKNOWN; rest; rest &= rest - 1) {
         uint32_t effect = rest & -rest;
-        bool first_named = out->allow != NULL;
-        if (first_named && (sight->free & effect)) continue;
+        /* The first look is for the policy that allows, so that the verdict can name it. */
+        if (out->allow && (sight->free & effect)) continue;
         if (effect_allowed(r, s, effect, view, out)) continue;
         out->kind = OUTCOME_NOT_ALLOWED;
         out->missing = effect;

@@ -2,6 +2,7 @@
  * an effect that none bears (a lock, a function, DROP SCHEMA) belongs to the statement as a whole. */
 #include "policy/match.h"
 #include "policy/glob.h"
+#include "sql/functions.h"
 
 uint32_t policy_borne_effects(const struct sql_statement *statement)
 {
@@ -125,6 +126,17 @@ static bool relation_allowed(const struct policy_allow *allow, const struct sql_
            policy_patterns_match(&allow->relations, r->schema, r->name, POLICY_DOUBT_MISSES);
 }
 
+/* Whether it is of the functions that no published list knows: those that make a statement a procedure. */
+static bool is_procedure(const struct sql_function *f)
+{
+    char schema[PATTERN_NAME_CEILING + 1], name[PATTERN_NAME_CEILING + 1];
+    if (f->schema.n >= sizeof schema || f->name.n >= sizeof name) return true;
+    memcpy(schema, f->schema.p ? f->schema.p : (const uint8_t *)"", f->schema.n);
+    memcpy(name, f->name.p, f->name.n);
+    schema[f->schema.n] = name[f->name.n] = 0;
+    return functions_effects(f->schema.n ? schema : NULL, name) & EFFECT_PROCEDURE;
+}
+
 /* Every procedure that is called must be one of the item's, and there must be one: DO has no name. */
 static bool functions_allowed(const struct policy_allow *allow, const struct sql_statement *s)
 {
@@ -133,7 +145,7 @@ static bool functions_allowed(const struct policy_allow *allow, const struct sql
         const struct sql_function *f = &s->functions[i];
         if (policy_patterns_match(&allow->functions, f->schema, f->name, POLICY_DOUBT_MISSES))
             n_named++;
-        else
+        else if (is_procedure(f))
             return false;
     }
     return n_named > 0;

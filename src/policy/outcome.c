@@ -99,7 +99,7 @@ static struct bytes hint_of(const struct policy_ruleset *r, const struct policy_
     if (o->rule && o->rule->where != POLICY_WHERE_ANY)
         return arena_copy(arena, BYTES_LITERAL("Add a WHERE clause that names the rows."));
     if (o->kind == OUTCOME_HELD) return arena_copy(arena, (struct bytes){ 0 });
-    bool bare = o->kind == OUTCOME_NOT_ALLOWED && o->hit.relation && !o->hit.relation->schema.n;
+    bool bare = o->hit.relation && !o->hit.relation->schema.n;
     return arena_printf(arena, "%.*s%s", BYTES_FMT(r->sights[view].hint),
                         bare ? " Name the relation with its schema." : "");
 }

@@ -100,7 +100,7 @@ static enum step step_hold(struct session *s, struct statement *st)
 static enum record_outcome record_run(struct session *s, struct statement *st)
 {
     uint32_t number, raw_number;
-    enum record_outcome outcome = recording_text(s, st->understood, &number);
+    enum record_outcome outcome = recording_text(s, st->understood, st->text, &number);
     if (outcome != RECORD_OK) return outcome;
     st->text_number = number;
     raw_number = __builtin_bswap32(number);

@@ -48,17 +48,28 @@ static bool same_constant(const A_Const *a, const A_Const *b)
     }
 }
 
-/* orders.id and id are the same column of the target. */
-static bool same_column(const ColumnRef *a, const ColumnRef *b)
+/* What the target's own columns may be qualified with. */
+static bool names_target(const struct fold_state *state, const char *qualifier)
+{
+    if (!state->target || !qualifier) return false;
+    const Alias *alias = state->target->alias;
+    return same_text(qualifier, alias ? alias->aliasname : state->target->relname);
+}
+
+/* id and orders.id are the same column, where orders is what is deleted from; id and old.id need not be. */
+static bool same_column(const struct fold_state *state, const ColumnRef *a, const ColumnRef *b)
 {
     int n = tree_length(a->fields), m = tree_length(b->fields);
-    for (int i = 1; i <= n || i <= m; i++) {
-        if (i > n || i > m) return n > 0 && m > 0;
+    for (int i = 1; i <= n && i <= m; i++) {
         const char *x = tree_string(tree_item(a->fields, n - i)),
                    *y = tree_string(tree_item(b->fields, m - i));
         if (!x || !y || strcmp(x, y) != 0) return false;
     }
-    return true;
+    if (n == m) return true;
+    const List *longer = n > m ? a->fields : b->fields;
+    int shared = n > m ? m : n, most = n > m ? n : m;
+    /* s.orders.id and orders.id say the same table. */
+    return shared > 1 || names_target(state, tree_string(tree_item(longer, most - 2)));
 }
 
 static bool same_list(struct fold_state *state, const List *a, const List *b, int depth)
@@ -82,7 +93,7 @@ bool fold_same(struct fold_state *state, const Node *a, const Node *b, int depth
     case T_String: return same_text(tree_string(a), tree_string(b));
     case T_A_Const: return same_constant((const A_Const *)a, (const A_Const *)b);
     case T_ParamRef: return ((const ParamRef *)a)->number == ((const ParamRef *)b)->number;
-    case T_ColumnRef: return same_column((const ColumnRef *)a, (const ColumnRef *)b);
+    case T_ColumnRef: return same_column(state, (const ColumnRef *)a, (const ColumnRef *)b);
     case T_List: return same_list(state, (const List *)a, (const List *)b, depth);
     case T_A_Expr: {
         const A_Expr *x = (const A_Expr *)a, *y = (const A_Expr *)b;

@@ -149,3 +149,11 @@ void functions_visit_operator(struct walk *walk, const List *list)
     walk_effect(walk, EFFECT_PROCEDURE);
     add(walk, name.schema, name.name);
 }
+
+void functions_visit_sample(struct walk *walk, const RangeTableSample *sample)
+{
+    struct tree_name name;
+    if (!tree_name(sample->method, &name) || functions_effects(name.schema, name.name) == 0) return;
+    walk_effect(walk, functions_effects(name.schema, name.name));
+    add(walk, name.schema, name.name);
+}

@@ -86,9 +86,12 @@ static bool token_is_fine(struct bytes text, const struct token *t, struct presc
     case TOKEN_SPACE:
     case TOKEN_IDENTIFIER:
     case TOKEN_QUOTED:
+    case TOKEN_DOLLAR: return true;
     case TOKEN_STRING:
-    case TOKEN_DOLLAR:
-    case TOKEN_BITS: return true;
+    case TOKEN_BITS:
+        /* The server goes on with the string, in its escape mode; libpg_query starts a new one. */
+        if (t->over_comment) return hostile(out, arena, "a string that goes on behind a comment", at);
+        return true;
     }
     return true;
 }

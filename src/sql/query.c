@@ -37,9 +37,10 @@ static void visit_into(struct walk *walk, const IntoClause *into, struct walk_at
 
 static void visit_select(struct walk *walk, const SelectStmt *s, struct walk_at at)
 {
-    uint32_t access = EFFECT_READ;
+    /* FOR UPDATE around a sub-select in FROM locks the relations of its FROM too. */
+    uint32_t access = EFFECT_READ | (at.access & EFFECT_LOCK);
     if (!(at.quiet && s->valuesLists)) walk_effect(walk, EFFECT_READ);
-    at = with_access(at, access);
+    at = with_access(at, EFFECT_READ);
     at.scope = relations_with(walk, s->withClause, at);
     if (s->lockingClause) {
         /* FOR UPDATE OF names aliases; every relation of the FROM is said to be locked. */

@@ -53,14 +53,6 @@ static bool holds_password_url(struct bytes b)
     return false;
 }
 
-static bool is_secret(const struct token *t, bool after_word, uint8_t *scratch)
-{
-    if (!is_string(t)) return false;
-    if (after_word) return true;
-    struct bytes plain = bytes_make(scratch, token_plain(t, scratch));
-    return holds_password_key(plain) || holds_password_url(plain);
-}
-
 /* Between the word and its string, these may stand. */
 static bool is_between(const struct token *t)
 {
@@ -71,59 +63,111 @@ static bool is_between(const struct token *t)
 }
 
 struct redaction {
-    struct bytes text;
-    uint8_t *out, *scratch; /* out has room for the text and more; see below */
+    struct arena *arena;
+    uint8_t *out; /* NULL: only counting */
     size_t n_out;
     struct bytes *secrets;
     size_t n_secrets;
+    bool full;
 };
+
+/* Code within code: DO with PASSWORD in its body, EXECUTE with it in a string, and comments. */
+enum { NESTING_CEILING = 4 };
 
 static void put(struct redaction *r, struct bytes b)
 {
-    if (b.n) memcpy(r->out + r->n_out, b.p, b.n);
+    if (r->out && b.n) memcpy(r->out + r->n_out, b.p, b.n);
     r->n_out += b.n;
 }
 
-/* Counts the secrets; writes, where there is room to write to. */
-static void run(struct redaction *r, struct arena *arena, bool write)
+static void put_secret(struct redaction *r, struct bytes plain)
+{
+    if (r->out) {
+        struct bytes copy = arena_copy(r->arena, plain);
+        if (!copy.p) r->full = true;
+        r->secrets[r->n_secrets] = copy;
+    }
+    r->n_secrets++;
+    put(r, BYTES_LITERAL("'***'"));
+}
+
+static void redact_run(struct redaction *r, struct bytes text, uint8_t *scratch, int nesting);
+
+/* Whether SQL in a string holds a secret; too deep to tell is yes. */
+static bool holds_nested_secret(const struct redaction *r, struct bytes plain, uint8_t *scratch, int nesting)
+{
+    if (bytes_find(plain, BYTES_LITERAL("'")) < 0 && bytes_find(plain, BYTES_LITERAL("$")) < 0) return false;
+    if (nesting + 1 >= NESTING_CEILING) return true;
+    struct redaction counting = { .arena = r->arena };
+    redact_run(&counting, plain, scratch, nesting + 1);
+    return counting.n_secrets > 0;
+}
+
+/* A dollar quote or a comment that is no secret itself keeps its delimiters. */
+static void redact_inside(struct redaction *r, const struct token *t, uint8_t *scratch, int nesting)
+{
+    size_t before = (size_t)(t->content.p - t->text.p);
+    put(r, bytes_slice(t->text, 0, before));
+    if (nesting + 1 < NESTING_CEILING)
+        redact_run(r, t->content, scratch, nesting + 1);
+    else
+        put_secret(r, t->content);
+    put(r, bytes_slice(t->text, before + t->content.n, t->text.n));
+}
+
+static void redact_token(struct redaction *r, const struct token *t, bool after_word, uint8_t *scratch,
+                         int nesting)
+{
+    if (t->kind == TOKEN_COMMENT && t->content.n > 0) {
+        redact_inside(r, t, scratch, nesting);
+        return;
+    }
+    if (!is_string(t)) {
+        put(r, t->text);
+        return;
+    }
+    struct bytes plain = bytes_make(scratch, token_plain(t, scratch));
+    uint8_t *below = scratch + plain.n;
+    if (after_word || holds_password_key(plain) || holds_password_url(plain))
+        put_secret(r, plain);
+    else if (t->kind == TOKEN_DOLLAR)
+        redact_inside(r, t, below, nesting);
+    else if (holds_nested_secret(r, plain, below, nesting))
+        put_secret(r, plain);
+    else
+        put(r, t->text);
+}
+
+static void redact_run(struct redaction *r, struct bytes text, uint8_t *scratch, int nesting)
 {
     bool after_word = false;
-    size_t at = 0, n = 0;
+    size_t at = 0;
     for (;;) {
-        struct token t = token_at(r->text, at);
-        if (t.kind == TOKEN_END) break;
+        struct token t = token_at(text, at);
+        if (t.kind == TOKEN_END) return;
         at += t.text.n;
-        bool secret = is_secret(&t, after_word, r->scratch);
-        if (secret && write) {
-            size_t length = token_plain(&t, r->scratch);
-            r->secrets[n] = arena_copy(arena, bytes_make(r->scratch, length));
-            put(r, BYTES_LITERAL("'***'"));
-        } else if (write) {
-            put(r, t.text);
-        }
-        n += secret;
+        redact_token(r, &t, after_word, scratch, nesting);
         if (!is_between(&t)) after_word = names_secret(&t);
     }
-    r->n_secrets = n;
 }
 
 struct bytes sql_redact(struct bytes text, struct arena *arena, struct bytes **secrets_out,
                         size_t *n_secrets_out)
 {
-    struct redaction r = { .text = text };
+    struct redaction r = { .arena = arena };
     *secrets_out = NULL;
     *n_secrets_out = 0;
-    r.scratch = arena_alloc(arena, text.n + 1);
-    if (!r.scratch) return (struct bytes){ 0 };
-    run(&r, arena, false);
+    /* Each level of nesting is no longer than the one around it. */
+    uint8_t *scratch = arena_alloc(arena, NESTING_CEILING * text.n + 1);
+    if (!scratch) return (struct bytes){ 0 };
+    redact_run(&r, text, scratch, 0);
     if (r.n_secrets == 0) return arena_copy(arena, text);
-    /* '***' is at most three bytes longer than the shortest literal, ''. */
-    r.out = arena_alloc(arena, text.n + 3 * r.n_secrets + 1);
+    r.out = arena_alloc(arena, r.n_out + 1);
     r.secrets = ARENA_ARRAY(arena, struct bytes, r.n_secrets);
     if (!r.out || !r.secrets) return (struct bytes){ 0 };
-    run(&r, arena, true);
-    for (size_t i = 0; i < r.n_secrets; i++)
-        if (!r.secrets[i].p) return (struct bytes){ 0 };
+    r.n_out = r.n_secrets = 0;
+    redact_run(&r, text, scratch, 0);
+    if (r.full) return (struct bytes){ 0 };
     *secrets_out = r.secrets;
     *n_secrets_out = r.n_secrets;
     return bytes_make(r.out, r.n_out);

@@ -76,6 +76,7 @@ void relations_visit(struct walk *walk, const RangeVar *relation, struct walk_at
     if (!name.name) return;
     if (!at.target && !name.schema && in_scope(at.scope, name.name)) return;
     note_catalogue(walk, relation, at.access);
+    walk_effect(walk, at.access);
     relations_add(walk, name, at.access, false);
 }
 

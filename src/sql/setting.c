@@ -6,7 +6,7 @@ void setting_note(struct walk *walk, struct bytes name, struct bytes value)
     switch (sql_setting_kind(name, value)) {
     case SQL_SETTING_HARMLESS: return;
     case SQL_SETTING_PINNED: walk->statement->pinned_setting = true; break;
-    case SQL_SETTING_PRIVILEGE: walk_effect(walk, EFFECT_PRIVILEGE); break;
+    case SQL_SETTING_PRIVILEGE: walk_effect(walk, EFFECT_PRIVILEGE); return;
     /* Only SET itself is kept by the gateway: a set_config would be forwarded. */
     case SQL_SETTING_CONTEXT:
     case SQL_SETTING_OTHER: break;
@@ -80,8 +80,6 @@ static void note_own(struct walk *walk, struct bytes name, struct bytes value, e
         return;
     }
     setting_note(walk, name, value);
-    /* SET ROLE is a matter of privilege alone. */
-    if (s->setting == SQL_SETTING_PRIVILEGE) s->effects &= ~(uint32_t)EFFECT_SESSION;
 }
 
 void setting_visit(struct walk *walk, const VariableSetStmt *set, bool own)

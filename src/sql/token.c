@@ -84,9 +84,9 @@ static size_t comment_end(struct bytes b, size_t i, struct token *t)
 
 /* A string goes on behind white space that holds a line end (and perhaps comments of the -- kind): where its
  * next part's opening quote stands, or 0. */
-static size_t continuation(struct bytes b, size_t i)
+static size_t continuation(struct bytes b, size_t i, bool *over_comment_out)
 {
-    bool line_end = false;
+    bool line_end = false, comment = false;
     while (i < b.n) {
         if (b.p[i] == '\n' || b.p[i] == '\r') {
             line_end = true;
@@ -95,8 +95,11 @@ static size_t continuation(struct bytes b, size_t i)
             i++;
         } else if (b.p[i] == '-' && peek(b, i + 1) == '-') {
             i = line_comment_end(b, i);
+            comment = true;
         } else {
-            return b.p[i] == '\'' && line_end ? i : 0;
+            if (b.p[i] != '\'' || !line_end) return 0;
+            *over_comment_out |= comment;
+            return i;
         }
     }
     return 0;
@@ -114,7 +117,7 @@ static size_t quoted_end(struct bytes b, size_t open, uint8_t quote, struct toke
         } else if (peek(b, i + 1) == quote) {
             i += 2;
         } else {
-            size_t more = quote == '\'' ? continuation(b, i + 1) : 0;
+            size_t more = quote == '\'' ? continuation(b, i + 1, &t->over_comment) : 0;
             if (!more) {
                 t->content = bytes_slice(b, open + 1, i - open - 1);
                 return i + 1;
@@ -301,7 +304,8 @@ size_t token_plain(const struct token *t, uint8_t *out)
             out[n++] = '\'';
             i += 2;
         } else { /* the string goes on behind a line end */
-            size_t more = continuation(b, i + 1);
+            bool over_comment = false;
+            size_t more = continuation(b, i + 1, &over_comment);
             i = more ? more + 1 : b.n;
         }
     }

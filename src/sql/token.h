@@ -25,6 +25,7 @@ struct token {
     struct bytes content; /* of strings, quoted names and comments: between the delimiters */
     bool unterminated;    /* the text ends before the token does */
     bool escapes;         /* E'…': backslash escapes */
+    bool over_comment;    /* a string that is continued behind a -- comment: libpg_query ends it there */
     size_t depth;         /* of a comment: how deep comments nest in it */
     size_t run;           /* of an operator: the run of operator characters before it was cut */
 };

@@ -1,7 +1,7 @@
 /* The one door to PostgreSQL's headers and to libpg_query's raw tree. Only the node structs are for use: the
  * allocators, makeNode and PG_TRY of these headers belong to a server that does not run here. One of them
  * disagrees with the library: enum LimitOption is shifted by one there, so that SelectStmt.limitOption is
- * never read; SQL_TREE_CHECK in test-tree.c compares what is read with the library's own JSON.
+ * never read; test-tree.c compares what is read with the library's own JSON.
  *
  * A tree lives between pg_query_enter_memory_context and pg_query_exit_memory_context (parse.c). */
 #ifndef POSTERN_SQL_TREE_H

@@ -61,6 +61,7 @@ static void visit_copy(struct walk *walk, const CopyStmt *copy, struct walk_at a
     walk_push(walk, copy->options, inside);
     walk_push(walk, copy->whereClause, inside);
     walk_push(walk, copy->query, inside);
+    if (copy->query) walk->spread |= at.access & ~(uint32_t)EFFECT_READ;
     /* COPY (query) has no relation of its own; COPY t FROM writes it, whatever CTE stands outside. */
     at.target = true;
     walk_push(walk, copy->relation, at);
@@ -123,6 +124,7 @@ static void visit_rename(struct walk *walk, const RenameStmt *s, struct walk_at 
 {
     /* ALTER TYPE t RENAME ATTRIBUTE and ALTER TYPE t RENAME name the type like a relation. */
     bool type = s->renameType == OBJECT_ATTRIBUTE || s->renameType == OBJECT_TYPE;
+    if (s->renameType == OBJECT_ROLE) walk_effect(walk, EFFECT_PRIVILEGE);
     if (s->relation && !type) walk_push(walk, s->relation, at);
     note_object(walk, s->renameType, s->object, at.access);
 }
@@ -165,6 +167,10 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
     case T_CompositeTypeStmt: walk_push(walk, ((const CompositeTypeStmt *)node)->coldeflist, at); return true;
     case T_DropStmt: {
         const DropStmt *s = (const DropStmt *)node;
+        if (s->removeType == OBJECT_POLICY) {
+            at.access |= EFFECT_PRIVILEGE;
+            walk_effect(walk, EFFECT_PRIVILEGE);
+        }
         note_objects(walk, s->removeType, s->objects, at.access);
         return true;
     }
@@ -191,9 +197,9 @@ bool utility_visit(struct walk *walk, const Node *node, struct walk_at at)
 {
     enum NodeTag tag = tree_tag(node);
     if ((size_t)tag >= sizeof(utilities) / sizeof(*utilities) || !utilities[tag].known) {
-        /* A statement that no table names. RETURN stands in a function's body, AlterTableCmd in ALTER TABLE.
-         */
-        if (tag < T_RawStmt || tag > T_AlterStatsStmt || tag == T_ReturnStmt || tag == T_AlterTableCmd)
+        /* A statement that no table names. RETURN stands in a function's body, the others in ALTER TABLE. */
+        if (tag < T_RawStmt || tag > T_AlterStatsStmt || tag == T_ReturnStmt || tag == T_AlterTableCmd ||
+            tag == T_ReplicaIdentityStmt)
             return false;
         walk->unknown = tag;
         walk_effect(walk, EFFECT_UNKNOWN);

@@ -77,6 +77,7 @@ static void visit(struct walk *walk, const Node *node, struct walk_at at)
     case T_MultiAssignRef: visit_shared(walk, (const MultiAssignRef *)node, at); return;
     case T_FuncCall: functions_visit_call(walk, (const FuncCall *)node); break;
     case T_A_Expr: functions_visit_operator(walk, ((const A_Expr *)node)->name); break;
+    case T_RangeTableSample: functions_visit_sample(walk, (const RangeTableSample *)node); break;
     case T_SubLink: functions_visit_operator(walk, ((const SubLink *)node)->operName); break;
     case T_SortBy: functions_visit_operator(walk, ((const SortBy *)node)->useOp); break;
     default:
@@ -120,4 +121,8 @@ void walk_statement(struct walk *walk, const Node *top)
         }
     }
     walk->items = NULL;
+    for (size_t i = 0; i < walk->statement->n_relations; i++) {
+        struct sql_relation *relation = &walk->statement->relations[i];
+        if (relation->access & EFFECT_READ) relation->access |= walk->spread;
+    }
 }

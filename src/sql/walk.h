@@ -32,6 +32,7 @@ struct walk {
     struct walk_item *items;
     size_t n_items, items_size;
     enum walk_trouble trouble;
+    uint32_t spread;      /* effects on every relation that is read: COPY (query) TO has them from afar */
     enum NodeTag unknown; /* a tag that no table names; 0: none */
 };
 
@@ -57,6 +58,8 @@ const struct walk_scope *relations_with(struct walk *walk, const WithClause *wit
 /* functions.c */
 void functions_visit_call(struct walk *walk, const FuncCall *call);
 void functions_visit_operator(struct walk *walk, const List *name);
+/* TABLESAMPLE calls a function by its name. */
+void functions_visit_sample(struct walk *walk, const RangeTableSample *sample);
 
 /* query.c: SELECT, INSERT, UPDATE, DELETE, MERGE. */
 bool query_visit(struct walk *walk, const Node *node, struct walk_at at);

@@ -116,12 +116,22 @@ class Gateway:
         return process.run([binary(), *arguments, "--config", self.config_path], timeout, check)
 
     def sessions(self, *arguments):
-        """The sessions in the record, as `sessions list --json` prints them: one object a line, or a list."""
-        return parse_json(self.cli("sessions", "list", "--json", *arguments).stdout)
+        """The ids of the sessions in the record."""
+        listed = parse_json(self.cli("sessions", "list", "--json", *arguments).stdout)
+        return [entry.get("id") or entry["session"] for entry in listed]
 
     def replay(self, session):
         """The events of a session, as `sessions replay ID --json` prints them."""
         return parse_json(self.cli("sessions", "replay", session, "--json").stdout)
+
+    def whole_record(self):
+        """All that the command line can bring back, as text."""
+        return "".join(self.cli("sessions", "replay", session, "--json").stdout for session in self.sessions())
+
+    def verify(self):
+        """(whether `audit verify` is content, what it said)."""
+        done = self.cli("audit", "verify", check=False)
+        return done.returncode == 0, done.stdout + done.stderr
 
 
 def parse_json(text):

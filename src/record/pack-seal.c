@@ -1,0 +1,92 @@
+/* zstd, then AES-256-GCM under the session's key with the block's number as the nonce; the tag covers the
+ * part of the head that is known before. What can fail (the key, the disk) comes first, so that a failure
+ * leaves everything as it was. */
+#include "record/pack-seal.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "crypto/random.h"
+#include <errno.h>
+
+enum { FLUSH_AT = 1 << 20 };
+
+static int chain_key(struct pack *p, struct pack_chain *chain)
+{
+    uint8_t wrapped[FORMAT_WRAPPED_KEY];
+    if (chain->key_index) return 0;
+    random_bytes(chain->key, sizeof chain->key);
+    int error = p->wrapper->wrap(p->wrapper->context, chain->key, wrapped);
+    if (!error) error = session_keys_add(p->keys, chain->id, wrapped, &chain->key_index);
+    return error;
+}
+
+/* Frames of session 0 come from several lanes: they get their sequence here, in the order of blocks, and with
+ * it a CRC that covers it. */
+static void number_gateway_frames(struct pack_session *s)
+{
+    struct bytes plain = buf_bytes(&s->plain);
+    struct frame f = { .time_us = s->first_us };
+    uint32_t sequence = s->chain->last_sequence, crc;
+    s->first_sequence = sequence + 1;
+    for (size_t at = 0, next = 0; at < plain.n; at = next) {
+        CHECK(format_packed_next(plain, &next, &f, &crc));
+        f.sequence = ++sequence;
+        format_put_u32(s->plain.data + s->plain.start + at, format_frame_crc(&f));
+    }
+}
+
+/* The plaintext or its compressed form, whichever is shorter. */
+static struct bytes compress(struct pack *p, struct bytes plain, uint32_t *flags)
+{
+    size_t n = ZSTD_compressCCtx(p->zstd, p->compressed, FORMAT_BLOCK_CIPHER_MAX - AEAD_TAG, plain.p, plain.n,
+                                 p->level);
+    if (ZSTD_isError(n) || n >= plain.n) {
+        memcpy(p->compressed, plain.p, plain.n);
+        return bytes_make(p->compressed, plain.n);
+    }
+    *flags |= BLOCK_ZSTD;
+    return bytes_make(p->compressed, n);
+}
+
+static int encrypt(struct pack *p, const struct pack_chain *chain, const struct format_block *head,
+                   struct bytes data)
+{
+    uint8_t raw[FORMAT_BLOCK_HEAD], nonce[AEAD_NONCE];
+    format_block_encode(head, raw);
+    format_block_nonce(head->number, nonce);
+    if (aead_rekey(p->aead, chain->key) && aead_seal(p->aead, nonce, bytes_make(raw, FORMAT_BLOCK_BOUND),
+                                                     data, p->compressed, p->compressed + data.n))
+        return 0;
+    log_line(LOG_ERROR, "libcrypto refuses to seal a block");
+    return -EIO;
+}
+
+int pack_seal(struct pack *p, struct pack_session *s)
+{
+    struct pack_chain *chain = s->chain;
+    int error = buf_length(&p->blocks->out) >= FLUSH_AT ? blocks_flush(p->blocks) : 0;
+    if (!error) error = chain_key(p, chain);
+    if (error) return error;
+    if (chain->id == 0) number_gateway_frames(s);
+    struct format_block head = { .flags = s->ended ? BLOCK_ENDS_SESSION : 0,
+                                 .leaf = p->blocks->tree.size,
+                                 .session = chain->id,
+                                 .number = chain->number + 1,
+                                 .first_sequence = s->first_sequence,
+                                 .last_sequence = s->first_sequence + s->n_frames - 1,
+                                 .lane = s->lane,
+                                 .boot = p->boot,
+                                 .lane_frame = s->lane_frame,
+                                 .first_us = s->first_us,
+                                 .sealed_us = clock_wall_us(p->clock),
+                                 .key = chain->key_index,
+                                 .plain_length = (uint32_t)buf_length(&s->plain) };
+    memcpy(head.previous, chain->hash, FORMAT_HASH);
+    struct bytes data = compress(p, buf_bytes(&s->plain), &head.flags);
+    head.cipher_length = (uint32_t)data.n + AEAD_TAG;
+    error = encrypt(p, chain, &head, data);
+    if (error) return error;
+    blocks_append(p->blocks, &head, bytes_make(p->compressed, head.cipher_length), chain->hash);
+    chain->number = head.number;
+    chain->last_sequence = head.last_sequence;
+    return 0;
+}

@@ -1,0 +1,30 @@
+/* The keys file: the data key of each session, wrapped under the key-encryption key, 80 bytes each. A block's
+ * head names its key by index (record 0 is the file's head). It stands apart from the blocks so that erasing
+ * a session is overwriting its records here, which leaves the proof whole. */
+#ifndef POSTERN_RECORD_SESSION_KEYS_H
+#define POSTERN_RECORD_SESSION_KEYS_H
+#include "record/format.h"
+#include <stdbool.h>
+
+struct session_keys {
+    int fd;
+    uint64_t n; /* records, the file's head included */
+    bool dirty; /* written and not synced */
+};
+
+/* Opens or makes <folder>/keys; a record that was cut in the middle is let go. 0 or -errno. */
+int session_keys_open(int folder, struct session_keys *keys_out) MUST_USE;
+void session_keys_close(struct session_keys *k);
+/* Appends a record. 0 or -errno; *index_out is what block heads carry. */
+int session_keys_add(struct session_keys *k, uint64_t session, const uint8_t wrapped[FORMAT_WRAPPED_KEY],
+                     uint64_t *index_out) MUST_USE;
+int session_keys_sync(struct session_keys *k) MUST_USE;
+
+enum session_key { SESSION_KEY_BAD = 0, SESSION_KEY_ERASED, SESSION_KEY_FOUND };
+/* Reads record `index` of a keys file; BAD: not there, damaged, or another session's. */
+enum session_key session_keys_read(int fd, uint64_t index, uint64_t session,
+                                   uint8_t wrapped_out[FORMAT_WRAPPED_KEY]) MUST_USE;
+/* Overwrites every record of a session and syncs: nobody can open its blocks then. The number of records, or
+ * -errno. */
+int64_t session_keys_erase(int fd, uint64_t session) MUST_USE;
+#endif
