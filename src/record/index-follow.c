@@ -319,7 +319,6 @@ static void take_complete(struct taking *t, const struct frame *frame)
     uint64_t rows = cursor_u64(&c);
     cursor_u64(&c);
     uint64_t us = cursor_u64(&c);
-    uint8_t how = cursor_u8(&c);
     if (c.failed) {
         t->damaged++;
         return;
@@ -329,7 +328,6 @@ static void take_complete(struct taking *t, const struct frame *frame)
     if (!open) return;
     open->tally->rows += rows;
     open->tally->us += (int64_t)us;
-    if (how == RUN_FAILED && !open->counted_error) open->tally->errors++;
     open->completed = true;
 }
 
@@ -512,7 +510,7 @@ static void taking_begin(struct taking *t, struct index *index, uint64_t session
     struct sqlite_query *q = statement(t, INDEX_SESSION_GET);
     if (!q) return;
     sqlite_query_bind_int(q, 1, (int64_t)session);
-    if (sqlite_query_step(q) == SQLITE_STEP_ROW) t->seen = (uint32_t)sqlite_query_int(q, 0);
+    if (sqlite_query_step(q) == SQLITE_STEP_ROW) t->seen = t->last_sequence = (uint32_t)sqlite_query_int(q, 0);
     t->error = sqlite_query_error(q);
     sqlite_query_reset(q);
 }

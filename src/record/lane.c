@@ -126,6 +126,7 @@ static void lane_seal(struct record_lane *lane)
     if (!sealed || atomic_load(&lane->segment->gone)) {
         store_length(head, 0);
         atomic_store(&lane->dead, 1);
+        bell_ring(&lane->shared->sequencer_bell); /* it writes down what happened */
         return;
     }
     lane->at += size;

@@ -120,7 +120,7 @@ static int follow_batch(struct sequencer *s, struct follow *f)
         int error = pack_batch(s);
         return error ? error : 1;
     }
-    return 0;
+    return atomic_load(&lane->dead) ? lane_lost(s, f) : 0;
 }
 
 static uint64_t backlog(struct sequencer *s)

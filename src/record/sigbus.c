@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { GUARDS = 4096, PAGE = 4096 };
@@ -17,9 +18,19 @@ static struct guard {
 } guards[GUARDS];
 static atomic_int guards_end; /* no entry at or behind this index was ever used */
 static struct sigaction before;
-static pthread_once_t installed = PTHREAD_ONCE_INIT;
+static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
 
-static void on_sigbus(int number, siginfo_t *info, void *context)
+/* The handler may interrupt a sanitizer's own code, so it must not call into it. */
+#if defined(__has_attribute)
+#if __has_attribute(disable_sanitizer_instrumentation)
+#define UNINSTRUMENTED __attribute__((disable_sanitizer_instrumentation))
+#endif
+#endif
+#ifndef UNINSTRUMENTED
+#define UNINSTRUMENTED
+#endif
+
+UNINSTRUMENTED static void on_sigbus(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     uintptr_t address = (uintptr_t)info->si_addr;
@@ -29,8 +40,8 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
         if (start <= 1 || address < start || address - start >= atomic_load(&guards[i].n)) continue;
         atomic_int *flag = atomic_load(&guards[i].flag);
         void *page = (void *)(address & ~(uintptr_t)(PAGE - 1));
-        if (mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-            MAP_FAILED)
+        if (syscall(SYS_mmap, page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                    0) == -1)
             break;
         atomic_store(flag, 1);
         errno = saved;
@@ -45,16 +56,23 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
+/* Looked at for each mapping, since somebody may have put another handler there meanwhile. */
 static void install(void)
 {
-    struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
+    struct sigaction now, action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
     sigemptyset(&action.sa_mask);
-    CHECK(sigaction(SIGBUS, &action, &before) == 0);
+    CHECK(pthread_mutex_lock(&installing) == 0);
+    CHECK(sigaction(SIGBUS, NULL, &now) == 0);
+    if (!(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != on_sigbus) {
+        before = now;
+        CHECK(sigaction(SIGBUS, &action, NULL) == 0);
+    }
+    CHECK(pthread_mutex_unlock(&installing) == 0);
 }
 
 bool sigbus_guard(void *map, size_t n, atomic_int *flag)
 {
-    CHECK(pthread_once(&installed, install) == 0);
+    install();
     for (int i = 0; i < GUARDS; i++) {
         uintptr_t expected = 0;
         if (!atomic_compare_exchange_strong(&guards[i].start, &expected, 1)) continue;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Guards a mapping; *flag becomes 1 when a page of it turned out to be gone. False: too many mappings. The
- * first call installs the handler for the process. */
+ * handler is installed for the process where it is not there yet. */
 bool sigbus_guard(void *map, size_t n, atomic_int *flag) MUST_USE;
 /* Before munmap. */
 void sigbus_unguard(void *map);

@@ -157,7 +157,7 @@ static uint32_t check_session(struct record_reader *r, const struct told *t)
 static void what_was_acknowledged_is_in_the_log_once_whenever_the_process_dies(void **state)
 {
     (void)state;
-    struct world w;
+    static struct world w;
     world_make(&w, "/tmp", WORKERS + 1);
     told = calloc(SESSIONS_MAX, sizeof *told);
     assert_non_null(told);

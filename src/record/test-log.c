@@ -3,7 +3,7 @@
 static void a_session_is_read_back_as_it_was_appended(void **state)
 {
     (void)state;
-    struct world w;
+    static struct world w;
     world_make(&w, "/tmp", 2);
     world_open(&w);
     struct record_lane *lane = record_log_lane(w.log, 0);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct world {
-    char folder[64];
+    char folder[128];
     struct keys_memory keys;
     struct record_options options;
     struct record_log *log;

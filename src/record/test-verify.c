@@ -12,7 +12,7 @@ enum { SESSIONS = 3, STEPS = 6 };
 struct file {
     uint8_t *data;
     size_t n;
-    char path[200];
+    char path[300];
 };
 
 static struct world w;
@@ -299,7 +299,7 @@ static void without_its_last_checkpoints_blocks_count_as_unproven(void **state)
 static void a_log_rolled_back_under_its_checkpoints_is_found(void **state)
 {
     (void)state;
-    char path[200], aside[200];
+    char path[300], aside[200];
     snprintf(path, sizeof path, "%s/segments", w.folder);
     snprintf(aside, sizeof aside, "%s/aside", w.folder);
     assert_int_equal(rename(path, aside), 0);

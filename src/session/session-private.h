@@ -155,9 +155,11 @@ enum record_outcome recording_intent(struct session *s, enum frame_type type, ui
                                      const struct bytes *parts, size_t n, uint32_t *run_out);
 void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, const struct bytes *parts,
                        size_t n);
-/* The number of a text in this session's record, defined there now if it was not yet. */
+/* The number of a text in this session's record, defined there now if it was not yet. Where the frame that
+ * follows can carry a text of its own (inline_is_fine), the number may be that of another text of the same
+ * template: *inline_out says that the text must stand in the frame. */
 enum record_outcome recording_text(struct session *s, const struct understood *u, struct bytes text,
-                                   uint32_t *number_out);
+                                   bool inline_is_fine, uint32_t *number_out, bool *inline_out);
 uint32_t recording_description(struct session *s, struct bytes body);
 /* Rows or COPY data of the run that answers now. False: there is no room, and the session was ended. */
 enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,

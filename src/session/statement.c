@@ -100,15 +100,17 @@ static enum step step_hold(struct session *s, struct statement *st)
 static enum record_outcome record_run(struct session *s, struct statement *st)
 {
     uint32_t number, raw_number;
-    enum record_outcome outcome = recording_text(s, st->understood, st->text, &number);
+    bool query = st->carrier == CARRIER_QUERY, inline_text;
+    enum record_outcome outcome = recording_text(s, st->understood, st->text, query, &number, &inline_text);
     if (outcome != RECORD_OK) return outcome;
     st->text_number = number;
     raw_number = __builtin_bswap32(number);
     uint16_t n_types = __builtin_bswap16(st->parse.n_types);
-    struct bytes parts[] = { bytes_make(&raw_number, 4), st->parse.name, bytes_make("", 1),
-                             bytes_make(&n_types, 2), st->parse.types };
-    bool query = st->carrier == CARRIER_QUERY;
-    return recording_intent(s, query ? FRAME_QUERY : FRAME_PARSE, 0, parts, query ? 1 : 5, &st->run);
+    struct bytes as_query[] = { bytes_make(&raw_number, 4), inline_text ? st->text : (struct bytes){ 0 } };
+    struct bytes as_parse[] = { bytes_make(&raw_number, 4), st->parse.name, bytes_make("", 1),
+                                bytes_make(&n_types, 2), st->parse.types };
+    if (query) return recording_intent(s, FRAME_QUERY, 0, as_query, 2, &st->run);
+    return recording_intent(s, FRAME_PARSE, 0, as_parse, 5, &st->run);
 }
 
 static enum step step_record(struct session *s, struct statement *st)
