@@ -144,7 +144,7 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
 /* Sends what cannot parse in the place of a message, so that the server's own error recovery runs; the
  * refusal, which it takes over, is said when the server's error comes. name: of the statement in a Parse. */
 enum step statement_poison(struct session *s, enum statement_carrier carrier, struct bytes name,
-                           struct refusal *refusal, uint32_t run, struct understood *u);
+                           struct refusal *refusal, uint32_t run, struct understood *u, uint32_t text_number);
 /* The same for a message that is no text (Bind, Execute, FunctionCall, or one that is malformed). */
 enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
                            struct bytes message);
