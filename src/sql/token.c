@@ -193,7 +193,7 @@ enum { OPERATOR_LOOK = 66 };
 static size_t operator_end(struct bytes b, size_t start, struct token *t)
 {
     size_t end = start;
-    while (end < b.n && is_operator(b.p[end]))
+    while (end < b.n && end - start < OPERATOR_LOOK && is_operator(b.p[end]))
         end++;
     t->run = end - start;
     bool special = false;
