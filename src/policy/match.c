@@ -4,6 +4,11 @@
 #include "policy/glob.h"
 #include "sql/functions.h"
 
+/* Effects that stay within the relations that a statement names. */
+static const uint32_t WITHIN_RELATIONS = EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE |
+                                         EFFECT_TRUNCATE | EFFECT_BULK_IN | EFFECT_BULK_OUT | EFFECT_LOCK |
+                                         EFFECT_MAINTENANCE;
+
 uint32_t policy_borne_effects(const struct sql_statement *statement)
 {
     uint32_t borne = 0;
@@ -28,23 +33,29 @@ static bool in_scope(const struct policy_patterns *scope, struct bytes schema, e
     return !scope->n || policy_patterns_match_schema(scope, schema, doubt);
 }
 
-/* These take relations with them, or move them to another name, without naming one: a rule about relations
- * hits them by their effects alone. */
-static bool moves_containers(struct bytes tag)
+/* These reach relations, or move them to another name, without naming one: a rule about relations hits them
+ * by their effects alone. GRANT and its kin do so where they name none (ON ALL TABLES IN SCHEMA). */
+static bool moves_containers(const struct sql_statement *s)
 {
-    static const char *const tags[] = { "DROP SCHEMA",
-                                        "DROP OWNED",
-                                        "DROP EXTENSION",
-                                        "DROP DATABASE",
-                                        "DROP TYPE",
-                                        "DROP DOMAIN",
-                                        "ALTER SCHEMA",
-                                        "ALTER DATABASE",
-                                        "REASSIGN OWNED",
-                                        "DROP SERVER",
-                                        "DROP FOREIGN DATA WRAPPER" };
-    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
-        if (bytes_is(tag, tags[i])) return true;
+    static const char *const always[] = { "DROP SCHEMA",
+                                          "DROP OWNED",
+                                          "DROP EXTENSION",
+                                          "DROP DATABASE",
+                                          "DROP TYPE",
+                                          "DROP DOMAIN",
+                                          "ALTER SCHEMA",
+                                          "ALTER DATABASE",
+                                          "DROP SERVER",
+                                          "REASSIGN OWNED",
+                                          "DROP FOREIGN DATA WRAPPER" };
+    static const char *const unnamed[] = {
+        "GRANT",  "REVOKE",  "ALTER DEFAULT PRIVILEGES", "CREATE PUBLICATION",
+        "VACUUM", "CLUSTER", "ALTER PUBLICATION",        "REINDEX"
+    };
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        if (bytes_is(s->tag, always[i])) return true;
+    for (size_t i = 0; s->n_relations == 0 && i < sizeof unnamed / sizeof *unnamed; i++)
+        if (bytes_is(s->tag, unnamed[i])) return true;
     return false;
 }
 
@@ -90,9 +101,11 @@ static bool relations_match(const struct policy_rule *rule, const struct sql_sta
         hit->relation = rule->relations.n ? r : NULL;
         return true;
     }
-    if (moves_containers(s->tag)) return rule->where == POLICY_WHERE_ANY;
-    /* A policy for some schemas: what touches no relation, and does more than read, may well be in them. */
-    return !rule->relations.n && !s->n_relations && (effects & ~(uint32_t)EFFECT_READ) != 0;
+    if (moves_containers(s)) return rule->where == POLICY_WHERE_ANY;
+    if (rule->relations.n || rule->where != POLICY_WHERE_ANY) return false;
+    /* A policy for some schemas: what no relation bears may well reach into them. */
+    uint32_t elsewhere = s->n_relations ? ~WITHIN_RELATIONS : ~(uint32_t)EFFECT_READ;
+    return (loose & elsewhere & (rule->effects ? rule->effects : UINT32_MAX)) != 0;
 }
 
 static bool functions_match(const struct policy_rule *rule, const struct sql_statement *s,
@@ -156,10 +169,8 @@ static bool functions_allowed(const struct policy_allow *allow, const struct sql
 static bool loose_effect_allowed(const struct policy_allow *allow, const struct sql_statement *s,
                                  uint32_t effect)
 {
-    const uint32_t within = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_TRUNCATE | EFFECT_BULK_IN |
-                            EFFECT_BULK_OUT | EFFECT_LOCK | EFFECT_MAINTENANCE;
     if (effect == EFFECT_READ) return true;
-    if (!(effect & within) || s->n_relations == 0) return false;
+    if (!(effect & WITHIN_RELATIONS) || s->n_relations == 0) return false;
     for (size_t i = 0; i < s->n_relations; i++)
         if (!relation_allowed(allow, &s->relations[i])) return false;
     return true;

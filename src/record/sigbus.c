@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { GUARDS = 4096, PAGE = 4096 };
@@ -19,7 +20,17 @@ static atomic_int guards_end; /* no entry at or behind this index was ever used 
 static struct sigaction before;
 static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
 
-static void on_sigbus(int number, siginfo_t *info, void *context)
+/* The handler may interrupt a sanitizer's own code, so it must not call into it. */
+#if defined(__has_attribute)
+#if __has_attribute(disable_sanitizer_instrumentation)
+#define UNINSTRUMENTED __attribute__((disable_sanitizer_instrumentation))
+#endif
+#endif
+#ifndef UNINSTRUMENTED
+#define UNINSTRUMENTED
+#endif
+
+UNINSTRUMENTED static void on_sigbus(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     uintptr_t address = (uintptr_t)info->si_addr;
@@ -29,8 +40,8 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
         if (start <= 1 || address < start || address - start >= atomic_load(&guards[i].n)) continue;
         atomic_int *flag = atomic_load(&guards[i].flag);
         void *page = (void *)(address & ~(uintptr_t)(PAGE - 1));
-        if (mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-            MAP_FAILED)
+        if (syscall(SYS_mmap, page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                    0) == -1)
             break;
         atomic_store(flag, 1);
         errno = saved;

@@ -297,11 +297,31 @@ static bool feed_close(struct transcript *t, struct bytes body)
 
 /* ---- runs */
 
+/* A run that carries its text: all but the text itself is as in the one it refers to. *number becomes one of
+ * the transcript's own, which no text in the record has. */
+static bool keep_own_text(struct transcript *t, uint32_t *number, struct bytes own)
+{
+    const struct transcript_text *like = transcript_text_find(t, *number);
+    if (!like) return true; /* forgotten: the run is shown without a text, as any such run is */
+    size_t n = like->fields.n + own.n;
+    struct known_text *known = calloc(1, sizeof *known + n);
+    if (!known) return false;
+    memcpy(known->body, like->fields.p, like->fields.n);
+    memcpy(known->body + like->fields.n, own.p, own.n);
+    known->text.fields = bytes_make(known->body, like->fields.n);
+    bool good = frame_fields_each(known->text.fields, keep_text_field, &known->text);
+    known->text.number = *number = t->frame->sequence | TRANSCRIPT_OWN_TEXT;
+    known->text.text = bytes_make(known->body + like->fields.n, own.n);
+    put_number(&t->texts, known->text.number, known, sizeof *known + n);
+    return good;
+}
+
 static bool feed_query(struct transcript *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
     uint32_t text = cursor_u32(&c);
-    if (!cursor_done(&c)) return false;
+    struct bytes own = cursor_take(&c, cursor_left(&c));
+    if (c.failed || (own.n && !keep_own_text(t, &text, own))) return false;
     keep_run(t, text, false, NULL);
     struct transcript_event event = transcript_event_new(t, EVENT_STATEMENT, t->first_sequence);
     event.of.statement.protocol = PROTOCOL_SIMPLE;

@@ -7,7 +7,7 @@
 #include "pgwire/report.h"
 #include "session/session-private.h"
 
-enum { PARTS = 8, ROWS_PER_FRAME = 512 * 1024 };
+enum { PIECE = 512 * 1024 };
 
 static enum record_outcome append(struct session *s, enum record_urgency urgency, enum frame_type type,
                                   uint8_t flags, const struct bytes *parts, size_t n, uint32_t *sequence_out)
@@ -46,23 +46,51 @@ static struct bytes number(uint32_t *space, uint32_t value)
     return bytes_make(space, 4);
 }
 
-enum record_outcome recording_text(struct session *s, const struct understood *u, uint32_t *number_out)
+/* One FRAME_TEXT, in as many parts as its length asks for. */
+static enum record_outcome define_text(struct session *s, struct bytes text, uint16_t n_fields,
+                                       struct bytes fields)
 {
-    struct known *known = &s->texts[u->serial % KNOWN_TEXTS];
-    uint32_t raw;
-    if (known->serial == u->serial) {
+    uint32_t raw_number, raw_length = __builtin_bswap32((uint32_t)text.n);
+    uint16_t count = __builtin_bswap16((uint16_t)(n_fields + 1));
+    struct bytes parts[] = { number(&raw_number, s->n_texts + 1),
+                             bytes_make(&count, 2),
+                             bytes_make("text", 5),
+                             bytes_make(&raw_length, 4),
+                             { 0 },
+                             { 0 } };
+    size_t first = text.n < PIECE ? text.n : PIECE;
+    bool whole = first == text.n && fields.n < PIECE;
+    parts[4] = bytes_slice(text, 0, first);
+    if (whole) parts[5] = fields;
+    enum record_outcome outcome = recording_intent(s, FRAME_TEXT, whole ? 0 : FRAME_PART, parts, 6, NULL);
+    for (size_t at = first; outcome == RECORD_OK && at < text.n; at += PIECE) {
+        struct bytes part = bytes_slice(text, at, PIECE);
+        outcome = recording_intent(s, FRAME_TEXT, FRAME_PART, &part, 1, NULL);
+    }
+    for (size_t at = 0; outcome == RECORD_OK && !whole && (at == 0 || at < fields.n); at += PIECE) {
+        struct bytes part = bytes_slice(fields, at, PIECE);
+        outcome = recording_intent(s, FRAME_TEXT, at + PIECE < fields.n ? FRAME_PART : 0, &part, 1, NULL);
+    }
+    return outcome;
+}
+
+enum record_outcome recording_text(struct session *s, const struct understood *u, struct bytes text,
+                                   bool inline_is_fine, uint32_t *number_out, bool *inline_out)
+{
+    /* What stands for many texts is known by each text, but for a run that carries its own. */
+    uint64_t key =
+        u->is_template && !inline_is_fine ? map_hash(text, s->world->seed) << 1 : u->serial << 1 | 1;
+    struct known *known = &s->texts[(key ^ key >> 32) % KNOWN_TEXTS];
+    *inline_out = false;
+    if (known->serial == key && key) {
+        *inline_out = u->is_template && inline_is_fine;
         *number_out = known->number;
         return RECORD_OK;
     }
-    struct bytes parts[] = { number(&raw, s->n_texts + 1), { 0 } };
-    enum record_outcome outcome = RECORD_OK;
-    for (size_t at = 0; outcome == RECORD_OK && (at == 0 || at < u->record.n); at += ROWS_PER_FRAME) {
-        parts[1] = bytes_slice(u->record, at, ROWS_PER_FRAME);
-        outcome = recording_intent(s, FRAME_TEXT, at + ROWS_PER_FRAME < u->record.n ? FRAME_PART : 0, parts,
-                                   2, NULL);
-    }
+    enum record_outcome outcome =
+        define_text(s, u->is_template ? text : u->recorded_text, u->n_record, u->record);
     if (outcome != RECORD_OK) return outcome;
-    *known = (struct known){ u->serial, ++s->n_texts };
+    *known = (struct known){ key, ++s->n_texts };
     *number_out = known->number;
     return RECORD_OK;
 }

@@ -99,17 +99,34 @@ static void keep(struct understood_cache *cache, struct understood *u)
     cache->bytes += u->arena.used;
 }
 
-struct understood *understood_find(struct understood_cache *cache, const struct understood_context *context,
-                                   struct bytes text)
+static uint64_t hash_of(const struct understood_cache *cache, uint64_t ruleset, struct bytes key,
+                        bool is_template)
 {
-    uint64_t ruleset = policy_ruleset_key(context->ruleset);
-    uint64_t hash = map_hash(text, cache->seed ^ ruleset);
+    return map_hash(key, cache->seed ^ ruleset ^ (is_template ? 0x9E3779B97F4A7C15ULL : 0));
+}
+
+static struct understood *find(struct understood_cache *cache, uint64_t ruleset, struct bytes key,
+                               bool is_template)
+{
+    uint64_t hash = hash_of(cache, ruleset, key, is_template);
     for (struct understood *u = cache->slots[hash & (cache->n_slots - 1)]; u; u = u->next)
-        if (u->hash == hash && u->ruleset == ruleset && bytes_equal(u->text, text)) {
+        if (u->hash == hash && u->ruleset == ruleset && u->is_template == is_template &&
+            bytes_equal(u->key, key)) {
             u->recently_used = true;
             return understood_pin(u);
         }
     return NULL;
+}
+
+struct understood *understood_find(struct understood_cache *cache, const struct understood_context *context,
+                                   struct bytes text)
+{
+    uint8_t template[SQL_TEMPLATE_BYTES];
+    size_t n, n_literals;
+    uint64_t ruleset = policy_ruleset_key(context->ruleset);
+    struct understood *u = find(cache, ruleset, text, false);
+    if (u || !sql_template(text, template, &n, &n_literals) || n_literals == 0) return u;
+    return find(cache, ruleset, bytes_make(template, n), true);
 }
 
 static bool is_closed_setting(const struct target *target, struct bytes name)
@@ -302,8 +319,8 @@ static bool encode_record(struct understood *u)
     buf_init(&scratch, 64 * 1024);
     if (u->facts && u->facts->holds_secret) text = sql_redact(u->text, &u->arena, &u->secrets, &u->n_secrets);
     bool good = text.p || text.n == 0;
+    u->recorded_text = text;
     struct frame_fields f = frame_fields_begin(&out);
-    frame_fields_add(&f, "text", text);
     frame_fields_add_text(&f, "decision",
                           u->refused ? (u->verdict.decision == POLICY_HOLD ? "hold" : "deny") : "allow");
     if (u->verdict.policy.n) frame_fields_add(&f, "policy", u->verdict.policy);
@@ -317,7 +334,8 @@ static bool encode_record(struct understood *u)
         struct claim_sink sink = { &f, &u->arena };
         sql_comment_claims(u->text, &u->arena, add_claim, &sink);
     }
-    u->record = arena_copy(&u->arena, buf_bytes(&out));
+    u->n_record = f.n;
+    u->record = arena_copy(&u->arena, bytes_slice(buf_bytes(&out), 2, buf_length(&out)));
     good = good && !out.failed && u->record.p;
     buf_free(&out);
     buf_free(&scratch);
@@ -332,12 +350,27 @@ static struct understood *understood_new(struct understood_cache *cache,
     arena_init(&u->arena, ARENA_CHUNK, ARENA_BASE + text.n * ARENA_PER_BYTE);
     u->text = arena_copy(&u->arena, text);
     u->ruleset = policy_ruleset_key(context->ruleset);
-    u->hash = map_hash(text, cache->seed ^ u->ruleset);
+    u->key = u->text;
+    u->hash = hash_of(cache, u->ruleset, u->key, false);
     u->serial = cache->next_serial++;
     u->n_pins = 1;
     if (u->text.p) return u;
     understood_free(u);
     return NULL;
+}
+
+/* Kept under its template where nothing that was found hangs on a literal. */
+static void make_template(struct understood_cache *cache, struct understood *u)
+{
+    uint8_t template[SQL_TEMPLATE_BYTES];
+    size_t n, n_literals;
+    if (u->outcome != SQL_UNDERSTOOD || !sql_facts_fit_template(u->facts) || u->n_secrets) return;
+    if (!sql_template(u->text, template, &n, &n_literals) || n_literals == 0) return;
+    struct bytes key = arena_copy(&u->arena, bytes_make(template, n));
+    if (!key.p) return;
+    u->key = key;
+    u->is_template = true;
+    u->hash = hash_of(cache, u->ruleset, key, true);
 }
 
 /* The facts are there: judge, and keep what came of it. */
@@ -352,6 +385,7 @@ static struct understood *understood_finish(struct understood_cache *cache,
     for (size_t i = 0; u->facts && i < u->facts->n_statements; i++)
         u->may_return_rows |=
             (u->facts->statements[i].effects & ~(uint32_t)(EFFECT_TRANSACTION | EFFECT_SESSION)) != 0;
+    make_template(cache, u);
     keep(cache, u);
     return u;
 }

@@ -15,6 +15,8 @@ struct understood {
     uint64_t serial;         /* never used twice in a process: what sessions remember instead of a pointer */
     unsigned n_pins;
     bool cached, recently_used;
+    bool is_template; /* stands for every text of its template (sql_template): `text` is only the first of
+                         them */
     struct bytes text;
     enum sql_outcome outcome;
     const struct sql_facts *facts;
@@ -27,7 +29,10 @@ struct understood {
     bool copies_in; /* some statement is COPY … FROM STDIN */
     bool may_return_rows;
     struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */
-    struct bytes record;  /* fields of FRAME_TEXT */
+    struct bytes key;     /* what it is kept under: the text, or its template */
+    struct bytes recorded_text; /* the text without its secrets */
+    struct bytes record;        /* the other fields of FRAME_TEXT */
+    uint16_t n_record;          /* how many they are */
     struct bytes
         *secrets; /* literals that were cut out of the record, and must be cut out of recorded errors */
     size_t n_secrets;
@@ -45,7 +50,8 @@ struct understood_context {
     const struct target *target;
 };
 
-/* One that was understood before, pinned; NULL: not there. */
+/* One that was understood before, pinned: this text, or (is_template) one that differs from it in plain
+ * literals only. NULL: not there. */
 struct understood *understood_find(struct understood_cache *cache, const struct understood_context *context,
                                    struct bytes text) MUST_USE;
 /* Understands and judges here and now, pinned. NULL: no memory. understood_make_from takes the facts that the

@@ -1,9 +1,10 @@
 /* Password literals, cut out by token, also where the text does not parse. A string is a password where
  *   - the word before it (but for = or := or => or TO between them) is one that names a secret: PASSWORD '…',
  *     OPTIONS (user 'x', password '…'), SET password TO '…';
- *   - it is a connection string with a password in it: CONNECTION 'host=… password=…',
- * postgresql://user:…@host. What cannot be told by token stays: crypt('…', …), values for a column that holds
- * passwords, strings put together at run time. doc/understanding.md lists it. */
+ *   - it is a connection string with a password in it: CONNECTION 'host=… password=…', or a URL with one;
+ *   - it is code that holds one (a DO block in dollar quotes keeps the rest of it).
+ * A comment that holds one is cut as a whole. What cannot be told by token stays: crypt('…', …), values for a
+ * column that holds passwords, strings put together at run time; doc/understanding.md lists it. */
 #include "sql/facts.h"
 #include "sql/safe.h"
 #include "sql/token.h"
@@ -13,17 +14,21 @@ static bool is_string(const struct token *t)
     return t->kind == TOKEN_STRING || t->kind == TOKEN_DOLLAR;
 }
 
-/* A word, or a quoted name, that names a secret. */
-static bool names_secret(const struct token *t)
+static bool is_secret_word(struct bytes word)
 {
     static const char *const words[] = { "password",   "passwd",      "passphrase",  "passcode",
                                          "pgpassword", "sslpassword", "secret",      "client_secret",
                                          "secret_key", "api_key",     "access_token" };
-    struct bytes word = t->kind == TOKEN_QUOTED ? t->content : t->text;
-    if (t->kind != TOKEN_QUOTED && t->kind != TOKEN_IDENTIFIER) return false;
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (bytes_equal_nocase(word, bytes_of(words[i]))) return true;
     return false;
+}
+
+/* A word, or a quoted name, that names a secret. */
+static bool names_secret(const struct token *t)
+{
+    if (t->kind == TOKEN_QUOTED) return is_secret_word(t->content);
+    return t->kind == TOKEN_IDENTIFIER && is_secret_word(t->text);
 }
 
 /* "password", "sslpassword", and "passfile" is none; then an equals sign. */
@@ -40,15 +45,18 @@ static bool holds_password_key(struct bytes b)
     return false;
 }
 
-/* scheme://user:password@host */
+/* scheme://user:password@host, anywhere in it. */
 static bool holds_password_url(struct bytes b)
 {
-    ptrdiff_t start = bytes_find(b, BYTES_LITERAL("://"));
-    if (start < 0) return false;
-    bool colon = false;
-    for (size_t i = (size_t)start + 3; i < b.n && b.p[i] != '/' && b.p[i] != ' '; i++) {
-        if (b.p[i] == ':') colon = true;
-        if (b.p[i] == '@') return colon;
+    ptrdiff_t start;
+    while ((start = bytes_find(b, BYTES_LITERAL("://"))) >= 0) {
+        bool colon = false;
+        size_t i = (size_t)start + 3;
+        for (; i < b.n && b.p[i] != '/' && b.p[i] != ' '; i++) {
+            if (b.p[i] == ':') colon = true;
+            if (b.p[i] == '@' && colon) return true;
+        }
+        b = bytes_slice(b, (size_t)start + 3, b.n);
     }
     return false;
 }
@@ -62,25 +70,76 @@ static bool is_between(const struct token *t)
     return token_is_word(t, "to");
 }
 
+static bool is_word_byte(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool is_separator(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '=' || c == ':' || c == '>' || c == '(' ||
+           c == '"' || c == '&';
+}
+
+/* Whether a string starts here, behind separators, TO and a prefix like E or U&. */
+static bool quote_follows(struct bytes b)
+{
+    size_t i = 0, letters = 0;
+    while (i < b.n && (is_separator(b.p[i]) || (is_word_byte(b.p[i]) && letters < 3)))
+        letters += is_word_byte(b.p[i++]);
+    return i < b.n && (b.p[i] == '\'' || b.p[i] == '$');
+}
+
+/* A comment is prose: an apostrophe in it opens nothing, so that tokens are no guide. A word that names a
+ * secret and a quote soon behind it are enough. */
+static bool comment_holds_secret(struct bytes b)
+{
+    if (holds_password_key(b) || holds_password_url(b)) return true;
+    for (size_t i = 0; i < b.n;) {
+        size_t start = i;
+        while (i < b.n && is_word_byte(b.p[i]))
+            i++;
+        if (i == start) {
+            i++;
+            continue;
+        }
+        if (is_secret_word(bytes_slice(b, start, i - start)) && quote_follows(bytes_slice(b, i, b.n)))
+            return true;
+    }
+    return false;
+}
+
 struct redaction {
     struct arena *arena;
     uint8_t *out; /* NULL: only counting */
     size_t n_out;
     struct bytes *secrets;
     size_t n_secrets;
-    bool full;
+    uint8_t last; /* the byte that was put last */
+    bool after_secret, full;
 };
 
 /* Code within code: DO with PASSWORD in its body, EXECUTE with it in a string, and comments. */
 enum { NESTING_CEILING = 4 };
 
-static void put(struct redaction *r, struct bytes b)
+static void put_bytes(struct redaction *r, struct bytes b)
 {
-    if (r->out && b.n) memcpy(r->out + r->n_out, b.p, b.n);
+    if (b.n == 0) return;
+    if (r->out) memcpy(r->out + r->n_out, b.p, b.n);
     r->n_out += b.n;
+    r->last = b.p[b.n - 1];
 }
 
-static void put_secret(struct redaction *r, struct bytes plain)
+/* A quote next to the quote of a '***' would be a doubled one. */
+static void put(struct redaction *r, struct bytes b, bool secret)
+{
+    if (b.n == 0) return;
+    if ((secret || r->after_secret) && r->last == '\'' && b.p[0] == '\'') put_bytes(r, BYTES_LITERAL(" "));
+    put_bytes(r, b);
+    r->after_secret = secret;
+}
+
+static void note_secret(struct redaction *r, struct bytes plain)
 {
     if (r->out) {
         struct bytes copy = arena_copy(r->arena, plain);
@@ -88,7 +147,12 @@ static void put_secret(struct redaction *r, struct bytes plain)
         r->secrets[r->n_secrets] = copy;
     }
     r->n_secrets++;
-    put(r, BYTES_LITERAL("'***'"));
+}
+
+static void put_secret(struct redaction *r, struct bytes plain)
+{
+    note_secret(r, plain);
+    put(r, BYTES_LITERAL("'***'"), true);
 }
 
 static void redact_run(struct redaction *r, struct bytes text, uint8_t *scratch, int nesting);
@@ -103,27 +167,28 @@ static bool holds_nested_secret(const struct redaction *r, struct bytes plain, u
     return counting.n_secrets > 0;
 }
 
-/* A dollar quote or a comment that is no secret itself keeps its delimiters. */
+/* A dollar quote that is no secret itself keeps its delimiters. */
 static void redact_inside(struct redaction *r, const struct token *t, uint8_t *scratch, int nesting)
 {
     size_t before = (size_t)(t->content.p - t->text.p);
-    put(r, bytes_slice(t->text, 0, before));
+    put(r, bytes_slice(t->text, 0, before), false);
     if (nesting + 1 < NESTING_CEILING)
         redact_run(r, t->content, scratch, nesting + 1);
     else
         put_secret(r, t->content);
-    put(r, bytes_slice(t->text, before + t->content.n, t->text.n));
+    put(r, bytes_slice(t->text, before + t->content.n, t->text.n), false);
 }
 
 static void redact_token(struct redaction *r, const struct token *t, bool after_word, uint8_t *scratch,
                          int nesting)
 {
-    if (t->kind == TOKEN_COMMENT && t->content.n > 0) {
-        redact_inside(r, t, scratch, nesting);
+    if (t->kind == TOKEN_COMMENT && comment_holds_secret(t->content)) {
+        note_secret(r, t->content);
+        put(r, t->text.p[0] == '-' ? BYTES_LITERAL("--***") : BYTES_LITERAL("/****/"), false);
         return;
     }
     if (!is_string(t)) {
-        put(r, t->text);
+        put(r, t->text, false);
         return;
     }
     struct bytes plain = bytes_make(scratch, token_plain(t, scratch));
@@ -135,7 +200,7 @@ static void redact_token(struct redaction *r, const struct token *t, bool after_
     else if (holds_nested_secret(r, plain, below, nesting))
         put_secret(r, plain);
     else
-        put(r, t->text);
+        put(r, t->text, false);
 }
 
 static void redact_run(struct redaction *r, struct bytes text, uint8_t *scratch, int nesting)
@@ -166,6 +231,8 @@ struct bytes sql_redact(struct bytes text, struct arena *arena, struct bytes **s
     r.secrets = ARENA_ARRAY(arena, struct bytes, r.n_secrets);
     if (!r.out || !r.secrets) return (struct bytes){ 0 };
     r.n_out = r.n_secrets = 0;
+    r.last = 0;
+    r.after_secret = false;
     redact_run(&r, text, scratch, 0);
     if (r.full) return (struct bytes){ 0 };
     *secrets_out = r.secrets;

@@ -42,6 +42,11 @@ static bool is_operator(uint8_t c)
     default: return false;
     }
 }
+/* The characters of standard SQL's operators. */
+static bool is_standard_operator(uint8_t c)
+{
+    return c == '+' || c == '-' || c == '*' || c == '/' || c == '<' || c == '>' || c == '=';
+}
 /* The byte at i, or 0 behind the end: no text that passes the pre-scan holds a NUL. */
 static uint8_t peek(struct bytes b, size_t i)
 {
@@ -181,11 +186,14 @@ static size_t number_end(struct bytes b, size_t i)
 }
 
 /* An operator ends where a comment starts; and of a run that ends in + or -, those are cut off unless the run
- * holds one of ~ ! @ # ^ & | ` ? %. */
+ * holds one of ~ ! @ # ^ & | ` ? %. No more of a run is looked at than makes it too long for an operator, so
+ * that a text of nothing else is still read in linear time. */
+enum { OPERATOR_LOOK = 66 };
+
 static size_t operator_end(struct bytes b, size_t start, struct token *t)
 {
     size_t end = start;
-    while (end < b.n && is_operator(b.p[end]))
+    while (end < b.n && end - start < OPERATOR_LOOK && is_operator(b.p[end]))
         end++;
     t->run = end - start;
     bool special = false;
@@ -194,7 +202,7 @@ static size_t operator_end(struct bytes b, size_t start, struct token *t)
             end = i;
             break;
         }
-        if (!memchr("+-*/<>=", b.p[i], 7)) special = true;
+        if (!is_standard_operator(b.p[i])) special = true;
     }
     if (!special)
         while (end > start + 1 && (b.p[end - 1] == '+' || b.p[end - 1] == '-'))

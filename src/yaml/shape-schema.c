@@ -30,6 +30,40 @@ static void print_texts(struct buf *out)
         "\"items\": { \"type\": \"string\", \"minLength\": 1 } }]");
 }
 
+static void print_choices(const char *const *choices, struct buf *out)
+{
+    buf_append_text(out, "\"enum\": [");
+    for (size_t i = 0; choices[i]; i++) {
+        bool truth = strcmp(choices[i], "true") == 0 || strcmp(choices[i], "false") == 0;
+        if (i) buf_append_text(out, ", ");
+        if (truth) buf_printf(out, "%s, ", choices[i]); /* what an editor takes the bare word for */
+        print_string(choices[i], out);
+    }
+    buf_append_text(out, "]");
+}
+
+static void print_text_map(const struct yaml_field *field, struct buf *out)
+{
+    buf_append_text(out, "\"type\": \"object\", \"additionalProperties\": { ");
+    if (field->choices)
+        buf_append_text(out, "\"type\": \"string\"");
+    else /* values that an editor takes for numbers or truths are texts here */
+        buf_append_text(
+            out, "\"type\": [\"string\", \"integer\", \"boolean\", \"array\"], \"minItems\": 1, \"items\": "
+                 "{ \"type\": [\"string\", \"integer\", \"boolean\"] }");
+    buf_append_text(out, " }");
+}
+
+/* A list of maps, or one map without its brackets. What an item is stands under "$defs", by the field's name.
+ */
+static void print_list(const struct yaml_field *field, struct buf *out)
+{
+    const char *name = field->name;
+    if (field->type == YAML_OBJECTS) buf_printf(out, "\"anyOf\": [{ \"$ref\": \"#/$defs/%s\" }, { ", name);
+    buf_printf(out, "\"type\": \"array\", \"items\": { \"$ref\": \"#/$defs/%s\" }", name);
+    if (field->type == YAML_OBJECTS) buf_append_text(out, " }]");
+}
+
 /* The members that say which values a field takes, without braces. */
 static void print_type(const struct yaml_field *field, unsigned indent, struct buf *out)
 {
@@ -50,38 +84,16 @@ static void print_type(const struct yaml_field *field, unsigned indent, struct b
                         "\"type\": [\"string\", \"integer\"], \"pattern\": \"^([0-9]+(us|ms|s|m|h|d)|0)$\", "
                         "\"maximum\": 0");
         break;
-    case YAML_CHOICE:
-        buf_append_text(out, "\"enum\": [");
-        for (size_t i = 0; field->choices[i]; i++) {
-            if (i) buf_append_text(out, ", ");
-            print_string(field->choices[i], out);
-        }
-        buf_append_text(out, "]");
-        break;
+    case YAML_CHOICE: print_choices(field->choices, out); break;
     case YAML_SECRET:
         buf_append_text(out, "\"type\": \"string\", \"pattern\": "
                              "\"^\\\\$\\\\{(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|exec:.+)\\\\}$\"");
         break;
     case YAML_TEXTS: print_texts(out); break;
-    case YAML_TEXT_MAP:
-        buf_append_text(out, "\"type\": \"object\", \"additionalProperties\": { ");
-        if (field->choices)
-            buf_append_text(out, "\"type\": \"string\"");
-        else
-            print_texts(out);
-        buf_append_text(out, " }");
-        break;
+    case YAML_TEXT_MAP: print_text_map(field, out); break;
     case YAML_OBJECT: print_object(field->shape, indent, out); break;
     case YAML_OBJECTS:
-    case YAML_NODES:
-        buf_append_text(out, "\"type\": \"array\",");
-        new_line(indent, out);
-        buf_append_text(out, "\"items\": {");
-        new_line(indent + 1, out);
-        print_object(field->shape, indent + 1, out);
-        new_line(indent, out);
-        buf_append_text(out, "}");
-        break;
+    case YAML_NODES: print_list(field, out); break;
     case YAML_ABSENT: break;
     }
 }
@@ -169,6 +181,27 @@ static void print_object(const struct yaml_shape *shape, unsigned indent, struct
     buf_append_text(out, "]");
 }
 
+/* One entry for each list of maps, at any depth; their fields' names are unique. */
+static void print_definitions(const struct yaml_shape *shape, bool *first, struct buf *out)
+{
+    for (size_t i = 0; i < shape->n_fields; i++) {
+        const struct yaml_field *field = &shape->fields[i];
+        if (!field->shape) continue;
+        if (field->type == YAML_OBJECTS || field->type == YAML_NODES) {
+            if (!*first) buf_append_text(out, ",");
+            *first = false;
+            new_line(2, out);
+            print_string(field->name, out);
+            buf_append_text(out, ": {");
+            new_line(3, out);
+            print_object(field->shape, 3, out);
+            new_line(2, out);
+            buf_append_text(out, "}");
+        }
+        print_definitions(field->shape, first, out);
+    }
+}
+
 void yaml_shape_print_schema(const struct yaml_shape *shape, const char *title, struct buf *out)
 {
     buf_append_text(out,
@@ -177,5 +210,11 @@ void yaml_shape_print_schema(const struct yaml_shape *shape, const char *title, 
     buf_append_text(out, ",");
     new_line(1, out);
     print_object(shape, 1, out);
-    buf_append_text(out, "\n}\n");
+    buf_append_text(out, ",");
+    new_line(1, out);
+    buf_append_text(out, "\"$defs\": {");
+    bool first = true;
+    print_definitions(shape, &first, out);
+    new_line(1, out);
+    buf_append_text(out, "}\n}\n");
 }

@@ -82,7 +82,8 @@ def bad_tokens(issuer):
     yield "with groups twice", issuer.mint(text=claims[:-1] + ', "groups": ["admins"]}')
     yield "with its claims in a list", issuer.mint(text=f"[{claims}]")
     yield "with claims that are no JSON", issuer.mint(text="{" + claims)
-    yield "60 kB long", issuer.mint(filler="x" * 45000)
+    yield "for several and presented by nobody in particular", issuer.mint(aud=["other", tokens.AUDIENCE])
+    yield "60 kB long and badly signed", issuer.mint(key=twin, filler="x" * 45000)
     yield "100 kB long", issuer.mint(filler="x" * 75000)
     yield "deeply nested", issuer.mint(text=claims[:-1] + ', "deep": ' + "[" * 5000 + "]" * 5000 + "}")
     yield "empty", ""
@@ -108,7 +109,7 @@ def main():
             config["policies"][0]["who"] = {"groups": ["ai-agents"]}
         gate = gateway.Gateway(world, server, change=change)
         issuer, used = gate.issuer, []
-        for name, good in (("plain", issuer.mint()), ("with several audiences", issuer.mint(aud=["other", tokens.AUDIENCE])),
+        for name, good in (("plain", issuer.mint()), ("with several audiences", issuer.mint(aud=["other", tokens.AUDIENCE], azp="an-agent")),
                            ("with a claim more", issuer.mint(extra={"a": [1, None]})), ("without a type", issuer.mint(header={"typ": None}))):
             used.append(good)
             counted.check(f"a good token, {name}, lets in", *login(gate.port, good))

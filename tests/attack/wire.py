@@ -139,6 +139,10 @@ SAME = [
     ("X05", "a batch of errors, each with its Sync", None, [one("SELECT 1/0"), SYNC, one("SELECT x"), SYNC, one("SELEC"), SYNC, one("SELECT 1"), SYNC]),
     ("X06", "VACUUM outside and inside a transaction", None, [query("VACUUM w"), query("BEGIN; SELECT 1"), query("VACUUM w"), query("ROLLBACK"), one("VACUUM w"), SYNC]),
 ]
+# Where the gateway answers of itself, its words are its own: "code" compares types and SQLSTATE, "shape" the
+# types alone, "ends" only that the session ends.
+LOOSELY = {"W35": "code", "W36": "code", "W37": "shape", "W34": "code", "W34b": "code", "W34c": "code", "W31": "ends", "W32": "ends",
+           "W33": "ends", "W78": "ends"}
 SETUP = """
     CREATE TABLE w (i int NOT NULL); INSERT INTO w SELECT generate_series(1, 5);
     CREATE TABLE ruled (i int); CREATE RULE r AS ON INSERT TO ruled DO ALSO SELECT 'from the rule', NEW.i;
@@ -214,6 +218,15 @@ def differ(wanted, got):
     return ""
 
 
+def loosely(how, messages):
+    """What of an answer is compared."""
+    if how == "ends":
+        return messages[-1] == ("", b"") and not any(kind in "TDC" for kind, _ in messages if kind)
+    if how == "code":
+        return [(kind, rawpg.fields(body).get("C") if kind == "E" else body) for kind, body in messages]
+    return rawpg.shape(messages) if how == "shape" else messages
+
+
 def check_same(counted, ways, number, fact, shape, steps):
     runs = [("w_direct", True, None), ("w_through", False, None)]
     if sum(map(len, steps)) < 3000:
@@ -224,8 +237,9 @@ def check_same(counted, ways, number, fact, shape, steps):
         with ways.connect(direct, database) as raw:
             results.append(converse(raw, steps, size))
     for (database, _, size), got in list(zip(runs, results))[1:]:
-        counted.check(f"{number} {fact}: the same through the gateway{', byte by byte' if size else ''}", got == results[0],
-                      differ(results[0], got))
+        how = LOOSELY.get(number)
+        counted.check(f"{number} {fact}: the same through the gateway{', byte by byte' if size else ''}",
+                      loosely(how, got) == loosely(how, results[0]), differ(results[0], got))
     if shape:
         counted.check(f"{number} {fact}: the server answers {shape}", rawpg.shape(results[0]).startswith(shape), rawpg.shape(results[0]))
 
@@ -245,6 +259,11 @@ def refused(raw, *states):
     seen = raw.rest()
     found = rawpg.error(seen).get("C")
     return seen[-1][0] == "" and not any(kind == "Z" for kind, _ in seen) and (not states or found in states)
+
+
+def told(what):
+    """Fails with what was seen."""
+    raise process.Failed(f"got {what!r:.500}")
 
 
 @own("W01", "SSLRequest without a certificate is answered N, and the login goes on in clear on loopback")
@@ -398,7 +417,7 @@ def _(ways):
     with ways.connect() as raw:
         wrong = bytes(b ^ 255 for b in raw.secret)
         answers = [rawpg.cancel(ways.port, raw.process_id, key) for key in (wrong, raw.secret + b"x", b"", bytes(256))]
-        return answers == [b""] * 4 and raw.value("SELECT 1 FROM pg_sleep(0.2)") == "1"
+        return (answers == [b""] * 4 and raw.value("SELECT 1 FROM pg_sleep(0.2)") == "1") or told(answers)
 
 
 @own("W106", "a cancel reaches its statement; one that comes too late harms neither the next nor the gateway")
@@ -484,7 +503,7 @@ def _(ways):
         raw.simple("SET statement_timeout = 1000; SET search_path = public; SET IntervalStyle = postgres")
         raw.simple("RESET ALL")
         got = [raw.value(f"SHOW {name}") for name in ("statement_timeout", "search_path", "IntervalStyle")]
-        return got == ["12s", "pg_catalog", "iso_8601"] or got
+        return got == ["12s", "pg_catalog", "iso_8601"] or told(got)
 
 
 @own("W102", "a failed login at the server reaches the client with the server's SQLSTATE and words")
@@ -646,7 +665,7 @@ for name, answer in (("a DataRow with a length below -1", server_says("T", ROW_H
 
 
 def make_certificate(world):
-    folder = world.make_folder("tls")
+    folder = world.make_folder("certificate")
     process.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
                  "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                  "-keyout", folder / "key.pem", "-out", folder / "cert.pem"])
@@ -657,7 +676,7 @@ def with_tls(folder):
     def change(config):
         config["tls"] = {"certificate": str(folder / "cert.pem"), "key": str(folder / "key.pem")}
         config["limits"] = {"login": "2s"}
-        config["policies"][0]["allow"] = ["all"]
+        config["policies"][0]["allow"] = ["read", "write", "update", "delete"]
     return change
 
 
