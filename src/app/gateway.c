@@ -61,6 +61,8 @@ static void on_blocks(void *context)
     struct gateway *g = context;
     struct follower *follower = __atomic_load_n(&g->follower, __ATOMIC_ACQUIRE);
     if (follower) follower_wake(follower);
+    struct control *control = __atomic_load_n(&g->control, __ATOMIC_ACQUIRE);
+    if (control) control_blocks(control);
 }
 
 static void on_keys(void *context)
@@ -69,6 +71,12 @@ static void on_keys(void *context)
     struct worker **all = __atomic_load_n(&g->workers.all, __ATOMIC_ACQUIRE);
     for (unsigned i = 0; all && i < g->workers.n; i++)
         if (all[i]) worker_keys(all[i]);
+}
+
+static void on_reload(void *context)
+{
+    struct gateway *g = context;
+    pthread_kill(g->main_thread, SIGHUP);
 }
 
 static void on_child_lost(void *context)
@@ -309,7 +317,12 @@ static int start(struct gateway *g)
         error = follower_start(g->data, &g->follower_keys, &follower);
         __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
     }
-    if (!error) error = control_start(g->data, &g->workers, &g->control);
+    if (!error) {
+        struct control_options options = { g->data, &g->workers, on_reload, g };
+        struct control *control = NULL;
+        error = control_start(&options, &control);
+        __atomic_store_n(&g->control, control, __ATOMIC_RELEASE);
+    }
     return error;
 }
 
@@ -364,7 +377,9 @@ static void wait_for_signals(struct gateway *g, const sigset_t *signals)
 
 static void stop(struct gateway *g)
 {
-    control_stop(g->control);
+    struct control *control = g->control;
+    __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
+    /* The sequencer may hold the old pointer for a moment; it lives until the log is closed. */
     for (unsigned i = 0; g->workers.all && i < g->workers.n; i++)
         if (g->workers.all[i]) worker_stop(g->workers.all[i]);
     struct worker **all = g->workers.all;
@@ -376,6 +391,7 @@ static void stop(struct gateway *g)
     identity_free(g->workers.identity);
     resolver_free(g->workers.resolver);
     if (g->log) record_log_close(g->log);
+    control_stop(control);
     follower_stop(g->follower);
     if (g->keys_child) keys_child_stop(g->keys_child);
     if (g->parser_child) parser_child_stop(g->parser_child);

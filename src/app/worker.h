@@ -49,6 +49,7 @@ void worker_join(struct worker *worker);
 /* From any thread: the log has room for this worker's lane; keys of an issuer arrived. */
 void worker_room(struct worker *worker);
 void worker_keys(struct worker *worker);
-/* Every worker looks for the session and, where it has it, ends it in somebody's name. */
-void workers_kill(struct workers *workers, uint64_t session, const char *by);
+/* Every worker looks for the session and, where it has it, ends it with somebody's words. Waits (up to 5 s)
+ * for their answers; not for a worker's own thread. False: none has it. */
+bool workers_kill(struct workers *workers, uint64_t session, const char *by);
 #endif

@@ -123,7 +123,7 @@ static void add_relations(struct taking *t, int64_t shape, struct bytes list)
 /* ---- shapes and texts */
 
 struct text_fields {
-    struct bytes text, shape, decision, policy, rule, would, tags, effects, relations;
+    struct bytes text, as, shape, decision, policy, rule, would, tags, effects, relations;
 };
 
 static void pick_text_field(void *context, struct bytes name, struct bytes value)
@@ -132,9 +132,10 @@ static void pick_text_field(void *context, struct bytes name, struct bytes value
     struct {
         const char *name;
         struct bytes *place;
-    } places[] = { { "text", &f->text },     { "shape", &f->shape },     { "decision", &f->decision },
-                   { "policy", &f->policy }, { "rule", &f->rule },       { "would", &f->would },
-                   { "tags", &f->tags },     { "effects", &f->effects }, { "relations", &f->relations } };
+    } places[] = { { "text", &f->text },          { "as", &f->as },         { "shape", &f->shape },
+                   { "decision", &f->decision },  { "policy", &f->policy }, { "rule", &f->rule },
+                   { "would", &f->would },        { "tags", &f->tags },     { "effects", &f->effects },
+                   { "relations", &f->relations } };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (bytes_is(name, places[i].name)) *places[i].place = value;
 }
@@ -203,33 +204,6 @@ static struct known_text *text_keep(struct taking *t, const struct known_text *t
     return t->error ? NULL : copy;
 }
 
-static void take_text(struct taking *t, struct bytes body)
-{
-    struct cursor c = cursor_over(body);
-    struct text_fields f = { 0 };
-    struct known_text text = { .number = cursor_u32(&c) };
-    if (!frame_fields_each(cursor_take(&c, cursor_left(&c)), pick_text_field, &f)) {
-        t->damaged++;
-        return;
-    }
-    text.shape = shape_of(t, &f);
-    /* A policy that only observes lets the statement through: what it would have said is what one looks for.
-     */
-    text.decision = f.would.n ? BYTES_LITERAL("observed") : f.decision;
-    text.policy = f.policy;
-    text.rule = f.rule;
-    struct sqlite_query *q = statement(t, INDEX_TEXT_ADD);
-    if (!q) return;
-    sqlite_query_bind_int(q, 1, (int64_t)t->session);
-    sqlite_query_bind_int(q, 2, text.number);
-    sqlite_query_bind_int(q, 3, text.shape);
-    sqlite_query_bind_text(q, 4, text.decision);
-    sqlite_query_bind_text(q, 5, text.policy);
-    sqlite_query_bind_text(q, 6, text.rule);
-    finish(t, q);
-    text_keep(t, &text);
-}
-
 static const struct known_text *text_find(struct taking *t, uint32_t number)
 {
     struct known_text *known = map_get(&t->texts, key32(&number));
@@ -248,6 +222,48 @@ static const struct known_text *text_find(struct taking *t, uint32_t number)
         t->error = sqlite_query_error(q);
     sqlite_query_reset(q);
     return known;
+}
+
+static void text_save(struct taking *t, const struct known_text *text)
+{
+    struct sqlite_query *q = statement(t, INDEX_TEXT_ADD);
+    if (!q) return;
+    sqlite_query_bind_int(q, 1, (int64_t)t->session);
+    sqlite_query_bind_int(q, 2, text->number);
+    sqlite_query_bind_int(q, 3, text->shape);
+    sqlite_query_bind_text(q, 4, text->decision);
+    sqlite_query_bind_text(q, 5, text->policy);
+    sqlite_query_bind_text(q, 6, text->rule);
+    finish(t, q);
+    text_keep(t, text);
+}
+
+static void take_text(struct taking *t, struct bytes body)
+{
+    struct cursor c = cursor_over(body);
+    struct text_fields f = { 0 };
+    struct known_text text = { .number = cursor_u32(&c) };
+    uint32_t number = text.number;
+    int64_t first;
+    if (!frame_fields_each(cursor_take(&c, cursor_left(&c)), pick_text_field, &f)) {
+        t->damaged++;
+        return;
+    }
+    /* "as": all but the text is what was said of an earlier text, of which this one is another instance. */
+    const struct known_text *alike =
+        f.as.p && bytes_to_int64(f.as, &first) ? text_find(t, (uint32_t)first) : NULL;
+    if (alike) {
+        text = *alike;
+        text.number = number;
+    } else {
+        text.shape = shape_of(t, &f);
+        /* A policy that only observes lets the statement through: what it would have said is what one looks
+         * for. */
+        text.decision = f.would.n ? BYTES_LITERAL("observed") : f.decision;
+        text.policy = f.policy;
+        text.rule = f.rule;
+    }
+    text_save(t, &text);
 }
 
 /* ---- runs */
@@ -456,7 +472,6 @@ static void part_drop(struct taking *t)
 
 static void take_text_frame(struct taking *t, const struct frame *frame)
 {
-    enum { FRONT = 4 }; /* the text's number, which each piece repeats */
     struct bytes before = part_load(t);
     bool part = frame->flags & FRAME_PART;
     if (!part && !before.p) {
@@ -466,7 +481,7 @@ static void take_text_frame(struct taking *t, const struct frame *frame)
     struct buf whole;
     buf_init(&whole, MEMORY_CEILING / 4);
     buf_append(&whole, before);
-    buf_append(&whole, before.p ? bytes_slice(frame->body, FRONT, frame->body.n) : frame->body);
+    buf_append(&whole, frame->body);
     if (whole.failed)
         t->damaged++;
     else if (part)
@@ -510,7 +525,8 @@ static void taking_begin(struct taking *t, struct index *index, uint64_t session
     struct sqlite_query *q = statement(t, INDEX_SESSION_GET);
     if (!q) return;
     sqlite_query_bind_int(q, 1, (int64_t)session);
-    if (sqlite_query_step(q) == SQLITE_STEP_ROW) t->seen = t->last_sequence = (uint32_t)sqlite_query_int(q, 0);
+    if (sqlite_query_step(q) == SQLITE_STEP_ROW)
+        t->seen = t->last_sequence = (uint32_t)sqlite_query_int(q, 0);
     t->error = sqlite_query_error(q);
     sqlite_query_reset(q);
 }

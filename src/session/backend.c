@@ -341,7 +341,7 @@ static enum step on_error(struct session *s, const struct message *m)
     say_error(s, p, m->body);
     p->copying_in = p->copying_out = false;
     if (p->run) recording_complete(s, p, p->refusal ? RUN_REFUSED : RUN_FAILED, (struct bytes){ 0 });
-    if (p->kind == PENDING_PARSE && p->binding && p->binding->n == 0 && !p->refusal)
+    if (p->kind == PENDING_PARSE && p->binding && p->binding->n == 0)
         binding_forget(&s->bindings, false, (struct bytes){ 0 });
     if (p->kind == PENDING_QUERY || p->kind == PENDING_CALL) {
         names_revert(s, p);
@@ -367,7 +367,7 @@ static enum step abort_transaction(struct session *s)
         free(refusal);
         return session_fail_text(s, REFUSAL_ROWS, "the result has more rows than the policy lets out");
     }
-    return statement_poison(s, CARRIER_QUERY, (struct bytes){ 0 }, refusal, 0, NULL);
+    return statement_poison(s, CARRIER_QUERY, (struct bytes){ 0 }, refusal, 0, NULL, 0);
 }
 
 static enum step on_ready(struct session *s, const struct message *m)

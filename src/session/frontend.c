@@ -158,9 +158,21 @@ static enum step on_close(struct session *s, const struct message *m)
     return STEP_NEXT;
 }
 
+/* A refused Parse has failed, or was skipped, by the time the server reads this Sync: its name is what it was
+ * before. */
+static void drop_doomed_bindings(struct session *s)
+{
+    for (uint32_t i = s->pendings.n; i > 0; i--) {
+        struct pending *p = pending_at(&s->pendings, i - 1);
+        if (p->kind == PENDING_SYNC) return;
+        if (p->kind == PENDING_PARSE && p->refusal && p->binding) binding_revert(&s->bindings, p->binding);
+    }
+}
+
 static enum step on_sync(struct session *s, const struct message *m)
 {
     if (s->copy_in) return STEP_NEXT; /* the server takes no notice of it in mid COPY (W77) */
+    drop_doomed_bindings(s);
     if (!pending_push(&s->pendings, PENDING_SYNC)) return session_drop(s, "out of memory");
     s->n_syncs++;
     forward(s, m);

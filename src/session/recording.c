@@ -6,7 +6,6 @@
 #include "base/map.h"
 #include "pgwire/report.h"
 #include "session/session-private.h"
-#include <stdio.h>
 
 enum { PIECE = 512 * 1024 };
 
@@ -75,41 +74,24 @@ static enum record_outcome define_text(struct session *s, struct bytes text, uin
     return outcome;
 }
 
-static struct known *known_text(struct session *s, uint64_t key)
-{
-    return &s->texts[(key ^ key >> 32) % KNOWN_TEXTS];
-}
-
-/* A text of a template whose first text this session has defined: all but the text itself is said to be the
- * same. */
-static enum record_outcome define_alike(struct session *s, struct bytes text, uint32_t first)
-{
-    char raw[64];
-    int digits = snprintf(raw + 7, 16, "%u", first);
-    uint32_t length = __builtin_bswap32((uint32_t)digits);
-    memcpy(raw, "as", 3);
-    memcpy(raw + 3, &length, 4);
-    return define_text(s, text, 1, bytes_make(raw, 7 + (size_t)digits));
-}
-
 enum record_outcome recording_text(struct session *s, const struct understood *u, struct bytes text,
-                                   uint32_t *number_out)
+                                   bool inline_is_fine, uint32_t *number_out, bool *inline_out)
 {
-    /* What stands for many texts is known by the text, what stands for one by its number. */
-    uint64_t serial = u->serial << 1 | 1, key = u->is_template ? map_hash(text, s->world->seed) << 1 : serial;
-    struct known *known = known_text(s, key), *first = known_text(s, serial);
+    /* What stands for many texts is known by each text, but for a run that carries its own. */
+    uint64_t key =
+        u->is_template && !inline_is_fine ? map_hash(text, s->world->seed) << 1 : u->serial << 1 | 1;
+    struct known *known = &s->texts[(key ^ key >> 32) % KNOWN_TEXTS];
+    *inline_out = false;
     if (known->serial == key && key) {
+        *inline_out = u->is_template && inline_is_fine;
         *number_out = known->number;
         return RECORD_OK;
     }
-    bool alike = u->is_template && first->serial == serial;
     enum record_outcome outcome =
-        alike ? define_alike(s, text, first->number)
-              : define_text(s, u->is_template ? text : u->recorded_text, u->n_record, u->record);
+        define_text(s, u->is_template ? text : u->recorded_text, u->n_record, u->record);
     if (outcome != RECORD_OK) return outcome;
-    *number_out = ++s->n_texts;
-    if (u->is_template && !alike) *first = (struct known){ serial, s->n_texts };
-    if (known != first) *known = (struct known){ key, s->n_texts };
+    *known = (struct known){ key, ++s->n_texts };
+    *number_out = known->number;
     return RECORD_OK;
 }
 

@@ -144,7 +144,7 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
 /* Sends what cannot parse in the place of a message, so that the server's own error recovery runs; the
  * refusal, which it takes over, is said when the server's error comes. name: of the statement in a Parse. */
 enum step statement_poison(struct session *s, enum statement_carrier carrier, struct bytes name,
-                           struct refusal *refusal, uint32_t run, struct understood *u);
+                           struct refusal *refusal, uint32_t run, struct understood *u, uint32_t text_number);
 /* The same for a message that is no text (Bind, Execute, FunctionCall, or one that is malformed). */
 enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
                            struct bytes message);
@@ -155,9 +155,11 @@ enum record_outcome recording_intent(struct session *s, enum frame_type type, ui
                                      const struct bytes *parts, size_t n, uint32_t *run_out);
 void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, const struct bytes *parts,
                        size_t n);
-/* The number of a text in this session's record, defined there now if it was not yet. */
+/* The number of a text in this session's record, defined there now if it was not yet. Where the frame that
+ * follows can carry a text of its own (inline_is_fine), the number may be that of another text of the same
+ * template: *inline_out says that the text must stand in the frame. */
 enum record_outcome recording_text(struct session *s, const struct understood *u, struct bytes text,
-                                   uint32_t *number_out);
+                                   bool inline_is_fine, uint32_t *number_out, bool *inline_out);
 uint32_t recording_description(struct session *s, struct bytes body);
 /* Rows or COPY data of the run that answers now. False: there is no room, and the session was ended. */
 enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,

@@ -100,15 +100,17 @@ static enum step step_hold(struct session *s, struct statement *st)
 static enum record_outcome record_run(struct session *s, struct statement *st)
 {
     uint32_t number, raw_number;
-    enum record_outcome outcome = recording_text(s, st->understood, st->text, &number);
+    bool query = st->carrier == CARRIER_QUERY, inline_text;
+    enum record_outcome outcome = recording_text(s, st->understood, st->text, query, &number, &inline_text);
     if (outcome != RECORD_OK) return outcome;
     st->text_number = number;
     raw_number = __builtin_bswap32(number);
     uint16_t n_types = __builtin_bswap16(st->parse.n_types);
-    struct bytes parts[] = { bytes_make(&raw_number, 4), st->parse.name, bytes_make("", 1),
-                             bytes_make(&n_types, 2), st->parse.types };
-    bool query = st->carrier == CARRIER_QUERY;
-    return recording_intent(s, query ? FRAME_QUERY : FRAME_PARSE, 0, parts, query ? 1 : 5, &st->run);
+    struct bytes as_query[] = { bytes_make(&raw_number, 4), inline_text ? st->text : (struct bytes){ 0 } };
+    struct bytes as_parse[] = { bytes_make(&raw_number, 4), st->parse.name, bytes_make("", 1),
+                                bytes_make(&n_types, 2), st->parse.types };
+    if (query) return recording_intent(s, FRAME_QUERY, 0, as_query, 2, &st->run);
+    return recording_intent(s, FRAME_PARSE, 0, as_parse, 5, &st->run);
 }
 
 static enum step step_record(struct session *s, struct statement *st)
@@ -182,7 +184,7 @@ static enum step step_forward(struct session *s, struct statement *st)
         struct refusal *refusal = make_refusal(s, st);
         s->n_refused++;
         if (!refusal) return session_drop(s, "out of memory");
-        return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u);
+        return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
     struct pending *p =
         pending_push(&s->pendings, st->carrier == CARRIER_QUERY ? PENDING_QUERY : PENDING_PARSE);
@@ -231,7 +233,7 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
 }
 
 enum step statement_poison(struct session *s, enum statement_carrier carrier, struct bytes name,
-                           struct refusal *refusal, uint32_t run, struct understood *u)
+                           struct refusal *refusal, uint32_t run, struct understood *u, uint32_t text_number)
 {
     struct buf text;
     buf_init(&text, 256);
@@ -247,6 +249,12 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
     p->reserved = run != 0;
     p->started_us = session_now(s);
     if (u) p->understood = understood_pin(u);
+    /* What the client pipelined behind it belongs to this text, until the next Sync (drop_doomed_bindings):
+     * the server skips it. */
+    if (u && carrier == CARRIER_PARSE) {
+        p->binding = binding_push(&s->bindings, false, name, u);
+        if (p->binding) p->binding->text = text_number;
+    }
     if (carrier == CARRIER_PARSE) {
         message_parse_encode(&s->server_out, name, buf_bytes(&text), (struct bytes){ 0 });
     } else {
@@ -267,5 +275,5 @@ enum step statement_refuse(struct session *s, enum statement_carrier carrier, en
     s->n_refused++;
     /* A name of its own, which a Parse that fails never makes: the client's unnamed statement stays as it is.
      */
-    return statement_poison(s, carrier, BYTES_LITERAL("postern"), refusal, 0, NULL);
+    return statement_poison(s, carrier, BYTES_LITERAL("postern"), refusal, 0, NULL, 0);
 }

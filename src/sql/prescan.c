@@ -13,7 +13,7 @@ enum {
     COMMENT_DEPTH_CEILING = 8,
     /* "*" before a banner of dashes is a long run of operator characters, and harmless: PostgreSQL's scanner
      * reads it, and steps back to the comment. Many of them would cost. */
-    RESCANNED_CEILING = 16384
+    RESCANNED_CEILING = 4096
 };
 
 static bool hostile(struct prescan *out, struct arena *arena, const char *what, size_t at)
