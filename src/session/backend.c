@@ -399,13 +399,13 @@ static enum step on_call_response(struct session *s, const struct message *m)
 {
     struct pending *p = pending_head(&s->pendings);
     if (!p || p->kind != PENDING_CALL || p->failed || p->refusal) return unexpected(s, m);
-    for (size_t at = 0; at == 0 || at < m->whole.n; at += 512 * 1024) {
-        enum record_outcome outcome =
-            recording_rows(s, FRAME_ROWS, at + 512 * 1024 < m->whole.n ? FRAME_PART : 0, p->run, 0,
-                           bytes_slice(m->whole, at, 512 * 1024));
+    while (p->bytes < m->whole.n) { /* and goes on from there after a wait */
+        struct bytes part = bytes_slice(m->whole, p->bytes, 512 * 1024);
+        uint8_t flags = p->bytes + part.n < m->whole.n ? FRAME_PART : 0;
+        enum record_outcome outcome = recording_rows(s, FRAME_ROWS, flags, p->run, 0, part);
         if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+        p->bytes += part.n;
     }
-    p->bytes += m->whole.n;
     recording_complete(s, p, RUN_COMPLETED, BYTES_LITERAL("FUNCTION CALL"));
     deliver(s, p, m->whole);
     return STEP_NEXT;

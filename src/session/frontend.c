@@ -196,11 +196,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
                                 BYTES_LITERAL("function calls by OID are denied here"));
     enum record_outcome outcome = s->unrecorded ? RECORD_OK : record_reserve(s->world->lane, &s->record);
     if (outcome == RECORD_OK) {
-        for (size_t at = 0; outcome == RECORD_OK && (at == 0 || at < m->body.n); at += 512 * 1024) {
-            struct bytes part = bytes_slice(m->body, at, 512 * 1024);
-            outcome = recording_intent(s, FRAME_CALL, at + 512 * 1024 < m->body.n ? FRAME_PART : 0, &part, 1,
-                                       run ? NULL : &run);
-        }
+        outcome = recording_long(s, FRAME_CALL, (struct bytes){ 0 }, m->body, &run);
         if (outcome != RECORD_OK && !s->unrecorded) record_release(s->world->lane, &s->record);
     }
     if (outcome == RECORD_WAIT) {

@@ -46,7 +46,22 @@ static struct bytes number(uint32_t *space, uint32_t value)
     return bytes_make(space, 4);
 }
 
-/* One FRAME_TEXT, in as many parts as its length asks for. */
+enum record_outcome recording_long(struct session *s, enum frame_type type, struct bytes prefix,
+                                   struct bytes body, uint32_t *first_out)
+{
+    enum record_outcome outcome = RECORD_OK;
+    do {
+        struct bytes parts[] = { prefix, bytes_slice(body, s->long_at, PIECE) };
+        uint8_t flags = s->long_at + PIECE < body.n ? FRAME_PART : 0;
+        outcome = recording_intent(s, type, flags, parts, 2, s->long_at ? NULL : &s->long_first);
+        if (outcome == RECORD_WAIT) return outcome; /* and goes on from here when it is called again */
+        s->long_at += PIECE;
+    } while (outcome == RECORD_OK && s->long_at < body.n);
+    s->long_at = 0;
+    if (first_out) *first_out = s->long_first;
+    return outcome;
+}
+
 static enum record_outcome define_text(struct session *s, struct bytes text, uint16_t n_fields,
                                        struct bytes fields)
 {
@@ -56,21 +71,16 @@ static enum record_outcome define_text(struct session *s, struct bytes text, uin
                              bytes_make(&count, 2),
                              bytes_make("text", 5),
                              bytes_make(&raw_length, 4),
-                             { 0 },
-                             { 0 } };
-    size_t first = text.n < PIECE ? text.n : PIECE;
-    bool whole = first == text.n && fields.n < PIECE;
-    parts[4] = bytes_slice(text, 0, first);
-    if (whole) parts[5] = fields;
-    enum record_outcome outcome = recording_intent(s, FRAME_TEXT, whole ? 0 : FRAME_PART, parts, 6, NULL);
-    for (size_t at = first; outcome == RECORD_OK && at < text.n; at += PIECE) {
-        struct bytes part = bytes_slice(text, at, PIECE);
-        outcome = recording_intent(s, FRAME_TEXT, FRAME_PART, &part, 1, NULL);
-    }
-    for (size_t at = 0; outcome == RECORD_OK && !whole && (at == 0 || at < fields.n); at += PIECE) {
-        struct bytes part = bytes_slice(fields, at, PIECE);
-        outcome = recording_intent(s, FRAME_TEXT, at + PIECE < fields.n ? FRAME_PART : 0, &part, 1, NULL);
-    }
+                             text,
+                             fields };
+    if (text.n + fields.n < PIECE) return recording_intent(s, FRAME_TEXT, 0, parts, 6, NULL);
+    struct buf body;
+    buf_init(&body, text.n + fields.n + 64);
+    for (size_t i = 1; i < 6; i++)
+        buf_append(&body, parts[i]);
+    enum record_outcome outcome =
+        body.failed ? RECORD_FULL : recording_long(s, FRAME_TEXT, parts[0], buf_bytes(&body), NULL);
+    buf_free(&body);
     return outcome;
 }
 
