@@ -170,6 +170,10 @@ uint32_t recording_description(struct session *s, struct bytes body);
 /* Rows or COPY data of the run that answers now. False: there is no room, and the session was ended. */
 enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
                                    uint32_t description, struct bytes data);
+/* Data of several CopyData messages as one frame. */
+enum { RECORDING_COPY_PARTS = 256 };
+enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run,
+                                   const struct bytes *data, size_t n);
 void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag);
 void recording_report(struct session *s, enum frame_type type, uint32_t run, enum frame_origin origin,
                       struct bytes body, const struct understood *u);
