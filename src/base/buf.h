@@ -28,7 +28,7 @@ static inline size_t buf_length(const struct buf *b)
 /* Valid until the next call that changes b. */
 static inline struct bytes buf_bytes(const struct buf *b)
 {
-    return bytes_make(b->data + b->start, b->end - b->start);
+    return b->data ? bytes_make(b->data + b->start, b->end - b->start) : (struct bytes){ 0 };
 }
 /* Room for at least n more bytes, contiguous; NULL and failed past the ceiling. buf_added says how many were
  * put there. */

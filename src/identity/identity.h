@@ -13,7 +13,7 @@ struct identity_issuer_options {
     struct bytes jwks_file; /* pinned keys; empty: discovery over HTTPS (HTTP for loopback hosts only) */
     struct bytes user_claim, groups_claim, machine_claim; /* empty: sub, groups, none */
     struct bytes machine_value; /* the value of machine_claim that says machine; empty: any */
-    int64_t leeway_s;           /* for exp and nbf; 0 to 120, default 30 */
+    int64_t leeway_s;           /* for exp, nbf and iat; 0 to 120; negative: 30 */
 };
 struct identity;
 /* seconds between regular fetches; on_keys is called from the fetcher's thread when keys of an issuer arrived

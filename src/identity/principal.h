@@ -12,9 +12,12 @@ struct principal {
     struct bytes *groups;
     size_t n_groups;
     bool machine; /* no person: a client-credentials token, as the issuer's configuration tells it */
-    struct bytes on_behalf_of; /* verified: the act or on-behalf-of claim; empty if none */
-    struct bytes token_id;     /* jti; empty if none */
-    int64_t expires_us;        /* UTC; 0: never */
-    struct bytes claims;       /* the token's payload as JSON text, for policies' `claims:` */
+    /* verified delegation: whom the caller acts for (the on_behalf_of claim, or sub where there is an act
+     * claim), and who acts (act.sub, RFC 8693); empty if none. user_claim "act.sub" makes the actor the user.
+     */
+    struct bytes on_behalf_of, actor;
+    struct bytes token_id; /* jti; empty if none */
+    int64_t expires_us;    /* UTC; 0: never */
+    struct bytes claims;   /* the token's payload as JSON text, for policies' `claims:` */
 };
 #endif

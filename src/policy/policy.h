@@ -43,6 +43,9 @@ struct policy_terms {
     struct policy_limits limits;
     enum policy_rows rows;
     bool record_or_refuse; /* record.on_failure: deny (the default) */
+    int64_t retain_us;     /* how long content is kept: the longest; 0: for ever */
+    uint32_t
+        record_effects; /* record.statements: results are recorded of statements with one of these effects */
     struct bytes policies; /* the names that apply, comma-separated, for the record */
     struct bytes hash;     /* SHA-256 of the snapshot's policy text, hexadecimal */
 };

@@ -23,9 +23,10 @@
     X(2, SESSION_END, "session-end")                                                                         \
     /* fields: what the client claims (prompt, task, tool, model, trace, on_behalf_of …) */                \
     X(3, CONTEXT, "context")                                                                                 \
-    /* u32 text number, then fields: text, decision, policy, rule, effects, relations, shape … */          \
+    /* u32 text number, then fields: text, decision, policy, rule, effects, relations … */                 \
     X(4, TEXT, "text")                                                                                       \
-    /* u32 text number: a simple Query message */                                                            \
+    /* u32 text number: a simple Query message; then, where its text differs from that one in literals, its  \
+     * text */                                                                                               \
     X(5, QUERY, "query")                                                                                     \
     /* u32 text number, cstring statement name, u16 n, n × u32 parameter type OIDs */                       \
     X(6, PARSE, "parse")                                                                                     \

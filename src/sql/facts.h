@@ -126,7 +126,13 @@ enum sql_outcome sql_understand(struct bytes text, struct arena *arena,
 /* Only the pre-scan of sql_understand: cheap, linear, safe on any bytes. HOSTILE or UNDERSTOOD (which then
  * means: may be parsed). */
 enum sql_outcome sql_prescan(struct bytes text, struct arena *arena, struct bytes *error_out) MUST_USE;
-enum { SQL_INLINE_BYTES = 16384 /* longer texts are parsed in the parser child */, SQL_DEPTH_CEILING = 2000 };
+enum {
+    SQL_INLINE_BYTES = 16384, /* longer texts are parsed in the parser child */
+    SQL_TEXT_CEILING = 4 << 20,
+    SQL_DEPTH_CEILING = 2000, /* of nodes within nodes */
+    SQL_NAMES_CEILING = 2000, /* different relations, or functions, of one statement */
+    SQL_STATEMENTS_CEILING = 10000
+};
 
 /* Facts over a pipe, from the parser child; statement texts are sent as offsets into the text that both sides
  * have. */
@@ -139,6 +145,17 @@ enum sql_outcome sql_facts_decode(struct bytes text, struct bytes encoded, struc
 /* The text with every literal cut out ("?"), white space and comments folded: equal for statements of one
  * shape. Works by token, also on text that does not parse; p == NULL where the arena is full. */
 struct bytes sql_shape(struct bytes text, struct arena *arena) MUST_USE;
+/* A template: a text with its plain literals cut out and everything else as it is, so that what is understood
+ * of one text holds for every text of the template. Takes only what can be known to be so by token: one
+ * SELECT, INSERT, UPDATE or DELETE without comments, its literals plain numbers and plain strings, and those
+ * behind a WHERE of UPDATE and DELETE compared with a column (whether a condition is trivial must not hang on
+ * a literal). False: not such a text; SQL_TEMPLATE_BYTES or longer is none. out has room for text.n bytes;
+ * *n_literals_out may be 0. */
+enum { SQL_TEMPLATE_BYTES = 4096 };
+bool sql_template(struct bytes text, uint8_t *out, size_t *n_out, size_t *n_literals_out) MUST_USE;
+/* Whether the facts of a text that sql_template took are those of its template: nothing in them can have come
+ * from a literal. */
+bool sql_facts_fit_template(const struct sql_facts *facts);
 /* The text with password literals replaced by '***'; works by token, also on text that does not parse.
  * secrets_out gets the literals' contents, so that they can be cut from error texts as well. p == NULL where
  * the arena is full. */

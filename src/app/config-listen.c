@@ -1,0 +1,135 @@
+/* Where the gateway listens, and with which certificate. */
+#include "app/config-shapes.h"
+#include <arpa/inet.h>
+
+static bool is_loopback(struct bytes host)
+{
+    char text[64];
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (bytes_equal_nocase(host, BYTES_LITERAL("localhost"))) return true;
+    if (host.n == 0 || host.n >= sizeof text) return false;
+    memcpy(text, host.p, host.n);
+    text[host.n] = 0;
+    if (inet_pton(AF_INET, text, &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+    return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static bool parse_unix(struct bytes path, struct config_address *out)
+{
+    enum { SUN_PATH_CEILING = 107 };
+    out->path = path;
+    out->local = true;
+    return path.n > 1 && path.n <= SUN_PATH_CEILING && path.p[0] == '/';
+}
+
+/* host:port, [host]:port; without brackets a host holds no colon. */
+static bool parse_host(struct bytes text, struct config_address *out)
+{
+    ptrdiff_t colon = -1;
+    int64_t port;
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] == ':') colon = (ptrdiff_t)i;
+    if (colon <= 0 || !bytes_to_int64(bytes_slice(text, (size_t)colon + 1, text.n), &port)) return false;
+    if (port < 0 || port > 65535) return false;
+    struct bytes host = bytes_slice(text, 0, (size_t)colon);
+    if (host.p[0] == '[') {
+        if (host.n < 3 || host.p[host.n - 1] != ']') return false;
+        host = bytes_slice(host, 1, host.n - 2);
+    } else if (bytes_find(host, BYTES_LITERAL(":")) >= 0) {
+        return false;
+    }
+    for (size_t i = 0; i < host.n; i++)
+        if (host.p[i] <= ' ' || host.p[i] == '/' || host.p[i] == '[' || host.p[i] == ']') return false;
+    out->host = host;
+    out->port = (uint16_t)port;
+    out->local = is_loopback(host);
+    return true;
+}
+
+void config_addresses_read(struct yaml_reader *reader, const struct yaml_node *node,
+                           const struct yaml_texts *texts, struct config_addresses *out)
+{
+    struct yaml_place place = node ? node->place : (struct yaml_place){ 0 };
+    *out = (struct config_addresses){ ARENA_ARRAY(reader->arena, struct config_address, texts->n), texts->n };
+    if (!out->items) {
+        yaml_errors_add(reader->errors, place, "the configuration is too large");
+        return;
+    }
+    for (size_t i = 0; i < texts->n; i++) {
+        struct config_address *address = &out->items[i];
+        struct bytes text = texts->items[i];
+        address->text = text;
+        bool good = bytes_starts_with(text, "unix:") ? parse_unix(bytes_slice(text, 5, text.n), address)
+                                                     : parse_host(text, address);
+        if (good) continue;
+        address->local = true; /* one error is enough */
+        if (node && node->kind == YAML_LIST) place = node->items[i]->place;
+        yaml_errors_add(reader->errors, place,
+                        "an address to listen on is host:port, [host]:port or unix:/path");
+    }
+}
+
+static bool all_local(const struct config_addresses *addresses)
+{
+    for (size_t i = 0; i < addresses->n; i++)
+        if (!addresses->items[i].local) return false;
+    return true;
+}
+
+void config_tls_check(struct yaml_reader *reader, const struct config *config)
+{
+    if (config->tls.certificate.n) return;
+    if (!all_local(&config->listen))
+        yaml_errors_add(
+            reader->errors, yaml_place_of(config->at, "listen"),
+            "\"tls\" is needed to listen on more than loopback and Unix sockets: tokens would travel in "
+            "clear");
+    if (!all_local(&config->admin.listen))
+        yaml_errors_add(
+            reader->errors, yaml_place_of(config->admin.at, "listen"),
+            "\"tls\" is needed to listen on more than loopback and Unix sockets: tokens would travel in "
+            "clear");
+}
+
+static void check_tls(struct yaml_reader *reader, void *object)
+{
+    const struct config_tls *tls = object;
+    if (tls->at && (!tls->certificate.n || !tls->key.n))
+        yaml_errors_add(reader->errors, tls->at->place, "TLS needs \"certificate\" and \"key\"");
+}
+
+static const struct yaml_field tls_fields[] = {
+    { "certificate", YAML_PATH, YAML_AT(config_tls, certificate),
+      "The certificate and its chain, a PEM file; read again when the configuration is reloaded.",
+      .example = "server.crt" },
+    { "key", YAML_PATH, YAML_AT(config_tls, key), "The certificate's private key, a PEM file.",
+      .example = "server.key" },
+    { "client_ca", YAML_PATH, YAML_AT(config_tls, client_ca),
+      "Who signs the certificates that clients may present, a PEM file; without it none is asked for.",
+      .example = "clients.crt" },
+};
+const struct yaml_shape config_tls_shape = { "tls",      sizeof(struct config_tls),
+                                             tls_fields, CONFIG_N(tls_fields),
+                                             NULL,       check_tls };
+
+static void check_admin(struct yaml_reader *reader, void *object)
+{
+    struct config_admin *admin = object;
+    config_addresses_read(reader, yaml_tree_get(admin->at, "listen"), &admin->listen_texts, &admin->listen);
+    if (admin->url.n && !bytes_starts_with(admin->url, "https://") &&
+        !bytes_starts_with(admin->url, "http://"))
+        yaml_errors_add(reader->errors, yaml_place_of(admin->at, "url"),
+                        "\"url\" begins with https:// or http://");
+}
+
+static const struct yaml_field admin_fields[] = {
+    { "listen", YAML_TEXTS, YAML_AT(config_admin, listen_texts),
+      "Where the API, the metrics and the web pages are served: host:port or unix:/path, or a list of them.",
+      .fallback = "127.0.0.1:8432" },
+    { "url", YAML_TEXT, YAML_AT(config_admin, url), "Where people reach it, for links in messages.",
+      .example = "https://postern.example.com" },
+};
+const struct yaml_shape config_admin_shape = { "admin",      sizeof(struct config_admin),
+                                               admin_fields, CONFIG_N(admin_fields),
+                                               NULL,         check_admin };

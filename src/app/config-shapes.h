@@ -1,0 +1,26 @@
+/* The tables of the configuration, one file a noun; config.c puts them together. Only config-*.c includes
+ * this. */
+#ifndef POSTERN_APP_CONFIG_SHAPES_H
+#define POSTERN_APP_CONFIG_SHAPES_H
+#include "app/config.h"
+
+extern const struct yaml_shape config_shape;
+extern const struct yaml_shape config_admin_shape, config_tls_shape;      /* config-listen.c */
+extern const struct yaml_shape config_identity_shape, config_roles_shape; /* config-identity.c */
+extern const struct yaml_shape config_connection_shape;                   /* config-connections.c */
+extern const struct yaml_shape config_store_shape, config_limits_shape;   /* config-keeping.c */
+
+#define CONFIG_N(array)    (sizeof(array) / sizeof *(array))
+#define CONFIG_UNSUPPORTED "is not supported by this version"
+
+/* Texts to addresses; what is no address is an error at the node. */
+void config_addresses_read(struct yaml_reader *reader, const struct yaml_node *node,
+                           const struct yaml_texts *texts, struct config_addresses *out);
+/* TLS is there, or every address is local: an error otherwise. */
+void config_tls_check(struct yaml_reader *reader, const struct config *config);
+/* What the policies say about connections fits the connections that there are. */
+void config_policies_check(struct yaml_reader *reader, const struct config *config);
+/* Adds the policies of each *.yaml in the folder, in the order of the files' names, to nodes. */
+bool config_folder_read(struct yaml_reader *reader, struct bytes folder, struct yaml_place place,
+                        struct yaml_nodes *nodes) MUST_USE;
+#endif

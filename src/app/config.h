@@ -1,0 +1,176 @@
+/* The configuration of a gateway: one YAML file, and a folder of policies where it names one. What is loaded
+ * is immutable and counted, so that a reload swaps one pointer and sessions keep what they began with. Its
+ * strings end where the last reference is let go.
+ *
+ * A secret is never in it: only where to read it (struct yaml_secret; keys-source.h reads it). */
+#ifndef POSTERN_APP_CONFIG_H
+#define POSTERN_APP_CONFIG_H
+#include "base/buf.h"
+#include "identity/principal.h"
+#include "policy/policy.h"
+#include "yaml/errors.h"
+#include "yaml/shape.h"
+
+/* An address to listen on. */
+struct config_address {
+    struct bytes text; /* as written: "127.0.0.1:6432", "[::1]:6432", "unix:/run/postern/.s.PGSQL.5432" */
+    struct bytes host; /* without brackets; "*": every address; empty for a Unix socket */
+    uint16_t port;     /* 0: the kernel chooses */
+    struct bytes path; /* of a Unix socket */
+    bool local;        /* a Unix socket, or a loopback address: TLS may be left out */
+};
+struct config_addresses {
+    struct config_address *items;
+    size_t n;
+};
+
+struct config_tls {
+    const struct yaml_node *at;
+    struct bytes certificate, key; /* files; both or none */
+    struct bytes client_ca;        /* file; empty: client certificates are not asked for */
+};
+struct config_admin {
+    const struct yaml_node *at;
+    struct yaml_texts listen_texts;
+    struct config_addresses listen;
+    struct bytes url; /* where people reach it, for links; may be empty */
+};
+
+struct config_issuer {
+    const struct yaml_node *at;
+    struct bytes issuer, audience, jwks /* file, or empty */, user_claim, groups_claim, machine_claim,
+        machine_value;
+    int64_t leeway_us;
+};
+struct config_identity {
+    const struct yaml_node *at;
+    struct {
+        struct config_issuer *items;
+        size_t n;
+    } oidc;
+    int64_t refresh_us; /* between two regular fetches of keys */
+};
+
+enum config_via { CONFIG_VIA_DIRECT = 0, CONFIG_VIA_AGENT };
+enum config_target_tls {
+    CONFIG_TARGET_TLS_VERIFY_FULL = 0,
+    CONFIG_TARGET_TLS_VERIFY_CA,
+    CONFIG_TARGET_TLS_REQUIRE,
+    CONFIG_TARGET_TLS_DISABLE
+};
+enum config_session_attrs {
+    CONFIG_SESSION_ANY = 0,
+    CONFIG_SESSION_READ_WRITE,
+    CONFIG_SESSION_READ_ONLY,
+    CONFIG_SESSION_PRIMARY,
+    CONFIG_SESSION_STANDBY,
+    CONFIG_SESSION_PREFER_STANDBY
+};
+struct config_target {
+    const struct yaml_node *at;
+    struct yaml_texts host; /* tried in order; one that begins with "/" is the folder of a Unix socket, which
+                               TLS is never spoken over */
+    int64_t port;
+    struct bytes database; /* empty: the name that the client asked for */
+    enum config_target_tls tls;
+    struct bytes ca; /* file; empty: the system's */
+    enum config_session_attrs target_session_attrs;
+};
+struct config_login {
+    const struct yaml_node *at;
+    struct bytes name, user;
+    struct yaml_secret password; /* YAML_SOURCE_NONE: none is sent (trust, peer, certificate) */
+};
+struct config_connection {
+    const struct yaml_node *at;
+    struct bytes name;
+    enum config_via via;
+    struct yaml_texts databases; /* patterns; empty: only the name itself */
+    struct config_target target;
+    struct {
+        struct config_login *items;
+        size_t n; /* at least one; the first is the default */
+    } logins;
+    struct yaml_map settings; /* one value each, with placeholders: config_setting_expand */
+    bool outlives_token;      /* a session goes on when its token has expired */
+    bool accept_risk;
+};
+
+struct config_people { /* whoever is one of the users or in one of the groups */
+    const struct yaml_node *at;
+    struct yaml_texts users, groups;
+};
+struct config_roles {
+    const struct yaml_node *at;
+    struct config_people admin, auditor, approver;
+};
+struct config_store {
+    const struct yaml_node *at;
+    struct bytes index;     /* "sqlite" */
+    struct bytes archive;   /* "none" */
+    struct yaml_secret key; /* wraps the sessions' data keys; NONE: a key file in the data folder */
+};
+struct config_limits {
+    const struct yaml_node *at;
+    int64_t sessions;        /* at one time */
+    int64_t unauthenticated; /* connections that have not logged in yet, at one time */
+    int64_t statement_bytes; /* a longer text is refused (53400) */
+    int64_t message_bytes;   /* a longer protocol message from a client ends the session (08P01) */
+    int64_t login_us;        /* from the first byte to ReadyForQuery */
+    int64_t token_grace_us;  /* how long after its token's end a session may finish a transaction */
+};
+enum config_durability { CONFIG_DURABILITY_PROCESS = 0, CONFIG_DURABILITY_POWER };
+
+struct config {
+    const struct yaml_node *at;
+    struct bytes file; /* as it was named when it was loaded */
+    struct yaml_texts listen_texts;
+    struct config_addresses listen;
+    struct config_admin admin;
+    struct config_tls tls;
+    struct bytes data; /* folder */
+    int64_t workers;   /* never 0: the default is the number of cores */
+    enum config_durability durability;
+    struct config_identity identity;
+    struct {
+        struct config_connection *items;
+        size_t n;
+    } connections;
+    struct yaml_nodes policy_nodes; /* those of the file itself, as written */
+    struct bytes policies_folder;
+    const struct policy_snapshot *policies; /* all, compiled; the configuration holds one reference */
+    struct config_roles roles;
+    struct config_store store;
+    struct config_limits limits;
+};
+
+/* NULL: errors says everything that is wrong, up to its ceiling. The caller holds one reference of the
+ * result. */
+const struct config *config_load(const char *path, struct yaml_errors *errors) MUST_USE;
+/* The same for a text in memory; file is its name in positions. Relative paths are left as they are, and
+ * policies_folder is refused: it reads no file. */
+const struct config *config_parse(struct bytes text, struct bytes file, struct yaml_errors *errors) MUST_USE;
+/* One reference more, and one less; from any thread. */
+const struct config *config_ref(const struct config *config);
+void config_unref(const struct config *config);
+
+/* The connection that serves a client's database name: the one of that name, else the first one of which a
+ * `databases` pattern matches; NULL: none. *database_out is the name of the database on the server. */
+const struct config_connection *config_connection_for(const struct config *config, struct bytes database,
+                                                      struct bytes *database_out) MUST_USE;
+/* The login of that name; the first for an empty name; NULL: none. */
+const struct config_login *config_login_named(const struct config_connection *connection, struct bytes name);
+/* A setting's value with ${principal} (the user), ${subject} and ${session} filled in; p == NULL where the
+ * arena is full. */
+struct bytes config_setting_expand(struct bytes value, const struct principal *principal,
+                                   struct bytes session, struct arena *arena) MUST_USE;
+/* Whether the principal is one of these people. */
+bool config_people_has(const struct config_people *people, const struct principal *principal);
+
+/* The configuration as YAML that loads to an equal one (WHOLE), without the folder's policies. */
+void config_print(const struct config *config, enum yaml_print how, struct buf *out);
+/* Every key with its default and what it means. */
+void config_print_defaults(struct buf *out);
+/* The JSON Schema, which is published as doc/postern.schema.json. */
+void config_print_schema(struct buf *out);
+#endif

@@ -1,0 +1,429 @@
+/* One process: the main thread waits for signals; workers, the sequencer, the key fetcher, the resolver, the
+ * follower and the control socket have a thread each; two children hold keys and parse long texts. Order of
+ * the start: children first (they fork while there is one thread), then the log, then what needs it,
+ * listeners last; the end goes the other way. */
+#include "app/gateway.h"
+#include "app/child.h"
+#include "app/config.h"
+#include "app/control.h"
+#include "app/follower.h"
+#include "app/keys-child.h"
+#include "app/parser-child.h"
+#include "app/targets.h"
+#include "app/worker.h"
+#include "base/log.h"
+#include "identity/identity.h"
+#include "net/listener.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LISTENERS = 16, PATH = 1024 };
+
+struct gateway {
+    const struct gateway_options *options;
+    const struct config *config;
+    char data[PATH], origin[256];
+    struct arena arena; /* what children are told */
+    struct keys_child *keys_child;
+    struct parser_child *parser_child;
+    struct keys_login *logins;
+    size_t n_logins;
+    struct record_keys record_keys, follower_keys;
+    struct record_log *log;
+    struct workers workers;
+    struct follower *follower;
+    struct control *control;
+    int listeners[LISTENERS]; /* of the worker that is being started; Unix sockets stay for all */
+    struct address addresses[LISTENERS];
+    size_t n_addresses;
+    bool lost; /* atomic: a child is gone */
+    pthread_t main_thread;
+};
+
+/* ---- what other threads tell */
+
+static void on_room(void *context, unsigned lane)
+{
+    struct gateway *g = context;
+    /* The sequencer runs before the workers do, and after them. */
+    struct worker **all = __atomic_load_n(&g->workers.all, __ATOMIC_ACQUIRE);
+    if (all && lane < g->workers.n && all[lane]) worker_room(all[lane]);
+}
+
+static void on_blocks(void *context)
+{
+    struct gateway *g = context;
+    struct follower *follower = __atomic_load_n(&g->follower, __ATOMIC_ACQUIRE);
+    if (follower) follower_wake(follower);
+    struct control *control = __atomic_load_n(&g->control, __ATOMIC_ACQUIRE);
+    if (control) control_blocks(control);
+}
+
+static void on_keys(void *context)
+{
+    struct gateway *g = context;
+    struct worker **all = __atomic_load_n(&g->workers.all, __ATOMIC_ACQUIRE);
+    for (unsigned i = 0; all && i < g->workers.n; i++)
+        if (all[i]) worker_keys(all[i]);
+}
+
+static void on_reload(void *context)
+{
+    struct gateway *g = context;
+    pthread_kill(g->main_thread, SIGHUP);
+}
+
+static void on_child_lost(void *context)
+{
+    struct gateway *g = context;
+    __atomic_store_n(&g->lost, true, __ATOMIC_SEQ_CST);
+    pthread_kill(g->main_thread, SIGTERM);
+}
+
+/* ---- configuration */
+
+static const struct config *load(const char *path)
+{
+    struct yaml_errors errors;
+    struct buf text;
+    yaml_errors_init(&errors);
+    const struct config *config = config_load(path, &errors);
+    buf_init(&text, 1 << 20);
+    if (!config) {
+        yaml_errors_print(&errors, &text);
+        fprintf(stderr, "%.*s", BYTES_FMT(buf_bytes(&text)));
+    }
+    buf_free(&text);
+    yaml_errors_free(&errors);
+    return config;
+}
+
+static const char *source_text(struct gateway *g, const struct yaml_secret *secret)
+{
+    static const char *const kinds[] = {
+        [YAML_SOURCE_ENV] = "env", [YAML_SOURCE_FILE] = "file", [YAML_SOURCE_EXEC] = "exec"
+    };
+    if (secret->source == YAML_SOURCE_NONE) return NULL;
+    return (const char *)arena_printf(&g->arena, "${%s:%.*s}", kinds[secret->source], BYTES_FMT(secret->name))
+        .p;
+}
+
+static bool list_logins(struct gateway *g, const struct config *config)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < config->connections.n; i++)
+        n += config->connections.items[i].logins.n;
+    g->logins = ARENA_ARRAY(&g->arena, struct keys_login, n + 1);
+    g->n_logins = 0;
+    for (size_t i = 0; g->logins && i < config->connections.n; i++)
+        for (size_t k = 0; k < config->connections.items[i].logins.n; k++) {
+            const struct config_login *login = &config->connections.items[i].logins.items[k];
+            const char *source = source_text(g, &login->password);
+            if (!source) continue;
+            struct bytes id = arena_printf(
+                &g->arena, "%.*s/%.*s", BYTES_FMT(config->connections.items[i].name), BYTES_FMT(login->name));
+            g->logins[g->n_logins++] = (struct keys_login){ (const char *)id.p, source };
+        }
+    return g->logins != NULL;
+}
+
+/* The log's name: the one that its key file carries, or a new one after this machine. */
+static void choose_origin(struct gateway *g)
+{
+    char path[PATH + 16], host[64] = "localhost";
+    snprintf(path, sizeof path, "%s/log.pub", g->data);
+    FILE *file = fopen(path, "r");
+    if (file && fscanf(file, "%200[^+ \n]", g->origin) == 1) {
+        fclose(file);
+        return;
+    }
+    if (file) fclose(file);
+    gethostname(host, sizeof host - 1);
+    snprintf(g->origin, sizeof g->origin, "postern/%s", host);
+}
+
+/* ---- the parts, in the order in which they start */
+
+static int start_children(struct gateway *g)
+{
+    struct keys_options keys = { .folder = g->data,
+                                 .origin = g->origin,
+                                 .key_source = source_text(g, &g->config->store.key),
+                                 .logins = g->logins,
+                                 .n_logins = g->n_logins,
+                                 .n_clients = g->workers.n + 2 };
+    struct parser_options parser = { .understand = parser_understand_sql, .n_clients = g->workers.n };
+    int error = keys_child_start(&keys, &g->keys_child);
+    if (!error) error = parser_child_start(&parser, &g->parser_child);
+    return error;
+}
+
+static int start_log(struct gateway *g)
+{
+    char folder[PATH + 16];
+    snprintf(folder, sizeof folder, "%s/log", g->data);
+    int error = keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n), &g->record_keys);
+    if (!error)
+        error =
+            keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 1), &g->follower_keys);
+    struct record_options options = { .folder = folder,
+                                      .origin = g->origin,
+                                      .n_lanes = g->workers.n + 1,
+                                      .clock = &clock_system,
+                                      .keys = &g->record_keys,
+                                      .on_room = on_room,
+                                      .on_blocks = on_blocks,
+                                      .context = g };
+    return error ? error : record_log_open(&options, &g->log);
+}
+
+static int start_identity(struct gateway *g)
+{
+    const struct config_identity *from = &g->config->identity;
+    struct identity_issuer_options *issuers =
+        ARENA_ARRAY(&g->arena, struct identity_issuer_options, from->oidc.n + 1);
+    if (!issuers) return -ENOMEM;
+    for (size_t i = 0; i < from->oidc.n; i++) {
+        const struct config_issuer *issuer = &from->oidc.items[i];
+        issuers[i] = (struct identity_issuer_options){ .issuer = issuer->issuer,
+                                                       .audience = issuer->audience,
+                                                       .jwks_file = issuer->jwks,
+                                                       .user_claim = issuer->user_claim,
+                                                       .groups_claim = issuer->groups_claim,
+                                                       .machine_claim = issuer->machine_claim,
+                                                       .machine_value = issuer->machine_value,
+                                                       .leeway_s = issuer->leeway_us / 1000000 };
+    }
+    return identity_new(issuers, from->oidc.n, from->refresh_us / 1000000, on_keys, g, &g->workers.identity);
+}
+
+static int start_tls(struct gateway *g)
+{
+    const struct config_tls *tls = &g->config->tls;
+    const char *error = NULL;
+    if (!tls->certificate.n) return 0;
+    const char *ca = tls->client_ca.n ? (const char *)tls->client_ca.p : NULL;
+    int status = tls_server_new((const char *)tls->certificate.p, (const char *)tls->key.p, ca,
+                                &g->workers.tls, &error);
+    if (status)
+        log_line(LOG_ERROR, "tls: %.*s: %s", BYTES_FMT(tls->certificate), error ? error : "no memory");
+    return status;
+}
+
+/* TCP listeners are opened for each worker (SO_REUSEPORT), Unix sockets once. A port of 0 is settled by the
+ * first. */
+static int open_listeners(struct gateway *g, bool first)
+{
+    if (first) {
+        for (size_t i = 0; i < g->config->listen.n && i < LISTENERS; i++) {
+            char text[256];
+            snprintf(text, sizeof text, "%.*s", BYTES_FMT(g->config->listen.items[i].text));
+            if (address_of_listen(text, &g->addresses[i])) {
+                log_line(LOG_ERROR, "listen: %s is not an address", text);
+                return -EINVAL;
+            }
+            g->n_addresses = i + 1;
+        }
+    }
+    for (size_t i = 0; i < g->n_addresses; i++) {
+        if (!first && address_is_unix(&g->addresses[i])) continue;
+        int error = listener_open(&g->addresses[i], &g->listeners[i]);
+        char text[ADDRESS_TEXT];
+        address_format(&g->addresses[i], text);
+        if (error) {
+            log_line(LOG_ERROR, "listen: %s: %s", text, strerror(-error));
+            return error;
+        }
+        if (first) log_line(LOG_INFO, "listening on %s", text);
+    }
+    return 0;
+}
+
+static int start_workers(struct gateway *g)
+{
+    struct worker **all = calloc(g->workers.n + 1, sizeof(struct worker *));
+    if (!all) return -ENOMEM;
+    __atomic_store_n(&g->workers.all, all, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < g->workers.n; i++) {
+        int error = open_listeners(g, i == 0);
+        if (error) return error;
+        struct worker_options options = { .shared = &g->workers,
+                                          .number = i,
+                                          .lane = record_log_lane(g->log, i),
+                                          .keys = keys_child_client(g->keys_child, i),
+                                          .parser = parser_child_client(g->parser_child, i),
+                                          .listeners = g->listeners,
+                                          .n_listeners = g->n_addresses,
+                                          .on_child_lost = on_child_lost,
+                                          .context = g };
+        struct worker *worker;
+        error = worker_start(&options, &worker);
+        if (error) return error;
+        __atomic_store_n(&all[i], worker, __ATOMIC_RELEASE);
+    }
+    return 0;
+}
+
+static int make_data_folder(struct gateway *g)
+{
+    snprintf(g->data, sizeof g->data, "%.*s", BYTES_FMT(g->config->data));
+    if (mkdir(g->data, 0700) && errno != EEXIST) {
+        int error = -errno;
+        log_line(LOG_ERROR, "data: %s cannot be made: %s", g->data, strerror(errno));
+        return error;
+    }
+    return 0;
+}
+
+/* The limits of the machine should not be the gateway's: a session takes two descriptors. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int start(struct gateway *g)
+{
+    unsigned n = (unsigned)g->config->workers;
+    size_t share = ((size_t)g->config->limits.sessions + n - 1) / n,
+           knocking = ((size_t)g->config->limits.unauthenticated + n - 1) / n;
+    g->workers = (struct workers){
+        .clock = &clock_system, .n = n, .most_sessions = share, .most_unauthenticated = knocking
+    };
+    pthread_mutex_init(&g->workers.lock, NULL);
+    if (getrandom(&g->workers.seed, sizeof g->workers.seed, 0) != sizeof g->workers.seed) return -EIO;
+    int error = make_data_folder(g);
+    if (error) return error;
+    choose_origin(g);
+    if (!list_logins(g, g->config)) return -ENOMEM;
+    error = start_children(g);
+    if (!error) error = start_log(g);
+    if (!error) error = resolver_new(&g->workers.resolver);
+    if (!error) error = start_identity(g);
+    if (!error) error = start_tls(g);
+    g->workers.snapshot = error ? NULL : targets_of_config(g->config);
+    if (!error && !g->workers.snapshot) error = -EINVAL;
+    if (!error) error = start_workers(g);
+    if (!error) {
+        struct follower *follower = NULL;
+        error = follower_start(g->data, &g->follower_keys, &follower);
+        __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
+    }
+    if (!error) {
+        struct control_options options = { g->data, &g->workers, on_reload, g };
+        struct control *control = NULL;
+        error = control_start(&options, &control);
+        __atomic_store_n(&g->control, control, __ATOMIC_RELEASE);
+    }
+    return error;
+}
+
+/* A bad file leaves the good configuration running. What is settled at the start (listeners, workers, the
+ * data folder, issuers) stays as it is until a restart. */
+static void reload(struct gateway *g)
+{
+    const struct config *config = load(g->options->config);
+    struct session_snapshot *snapshot = config ? targets_of_config(config) : NULL;
+    if (!snapshot || !list_logins(g, config) ||
+        keys_child_set_logins(g->keys_child, g->logins, g->n_logins)) {
+        log_line(LOG_ERROR, "reload: the new configuration is not used; the old one goes on");
+        session_snapshot_release(snapshot);
+        config_unref(config);
+        return;
+    }
+    pthread_mutex_lock(&g->workers.lock);
+    struct session_snapshot *old = g->workers.snapshot;
+    g->workers.snapshot = snapshot;
+    pthread_mutex_unlock(&g->workers.lock);
+    session_snapshot_release(old);
+    config_unref(g->config);
+    g->config = config;
+    log_line(LOG_INFO, "reload: new sessions use the new configuration");
+}
+
+static void say_ready(struct gateway *g)
+{
+    char text[ADDRESS_TEXT], line[ADDRESS_TEXT + 16];
+    log_line(LOG_INFO, "postern is ready");
+    if (g->options->ready_fd < 0) return;
+    address_format(&g->addresses[0], text);
+    int n = snprintf(line, sizeof line, "ready %s\n", text);
+    ssize_t written = write(g->options->ready_fd, line, (size_t)n);
+    (void)written;
+    close(g->options->ready_fd);
+}
+
+static void wait_for_signals(struct gateway *g, const sigset_t *signals)
+{
+    for (;;) {
+        int signal_number;
+        if (sigwait(signals, &signal_number)) continue;
+        if (signal_number == SIGHUP) {
+            reload(g);
+            continue;
+        }
+        log_line(LOG_INFO, "stopping");
+        return;
+    }
+}
+
+static void stop(struct gateway *g)
+{
+    struct control *control = g->control;
+    __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
+    /* The sequencer may hold the old pointer for a moment; it lives until the log is closed. */
+    for (unsigned i = 0; g->workers.all && i < g->workers.n; i++)
+        if (g->workers.all[i]) worker_stop(g->workers.all[i]);
+    struct worker **all = g->workers.all;
+    for (unsigned i = 0; all && i < g->workers.n; i++) {
+        struct worker *worker = all[i];
+        __atomic_store_n(&all[i], NULL, __ATOMIC_RELEASE);
+        if (worker) worker_join(worker);
+    }
+    identity_free(g->workers.identity);
+    resolver_free(g->workers.resolver);
+    if (g->log) record_log_close(g->log);
+    control_stop(control);
+    follower_stop(g->follower);
+    if (g->keys_child) keys_child_stop(g->keys_child);
+    if (g->parser_child) parser_child_stop(g->parser_child);
+    session_snapshot_release(g->workers.snapshot);
+    tls_server_free(g->workers.tls);
+    config_unref(g->config);
+    arena_free(&g->arena);
+    free(all);
+}
+
+int gateway_run(const struct gateway_options *options)
+{
+    struct gateway g = { .options = options, .main_thread = pthread_self() };
+    sigset_t signals;
+    child_forbid_dumps();
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* every thread inherits it: only sigwait takes them */
+    arena_init(&g.arena, 4096, 64 << 20);
+    raise_descriptor_limit();
+    g.config = load(options->config);
+    if (!g.config) return 2;
+    int error = start(&g);
+    if (error) {
+        log_line(LOG_ERROR, "postern cannot start: %s", strerror(-error));
+    } else {
+        say_ready(&g);
+        wait_for_signals(&g, &signals);
+    }
+    stop(&g);
+    return error || __atomic_load_n(&g.lost, __ATOMIC_SEQ_CST) ? 2 : 0;
+}

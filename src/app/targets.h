@@ -1,0 +1,10 @@
+/* From the configuration to what sessions see of it: targets, logins, limits, in one counted snapshot. */
+#ifndef POSTERN_APP_TARGETS_H
+#define POSTERN_APP_TARGETS_H
+#include "app/config.h"
+#include "session/target.h"
+
+/* NULL: errors (at least one line logged) or no memory. The snapshot holds a reference of the configuration.
+ */
+struct session_snapshot *targets_of_config(const struct config *config) MUST_USE;
+#endif

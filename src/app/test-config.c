@@ -1,0 +1,433 @@
+#include "base/test.h"
+
+#include "app/config.h"
+#include "policy/compile.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The smallest configuration; tests put their keys behind it. */
+#define LEAST                                                                                                \
+    "identity: { oidc: [{ issuer: \"https://i.example.com\", audience: postern }] }\n"                       \
+    "connections:\n"                                                                                         \
+    "  - { name: orders, target: { host: db }, logins: [{ name: rw, user: u }, { name: ro, user: v }] }\n"
+
+static const struct config *parsed(const char *text, struct yaml_errors *errors)
+{
+    yaml_errors_init(errors);
+    return config_parse(bytes_of(text), BYTES_LITERAL("postern.yaml"), errors);
+}
+
+static const struct config *good(const char *text)
+{
+    struct yaml_errors errors;
+    struct buf said;
+    buf_init(&said, 65536);
+    const struct config *config = parsed(text, &errors);
+    yaml_errors_print(&errors, &said);
+    if (!config) fail_msg("%.*s", BYTES_FMT(buf_bytes(&said)));
+    buf_free(&said);
+    yaml_errors_free(&errors);
+    return config;
+}
+
+static void expect_errors(const char *text, const char *expected)
+{
+    struct yaml_errors errors;
+    struct buf said;
+    buf_init(&said, 65536);
+    assert_null(parsed(text, &errors));
+    yaml_errors_print(&errors, &said);
+    buf_put_u8(&said, 0);
+    assert_string_equal((const char *)buf_bytes(&said).p, expected);
+    buf_free(&said);
+    yaml_errors_free(&errors);
+}
+
+static void the_least_configuration_has_the_documented_defaults(void **state)
+{
+    (void)state;
+    const struct config *c = good(LEAST);
+    assert_int_equal(c->listen.n, 1);
+    assert_bytes(c->listen.items[0].host, "127.0.0.1");
+    assert_int_equal(c->listen.items[0].port, 6432);
+    assert_int_equal(c->admin.listen.items[0].port, 8432);
+    assert_bytes(c->data, "/var/lib/postern");
+    assert_true(c->workers >= 1);
+    assert_bytes(c->identity.oidc.items[0].user_claim, "sub");
+    assert_true(c->identity.oidc.items[0].leeway_us == 30000000);
+    const struct config_connection *o = &c->connections.items[0];
+    assert_int_equal(o->target.tls, CONFIG_TARGET_TLS_VERIFY_FULL);
+    assert_int_equal(o->target.port, 5432);
+    assert_int_equal(o->logins.items[0].password.source, YAML_SOURCE_NONE);
+    assert_false(o->outlives_token || o->accept_risk);
+    assert_bytes(c->store.index, "sqlite");
+    assert_true(c->limits.statement_bytes == 64 << 20 && c->limits.login_us == 30000000);
+    assert_int_equal(policy_snapshot_n(c->policies), 0);
+    config_unref(config_ref(c));
+    config_unref(c);
+}
+
+static void addresses_are_hosts_with_ports_or_sockets(void **state)
+{
+    (void)state;
+    const struct config *c =
+        good(LEAST "listen: [\"localhost:1\", \"[::1]:2\", \"127.1.2.3:0\", \"unix:/run/p\"]\n");
+    assert_int_equal(c->listen.n, 4);
+    assert_bytes(c->listen.items[1].host, "::1");
+    assert_int_equal(c->listen.items[1].port, 2);
+    assert_bytes(c->listen.items[3].path, "/run/p");
+    for (size_t i = 0; i < 4; i++)
+        assert_true(c->listen.items[i].local);
+    config_unref(c);
+    static const char *const wrong[] = { "6432", "localhost", ":1",   "::1:5", "h:65536", "h:-1",
+                                         "h:x",  "[::1]",     "[]:1", "a b:1", "unix:x",  "unix:/" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct yaml_errors errors;
+        char text[1024];
+        snprintf(text, sizeof text, LEAST "listen: [\"%s\"]\n", wrong[i]);
+        assert_null(parsed(text, &errors));
+        assert_bytes(errors.items[0].text, "an address to listen on is host:port, [host]:port or unix:/path");
+        assert_int_equal(errors.items[0].place.column, 10);
+        yaml_errors_free(&errors);
+    }
+}
+
+static void clear_text_is_for_loopback_and_sockets_only(void **state)
+{
+    (void)state;
+    expect_errors(
+        LEAST "listen: \"0.0.0.0:1\"\nadmin: { listen: \"10.0.0.1:2\" }\n",
+        "postern.yaml:4:9: \"tls\" is needed to listen on more than loopback and Unix sockets: tokens would "
+        "travel in clear\n"
+        "postern.yaml:5:18: \"tls\" is needed to listen on more than loopback and Unix sockets: tokens would "
+        "travel in clear\n");
+    config_unref(good(LEAST "listen: \"*:1\"\ntls: { certificate: c, key: k }\n"));
+    expect_errors(LEAST "tls: { certificate: c }\n",
+                  "postern.yaml:4:6: TLS needs \"certificate\" and \"key\"\n");
+}
+
+static void a_typing_mistake_is_told_with_what_was_meant(void **state)
+{
+    (void)state;
+    expect_errors(LEAST "lisen: \"127.0.0.1:1\"\n",
+                  "postern.yaml:4:1: unknown key \"lisen\"; did you mean \"listen\"?\n");
+    expect_errors("listen: 1\nconnections:\n  - nme: x\n    target: { host: h }\n    logins: []\n",
+                  "postern.yaml:1:1: the configuration needs \"identity\"\n"
+                  "postern.yaml:3:5: unknown key \"nme\"; did you mean \"name\"?\n"
+                  "postern.yaml:3:5: a connection needs \"name\"\n"
+                  "postern.yaml:5:13: \"logins\" is an empty list\n");
+    expect_errors("", "postern.yaml:1:1: the configuration needs \"identity\"\n"
+                      "postern.yaml:1:1: the configuration needs \"connections\"\n");
+}
+
+static void what_is_not_built_yet_is_refused(void **state)
+{
+    (void)state;
+    expect_errors(
+        "identity: { oidc: [{ issuer: \"https://i\", audience: a }], saml: [{ name: corp }] }\n"
+        "connections: [{ name: a, via: agent, target: { host: h }, logins: [{ name: l, user: u }] }]\n"
+        "durability: process\n"
+        "store: { index: \"postgres://x\", archive: \"s3://b\" }\n"
+        "notify: [{ webhook: x }]\n",
+        "postern.yaml:1:65: \"saml\" is not supported by this version\n"
+        "postern.yaml:2:31: via: agent is not supported by this version; use via: direct\n"
+        "postern.yaml:4:17: an index other than sqlite is not supported by this version\n"
+        "postern.yaml:4:42: an archive other than none is not supported by this version\n"
+        "postern.yaml:5:9: \"notify\" is not supported by this version\n");
+    expect_errors(
+        LEAST "durability: power\n",
+        "postern.yaml:4:13: durability: power is not supported by this version; use durability: process\n");
+    expect_errors(LEAST "policies:\n  - name: a\n    who: any\n    mask: [{ values: iban, with: redact }]\n",
+                  "postern.yaml:7:11: masking is not in this version\n");
+}
+
+static void a_secret_in_the_file_is_refused_and_not_repeated(void **state)
+{
+    (void)state;
+    expect_errors(
+        "identity: { oidc: { issuer: \"https://i\", audience: a } }\n"
+        "connections: [{ name: a, target: { host: h }, logins: [{ name: l, user: u, password: hunter2 }] "
+        "}]\n",
+        "postern.yaml:2:86: \"password\" is ${env:NAME}, ${file:PATH} or ${exec:CMD}, never the secret "
+        "itself\n");
+}
+
+static void identity_is_checked(void **state)
+{
+    (void)state;
+    expect_errors(
+        "identity:\n  oidc:\n"
+        "    - { issuer: \"http://i\", audience: a }\n"
+        "    - { issuer: \"http://127.0.0.1.evil.com\", audience: a }\n"
+        "    - { issuer: \"https://j\", audience: a, machine_value: x, leeway: 3m }\n"
+        "    - { issuer: \"http://localhost:9000/x\", audience: a }\n"
+        "connections: [{ name: a, target: { host: h }, logins: [{ name: l, user: u }] }]\n",
+        "postern.yaml:3:17: \"issuer\" begins with https:// (http:// only on loopback), or its keys are "
+        "pinned with \"jwks\"\n"
+        "postern.yaml:4:17: \"issuer\" begins with https:// (http:// only on loopback), or its keys are "
+        "pinned with \"jwks\"\n"
+        "postern.yaml:5:69: \"leeway\" is a duration like 30s, 15m, 8h or 400d from 0 to 2m\n");
+    expect_errors("identity: { oidc: [{ issuer: \"https://j\", audience: a, machine_value: x }, { issuer: "
+                  "\"https://j\", audience: b }] }\n"
+                  "connections: [{ name: a, target: { host: h }, logins: [{ name: l, user: u }] }]\n",
+                  "postern.yaml:1:71: \"machine_value\" needs \"machine_claim\"\n");
+    expect_errors("identity: { oidc: [{ issuer: \"https://j\", audience: a }, { issuer: \"https://j\", "
+                  "audience: b }] }\n"
+                  "connections: [{ name: a, target: { host: h }, logins: [{ name: l, user: u }] }]\n",
+                  "postern.yaml:1:68: this issuer is listed twice\n");
+}
+
+static void connections_are_checked(void **state)
+{
+    (void)state;
+    expect_errors(
+        "identity: { oidc: { issuer: \"https://i\", audience: a } }\n"
+        "connections:\n"
+        "  - { name: a, target: { host: h, tls: require, ca: c }, logins: [{ name: l, user: u }, { name: l, "
+        "user: u }] }\n"
+        "  - { name: b, target: { host: 'h i' }, logins: [{ name: l, user: u }],\n"
+        "      settings: { 'a b': x, postern.x: y, client_encoding: SQL_ASCII, app.x: '${principal}' } }\n",
+        "postern.yaml:3:53: \"ca\" is only used with tls: verify-full or verify-ca\n"
+        "postern.yaml:4:32: a host holds no white space\n");
+    expect_errors(
+        "identity: { oidc: { issuer: \"https://i\", audience: a } }\n"
+        "connections:\n"
+        "  - { name: a, target: { host: h }, logins: [{ name: l, user: u }, { name: l, user: u }] }\n"
+        "  - { name: b, target: { host: h }, logins: [{ name: l, user: u }],\n"
+        "      settings: { 'a b': x, postern.x: y, client_encoding: SQL_ASCII, app.x: '${principal}' } }\n",
+        "postern.yaml:3:76: two logins are named \"l\"\n"
+        "postern.yaml:5:19: this is no name of a setting\n"
+        "postern.yaml:5:29: settings under \"postern.\" are the client's, and never reach the server\n"
+        "postern.yaml:5:43: \"client_encoding\" is set by the gateway, which cannot read statements "
+        "otherwise\n");
+    expect_errors(LEAST "  - { name: orders, target: { host: db }, logins: { name: x, user: u } }\n",
+                  "postern.yaml:4:13: two connections are named \"orders\"\n");
+}
+
+static void policies_must_fit_the_connections(void **state)
+{
+    (void)state;
+    expect_errors(LEAST "policies:\n  - { name: a, who: any, on: { connections: [ordres] } }\n"
+                        "  - { name: b, who: any, login: rx }\n"
+                        "  - { name: c, who: any, on: { connections: [\"ord*\"] }, login: ro }\n",
+                  "postern.yaml:5:45: no connection is named \"ordres\"; did you mean \"orders\"?\n"
+                  "postern.yaml:6:33: connection \"orders\" has no login \"rx\"\n");
+    expect_errors(LEAST "lisen: x\npolicies:\n  - { name: a, who: any, alow: [] }\n",
+                  "postern.yaml:4:1: unknown key \"lisen\"; did you mean \"listen\"?\n"
+                  "postern.yaml:6:26: unknown key \"alow\"; did you mean \"allow\"?\n");
+}
+
+static void a_database_finds_its_connection(void **state)
+{
+    (void)state;
+    struct bytes database = { 0 };
+    const struct config *c =
+        good(LEAST "  - { name: all, databases: [\"r_*\", orders], target: { host: db, database: fixed },\n"
+                   "      logins: [{ name: x, user: u }] }\n");
+    const struct config_connection *orders = &c->connections.items[0], *all = &c->connections.items[1];
+    assert_ptr_equal(config_connection_for(c, BYTES_LITERAL("orders"), &database), orders);
+    assert_bytes(database, "orders");
+    assert_ptr_equal(config_connection_for(c, BYTES_LITERAL("all"), &database), all);
+    assert_bytes(database, "fixed");
+    assert_ptr_equal(config_connection_for(c, BYTES_LITERAL("r_1"), &database), all);
+    assert_bytes(database, "r_1");
+    assert_null(config_connection_for(c, BYTES_LITERAL("x"), &database));
+    assert_ptr_equal(config_login_named(orders, BYTES_LITERAL("")), &orders->logins.items[0]);
+    assert_ptr_equal(config_login_named(orders, BYTES_LITERAL("ro")), &orders->logins.items[1]);
+    assert_null(config_login_named(orders, BYTES_LITERAL("zz")));
+    config_unref(c);
+}
+
+static void placeholders_are_filled_in_once(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct principal who = { .user = BYTES_LITERAL("${subject}"), .subject = BYTES_LITERAL("s") };
+    arena_init(&a, 4096, 1 << 20);
+    assert_bytes(config_setting_expand(BYTES_LITERAL("<${principal}|${subject}|${session}|$|${"), &who,
+                                       BYTES_LITERAL("7"), &a),
+                 "<${subject}|s|7|$|${");
+    assert_bytes(config_setting_expand(BYTES_LITERAL(""), &who, BYTES_LITERAL("7"), &a), "");
+    arena_free(&a);
+}
+
+static void people_are_users_or_members(void **state)
+{
+    (void)state;
+    struct bytes groups[] = { BYTES_LITERAL("x"), BYTES_LITERAL("dba") };
+    struct principal who = { .user = BYTES_LITERAL("u"), .groups = groups, .n_groups = 2 };
+    const struct config *c = good(
+        LEAST "roles: { admin: { groups: [dba] }, auditor: { users: [u] }, approver: { users: [v] } }\n");
+    assert_true(config_people_has(&c->roles.admin, &who));
+    assert_true(config_people_has(&c->roles.auditor, &who));
+    assert_false(config_people_has(&c->roles.approver, &who));
+    config_unref(c);
+    expect_errors(LEAST "roles: { admin: {} }\n",
+                  "postern.yaml:4:17: a role needs \"users\" or \"groups\"\n");
+    c = good(LEAST);
+    assert_false(config_people_has(&c->roles.admin, &who));
+    config_unref(c);
+}
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void the_folder_adds_its_policies(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/postern-config-XXXXXX", path[4096];
+    struct yaml_errors errors;
+    struct buf said;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/c.yaml", folder);
+    /* The folder is the configuration's own here: its other files are policies. */
+    write_file(folder, "c.yaml", LEAST "data: d\npolicies: [{ name: a, who: any }]\npolicies_folder: p\n");
+    yaml_errors_init(&errors);
+    assert_null(config_load(path, &errors));
+    assert_int_equal(errors.n, 1);
+    yaml_errors_free(&errors);
+    snprintf(path, sizeof path, "%s/p", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    write_file(path, "2.yaml", "- { name: c, who: any }\n- { name: b, who: any }\n");
+    write_file(path, "1.yml", "{ name: d, who: any }\n");
+    write_file(path, "empty.yaml", "# nothing yet\n");
+    write_file(path, "readme.txt", "not a policy: [\n");
+    snprintf(path, sizeof path, "%s/c.yaml", folder);
+    const struct config *c = config_load(path, &errors);
+    assert_non_null(c);
+    assert_int_equal(policy_snapshot_n(c->policies), 4);
+    snprintf(path, sizeof path, "%s/d", folder);
+    assert_bytes(c->data, path);
+    config_unref(c);
+    snprintf(path, sizeof path, "%s/p", folder);
+    write_file(path, "3.yaml", "- name: e\n  who: any\n  login: zz\n");
+    snprintf(path, sizeof path, "%s/c.yaml", folder);
+    assert_null(config_load(path, &errors));
+    buf_init(&said, 4096);
+    yaml_errors_print(&errors, &said);
+    snprintf(path, sizeof path, "%s/p/3.yaml:3:10: connection \"orders\" has no login \"zz\"\n", folder);
+    assert_bytes(buf_bytes(&said), path);
+    buf_free(&said);
+    yaml_errors_free(&errors);
+    static const char *const files[] = { "p/1.yml",      "p/2.yaml",     "p/3.yaml",
+                                         "p/empty.yaml", "p/readme.txt", "c.yaml" };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    snprintf(path, sizeof path, "%s/p", folder);
+    assert_int_equal(rmdir(path) + rmdir(folder), 0);
+}
+
+static void the_examples_load(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "dev", "agent", "team" };
+    const char *source = getenv("POSTERN_SOURCE");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[4096];
+        struct yaml_errors errors;
+        yaml_errors_init(&errors);
+        snprintf(path, sizeof path, "%s/examples/%s.yaml", source ? source : ".", names[i]);
+        const struct config *c = config_load(path, &errors);
+        if (!c) fail_msg("%s: %.*s", path, BYTES_FMT(errors.items[0].text));
+        assert_true(policy_snapshot_n(c->policies) > 0);
+        config_unref(c);
+        yaml_errors_free(&errors);
+    }
+}
+
+static void what_is_printed_loads_the_same(void **state)
+{
+    (void)state;
+    struct buf once, again;
+    buf_init(&once, 1 << 20);
+    buf_init(&again, 1 << 20);
+    const struct config *c = good(
+        LEAST "    \n"
+              "policies: [{ name: a, who: any, allow: [read] }]\nstore: { key: '${exec:get hunter2}' }\n");
+    config_print(c, YAML_PRINT_WHOLE, &once);
+    config_unref(c);
+    buf_put_u8(&once, 0);
+    c = good((const char *)buf_bytes(&once).p);
+    config_print(c, YAML_PRINT_WHOLE, &again);
+    buf_put_u8(&again, 0);
+    assert_string_equal((const char *)buf_bytes(&again).p, (const char *)buf_bytes(&once).p);
+    buf_consume(&again, buf_length(&again));
+    config_print(c, YAML_PRINT_HIDE, &again);
+    assert_true(bytes_find(buf_bytes(&again), BYTES_LITERAL("hunter2")) < 0);
+    config_unref(c);
+    buf_free(&once);
+    buf_free(&again);
+}
+
+static void the_defaults_lack_only_what_has_none(void **state)
+{
+    (void)state;
+    struct buf text;
+    struct yaml_errors errors;
+    buf_init(&text, 1 << 20);
+    config_print_defaults(&text);
+    buf_put_u8(&text, 0);
+    assert_null(parsed((const char *)buf_bytes(&text).p, &errors));
+    assert_int_equal(yaml_errors_count(&errors), 2);
+    assert_bytes(errors.items[0].text, "the configuration needs \"connections\"");
+    assert_bytes(errors.items[1].text, "identity needs \"oidc\"");
+    yaml_errors_free(&errors);
+    buf_free(&text);
+}
+
+static void the_published_schema_is_the_one_of_this_code(void **state)
+{
+    (void)state;
+    char path[4096];
+    struct buf schema, published;
+    const char *source = getenv("POSTERN_SOURCE");
+    snprintf(path, sizeof path, "%s/doc/postern.schema.json", source ? source : ".");
+    buf_init(&schema, 1 << 20);
+    buf_init(&published, 1 << 20);
+    config_print_schema(&schema);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    uint8_t *room = buf_room(&published, 1 << 19);
+    assert_non_null(room);
+    buf_added(&published, fread(room, 1, 1 << 19, f));
+    fclose(f);
+    if (!bytes_equal(buf_bytes(&schema), buf_bytes(&published)))
+        fail_msg("doc/postern.schema.json is stale: write it anew with postern check --print-schema");
+    buf_free(&schema);
+    buf_free(&published);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_least_configuration_has_the_documented_defaults),
+        cmocka_unit_test(addresses_are_hosts_with_ports_or_sockets),
+        cmocka_unit_test(clear_text_is_for_loopback_and_sockets_only),
+        cmocka_unit_test(a_typing_mistake_is_told_with_what_was_meant),
+        cmocka_unit_test(what_is_not_built_yet_is_refused),
+        cmocka_unit_test(a_secret_in_the_file_is_refused_and_not_repeated),
+        cmocka_unit_test(identity_is_checked),
+        cmocka_unit_test(connections_are_checked),
+        cmocka_unit_test(policies_must_fit_the_connections),
+        cmocka_unit_test(a_database_finds_its_connection),
+        cmocka_unit_test(placeholders_are_filled_in_once),
+        cmocka_unit_test(people_are_users_or_members),
+        cmocka_unit_test(the_folder_adds_its_policies),
+        cmocka_unit_test(the_examples_load),
+        cmocka_unit_test(what_is_printed_loads_the_same),
+        cmocka_unit_test(the_defaults_lack_only_what_has_none),
+        cmocka_unit_test(the_published_schema_is_the_one_of_this_code),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,323 @@
+#include "base/test.h"
+
+#include "app/parser-child.h"
+#include "base/clock.h"
+#include "sql/facts.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Stands in for the grammar where a test needs a parser that misbehaves: the text's first letter says how. */
+static void understand_as_told(struct bytes text, struct buf *out)
+{
+    static volatile unsigned spin;
+    char *p = NULL;
+    switch (text.p[0]) {
+    case 'L': /* loop for ever */
+        for (;;)
+            spin++;
+    case 'Z': /* sleep for ever */
+        for (;;)
+            sleep(100);
+    case 'C': abort();
+    case 'M': /* take memory without end */
+        for (size_t i = 0; i < 1000; i++) {
+            p = malloc(64 << 20);
+            if (!p) abort();
+            memset(p, 1, 64 << 20);
+        }
+        break;
+    case 'N': (void)!socket(AF_INET, SOCK_STREAM, 0); break;
+    case 'O': (void)!open("/etc/passwd", O_RDONLY); break;
+    case 'B': /* more facts than may be */
+        for (size_t i = 0; i < 3000; i++) {
+            uint8_t *room = buf_room(out, 4096);
+            if (!room) return;
+            memset(room, 1, 4096);
+            buf_added(out, 4096);
+        }
+        return;
+    case 'E': return; /* no facts at all */
+    default: break;
+    }
+    uint32_t sum = 0;
+    for (size_t i = 0; i < text.n; i++)
+        sum = sum * 31 + text.p[i];
+    buf_printf(out, "%zu %u", text.n, sum);
+}
+
+static struct parser_child *start_for(parser_understand *understand, unsigned n_clients, unsigned n_parsers,
+                                      unsigned cpu_ms)
+{
+    struct parser_options o = { .understand = understand,
+                                .n_clients = n_clients,
+                                .n_parsers = n_parsers,
+                                .cpu_ms = cpu_ms,
+                                .wall_ms = cpu_ms + 900,
+                                .memory_bytes = (size_t)600 << 20 };
+    struct parser_child *child = NULL;
+    assert_int_equal(parser_child_start(&o, &child), 0);
+    return child;
+}
+
+static struct parser_child *start(parser_understand *understand, unsigned n_clients, unsigned n_parsers)
+{
+    return start_for(understand, n_clients, n_parsers, 300);
+}
+
+static struct parser_answer wait_answer(struct parser_client *c)
+{
+    struct parser_answer a = { 0 };
+    struct pollfd fd = { .fd = parser_client_fd(c), .events = POLLIN };
+    enum parser_receive got;
+    while ((got = parser_client_receive(c, &a)) == PARSER_NOTHING)
+        assert_int_equal(poll(&fd, 1, 60000), 1);
+    assert_int_equal(got, PARSER_DONE);
+    return a;
+}
+
+static struct parser_answer ask(struct parser_client *c, const char *text)
+{
+    assert_int_equal(parser_client_submit(c, bytes_of(text), 42), PARSER_SUBMIT_QUEUED);
+    struct parser_answer a = wait_answer(c);
+    assert_int_equal(a.token, 42);
+    return a;
+}
+
+static void assert_summed(struct parser_answer a, struct bytes text)
+{
+    char expected[64];
+    uint32_t sum = 0;
+    for (size_t i = 0; i < text.n; i++)
+        sum = sum * 31 + text.p[i];
+    snprintf(expected, sizeof expected, "%zu %u", text.n, sum);
+    assert_int_equal(a.outcome, PARSER_ANSWERED);
+    assert_bytes(a.encoded, expected);
+}
+
+static void texts_of_every_size_arrive_whole(void **state)
+{
+    (void)state;
+    struct parser_child *child = start(understand_as_told, 1, 1);
+    struct parser_client *c = parser_child_client(child, 0);
+    static const size_t sizes[] = { 1, 2, 4095, 4096, 4097, 1 << 20, (1 << 20) + 1, 5000001 };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char *text = malloc(sizes[i]);
+        for (size_t k = 0; k < sizes[i]; k++)
+            text[k] = (char)('a' + k * 7 % 13);
+        struct bytes b = bytes_make(text, sizes[i]);
+        assert_int_equal(parser_client_submit(c, b, i), PARSER_SUBMIT_QUEUED);
+        assert_summed(wait_answer(c), b);
+        free(text);
+    }
+    assert_int_equal(parser_client_submit(c, bytes_make("", 0), 1), PARSER_SUBMIT_REFUSED);
+    assert_int_equal(parser_client_submit(c, bytes_make("x", (size_t)PARSER_TEXT_MOST + 1), 1),
+                     PARSER_SUBMIT_REFUSED);
+    parser_child_stop(child);
+}
+
+static void a_parser_that_misbehaves_is_killed_and_the_next_text_is_served(void **state)
+{
+    (void)state;
+    struct parser_child *child = start(understand_as_told, 1, 1);
+    struct parser_client *c = parser_child_client(child, 0);
+    static const char *const bad[] = { "Loop", "Zzz", "Crash", "Network", "Open", "Bloat", "Empty" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int64_t before = clock_monotonic_us(&clock_system);
+        if (ask(c, bad[i]).outcome != PARSER_KILLED) fail_msg("answered: %s", bad[i]);
+        assert_true(clock_monotonic_us(&clock_system) - before < 10000000);
+        assert_summed(ask(c, "good"), bytes_of("good"));
+    }
+    parser_child_stop(child);
+}
+
+static void a_parser_s_memory_is_bounded(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return; /* no limit on address space under a sanitizer */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    return;
+#endif
+#endif
+    struct parser_child *child = start_for(understand_as_told, 1, 1, 20000);
+    int64_t before = clock_monotonic_us(&clock_system);
+    assert_int_equal(ask(parser_child_client(child, 0), "Memory").outcome, PARSER_KILLED);
+    assert_true(clock_monotonic_us(&clock_system) - before < 5000000); /* not by processor time */
+    assert_summed(ask(parser_child_client(child, 0), "good"), bytes_of("good"));
+    parser_child_stop(child);
+}
+
+static void a_client_with_many_slow_texts_does_not_crowd_out_another(void **state)
+{
+    (void)state;
+    struct parser_child *child = start(understand_as_told, 2, 1);
+    struct parser_client *greedy = parser_child_client(child, 0), *modest = parser_child_client(child, 1);
+    for (unsigned i = 0; i < PARSER_PENDING_MOST; i++)
+        assert_int_equal(parser_client_submit(greedy, bytes_of("Loop"), i), PARSER_SUBMIT_QUEUED);
+    assert_int_equal(parser_client_submit(greedy, bytes_of("Loop"), 99), PARSER_SUBMIT_BUSY);
+    int64_t before = clock_monotonic_us(&clock_system);
+    for (int i = 0; i < 3; i++)
+        assert_summed(ask(modest, "good"), bytes_of("good"));
+    assert_true(clock_monotonic_us(&clock_system) - before < 2500000); /* of the 4.8 s that the others take */
+    parser_child_stop(child);
+}
+
+static void two_parsers_work_side_by_side(void **state)
+{
+    (void)state;
+    struct parser_child *child = start(understand_as_told, 2, 2);
+    struct parser_client *a = parser_child_client(child, 0), *b = parser_child_client(child, 1);
+    assert_int_equal(parser_client_submit(a, bytes_of("Zzz"), 1), PARSER_SUBMIT_QUEUED);
+    int64_t before = clock_monotonic_us(&clock_system);
+    for (int i = 0; i < 10; i++)
+        assert_summed(ask(b, "good"), bytes_of("good"));
+    assert_true(clock_monotonic_us(&clock_system) - before < 1000000);
+    assert_int_equal(wait_answer(a).outcome, PARSER_KILLED);
+    parser_child_stop(child);
+}
+
+static void a_cancelled_text_has_no_answer_and_is_not_touched(void **state)
+{
+    (void)state;
+    struct parser_child *child = start(understand_as_told, 1, 1);
+    struct parser_client *c = parser_child_client(child, 0);
+    char *large = malloc(3 << 20);
+    memset(large, 'x', 3 << 20);
+    assert_int_equal(parser_client_submit(c, bytes_of("Loop"), 1), PARSER_SUBMIT_QUEUED);
+    assert_int_equal(parser_client_submit(c, bytes_make(large, 3 << 20), 2), PARSER_SUBMIT_QUEUED);
+    parser_client_cancel(c, 1);
+    parser_client_cancel(c, 2);
+    free(large);
+    assert_int_equal(parser_client_submit(c, bytes_of("good"), 3), PARSER_SUBMIT_QUEUED);
+    struct parser_answer a = wait_answer(c);
+    assert_int_equal(a.token, 3);
+    assert_summed(a, bytes_of("good"));
+    parser_child_stop(child);
+}
+
+/* The first process whose parent is pid, or 0. */
+static pid_t child_of(pid_t pid)
+{
+    char path[64];
+    long found = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *f = fopen(path, "r");
+    if (f && fscanf(f, "%ld", &found) != 1) found = 0;
+    if (f) fclose(f);
+    return (pid_t)found;
+}
+
+static void killing_the_parser_costs_its_text_and_no_more(void **state)
+{
+    (void)state;
+    struct parser_child *child = start(understand_as_told, 1, 1);
+    struct parser_client *c = parser_child_client(child, 0);
+    assert_summed(ask(c, "good"), bytes_of("good"));
+    pid_t parser = child_of(parser_child_pid(child));
+    assert_true(parser > 0);
+    assert_int_equal(parser_client_submit(c, bytes_of("Zzz"), 5), PARSER_SUBMIT_QUEUED);
+    assert_int_equal(kill(parser, SIGKILL), 0);
+    assert_int_equal(wait_answer(c).outcome, PARSER_KILLED);
+    assert_summed(ask(c, "good"), bytes_of("good"));
+    parser_child_stop(child);
+}
+
+static void killing_the_broker_refuses_what_is_pending_and_what_comes(void **state)
+{
+    (void)state;
+    struct parser_child *child = start(understand_as_told, 1, 1);
+    struct parser_client *c = parser_child_client(child, 0);
+    struct parser_answer a;
+    assert_int_equal(parser_client_submit(c, bytes_of("Zzz"), 1), PARSER_SUBMIT_QUEUED);
+    assert_int_equal(parser_client_submit(c, bytes_of("Zzz"), 2), PARSER_SUBMIT_QUEUED);
+    assert_int_equal(kill(parser_child_pid(child), SIGKILL), 0);
+    uint64_t tokens = wait_answer(c).token;
+    a = wait_answer(c);
+    assert_int_equal(a.outcome, PARSER_KILLED);
+    assert_int_equal(tokens + a.token, 3);
+    struct pollfd fd = { .fd = parser_client_fd(c), .events = POLLIN };
+    assert_int_equal(poll(&fd, 1, 1000), 1);
+    assert_int_equal(parser_client_receive(c, &a), PARSER_LOST);
+    assert_int_equal(parser_client_submit(c, bytes_of("good"), 3), PARSER_SUBMIT_REFUSED);
+    parser_child_stop(child);
+}
+
+static void facts_from_the_child_are_those_of_this_process(void **state)
+{
+    (void)state;
+    struct parser_child *child = start(parser_understand_sql, 1, 1);
+    struct parser_client *c = parser_child_client(child, 0);
+    struct arena arena;
+    struct buf text;
+    buf_init(&text, 4 << 20);
+    arena_init(&arena, 1 << 16, 64 << 20);
+    buf_append_text(&text, "insert into public.orders (id, note) values (1, 'a')");
+    for (int i = 0; i < 20000; i++)
+        buf_printf(&text, ", (%d, 'some text')", i);
+    buf_append_text(&text, "; delete from audit_log; select pg_sleep(1)");
+    struct bytes whole = buf_bytes(&text);
+    assert_true(whole.n > SQL_INLINE_BYTES);
+    assert_int_equal(parser_client_submit(c, whole, 1), PARSER_SUBMIT_QUEUED);
+    struct parser_answer a = wait_answer(c);
+    assert_int_equal(a.outcome, PARSER_ANSWERED);
+    const struct sql_facts *there, *here;
+    assert_int_equal(sql_facts_decode(whole, a.encoded, &arena, &there), SQL_UNDERSTOOD);
+    assert_int_equal(sql_understand(whole, &arena, &here), SQL_UNDERSTOOD);
+    assert_int_equal(there->n_statements, 3);
+    struct buf again;
+    buf_init(&again, 1 << 20);
+    sql_facts_encode(whole, SQL_UNDERSTOOD, here, &again);
+    assert_int_equal(buf_length(&again), a.encoded.n);
+    assert_memory_equal(buf_bytes(&again).p, a.encoded.p, a.encoded.n);
+    assert_int_equal(there->statements[1].where, SQL_WHERE_MISSING);
+
+    assert_int_equal(parser_client_submit(c, bytes_of("selec 1"), 1), PARSER_SUBMIT_QUEUED);
+    a = wait_answer(c);
+    assert_int_equal(sql_facts_decode(bytes_of("selec 1"), a.encoded, &arena, &there), SQL_UNKNOWN);
+    buf_free(&again);
+    buf_free(&text);
+    arena_free(&arena);
+    parser_child_stop(child);
+}
+
+static void the_grammar_itself_is_killed_when_its_time_is_over(void **state)
+{
+    (void)state;
+    struct parser_child *child = start_for(parser_understand_sql, 1, 1, 40);
+    struct parser_client *c = parser_child_client(child, 0);
+    struct buf text;
+    buf_init(&text, 32 << 20);
+    buf_append_text(&text, "insert into orders values (1, 'a')");
+    for (int i = 0; i < 400000; i++)
+        buf_printf(&text, ", (%d, 'some text')", i);
+    assert_int_equal(parser_client_submit(c, buf_bytes(&text), 1), PARSER_SUBMIT_QUEUED);
+    assert_int_equal(wait_answer(c).outcome, PARSER_KILLED);
+    assert_int_equal(ask(c, "select 1").outcome, PARSER_ANSWERED);
+    buf_free(&text);
+    parser_child_stop(child);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_of_every_size_arrive_whole),
+        cmocka_unit_test(a_parser_that_misbehaves_is_killed_and_the_next_text_is_served),
+        cmocka_unit_test(a_parser_s_memory_is_bounded),
+        cmocka_unit_test(a_client_with_many_slow_texts_does_not_crowd_out_another),
+        cmocka_unit_test(two_parsers_work_side_by_side),
+        cmocka_unit_test(a_cancelled_text_has_no_answer_and_is_not_touched),
+        cmocka_unit_test(killing_the_parser_costs_its_text_and_no_more),
+        cmocka_unit_test(killing_the_broker_refuses_what_is_pending_and_what_comes),
+        cmocka_unit_test(facts_from_the_child_are_those_of_this_process),
+        cmocka_unit_test(the_grammar_itself_is_killed_when_its_time_is_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

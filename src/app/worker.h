@@ -1,0 +1,55 @@
+/* A worker: one thread with its own loop, lane, cache of understood texts, and clients of the two children.
+ * Workers share nothing but what is immutable or counted; they speak to each other by posting tasks. */
+#ifndef POSTERN_APP_WORKER_H
+#define POSTERN_APP_WORKER_H
+#include "app/keys-client.h"
+#include "app/parser-client.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "net/tls.h"
+#include "record/lane.h"
+#include "session/target.h"
+#include <pthread.h>
+
+struct worker;
+
+/* What all workers share; owned by the gateway, and outlives them. */
+struct workers {
+    const struct clock *clock;
+    struct resolver *resolver;
+    struct identity *identity;
+    struct tls_server *tls;            /* NULL: none */
+    struct session_snapshot *snapshot; /* the one in force; under `lock` */
+    pthread_mutex_t lock;
+    size_t most_sessions, most_unauthenticated; /* of each worker */
+    uint64_t seed;
+    struct worker **all;
+    unsigned n;
+};
+
+struct worker_options {
+    struct workers *shared;
+    unsigned number;
+    struct record_lane *lane;
+    struct keys_client *keys;
+    struct parser_client *parser;
+    const int *listeners; /* descriptors, the worker's own or shared ones (a Unix socket) */
+    size_t n_listeners;
+    /* Called from the worker when a child is gone: the gateway cannot go on. */
+    void (*on_child_lost)(void *context);
+    void *context;
+};
+/* Starts the thread. 0 or -errno. */
+int worker_start(const struct worker_options *options, struct worker **out) MUST_USE;
+/* Asks it to end its sessions (57P01) and stop. */
+void worker_stop(struct worker *worker);
+/* Waits for its end, and frees it. */
+void worker_join(struct worker *worker);
+
+/* From any thread: the log has room for this worker's lane; keys of an issuer arrived. */
+void worker_room(struct worker *worker);
+void worker_keys(struct worker *worker);
+/* Every worker looks for the session and, where it has it, ends it with somebody's words. Waits (up to 5 s)
+ * for their answers; not for a worker's own thread. False: none has it. */
+bool workers_kill(struct workers *workers, uint64_t session, const char *by);
+#endif

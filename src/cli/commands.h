@@ -1,0 +1,9 @@
+/* The commands of this room, one file each; the program puts them into its table. */
+#ifndef POSTERN_CLI_COMMANDS_H
+#define POSTERN_CLI_COMMANDS_H
+#include "cli/command.h"
+
+extern const struct cli_command cli_command_sessions_list, cli_command_sessions_show,
+    cli_command_sessions_replay, cli_command_sessions_tail, cli_command_sessions_kill,
+    cli_command_audit_search, cli_command_audit_verify, cli_command_keys_show;
+#endif

@@ -1,0 +1,41 @@
+/* What commands that look back stand on: the data folder, the key that opens blocks, the log's reader, and
+ * the index, brought up to date where nobody else is writing it. */
+#ifndef POSTERN_CLI_EVIDENCE_H
+#define POSTERN_CLI_EVIDENCE_H
+#include "cli/command.h"
+#include "record/index.h"
+#include "record/keys-memory.h"
+#include "record/reader.h"
+
+enum { EVIDENCE_PATH = 4096 };
+struct evidence {
+    char data[EVIDENCE_PATH], log[EVIDENCE_PATH + 8], index_path[EVIDENCE_PATH + 16];
+    bool has_keys;
+    struct keys_memory keys;
+    struct record_reader *reader;
+    struct index *index; /* NULL unless wanted */
+    struct index_progress progress;
+};
+
+enum {
+    EVIDENCE_KEYS = 1,   /* the key-encryption key; without it blocks stay shut, and that is an error */
+    EVIDENCE_READER = 2, /* needs KEYS */
+    EVIDENCE_INDEX = 4   /* brought up to date; needs READER */
+};
+/* False: it was said on standard error what is wrong; answer CLI_FAILED. evidence_close in any case. Where
+ * root calls it, it becomes the owner of the data folder first, so that nothing there comes to belong to
+ * root. */
+bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence *e) MUST_USE;
+void evidence_close(struct evidence *e);
+/* Takes in what is new; quietly does nothing where another writes the index. A log that cannot be followed is
+ * said, and what is there already can be asked. */
+void evidence_catch_up(const struct cli_call *call, struct evidence *e);
+
+/* A session that a person names: its id, the end of an id that only one session has, or "last". False: said
+ * why. Needs the index. */
+bool evidence_session(const struct cli_call *call, struct evidence *e, const char *name,
+                      uint64_t *session_out) MUST_USE;
+
+/* Fills the common filters from the options --principal, --connection, --since, --until. */
+bool evidence_filter(const struct cli_call *call, struct index_filter *filter) MUST_USE;
+#endif

@@ -1,0 +1,42 @@
+/* A session shown to somebody: events go in, bytes come out, in one of three forms. A form keeps what it
+ * needs between events (rows that are not printed yet) in a struct replay. */
+#ifndef POSTERN_CLI_REPLAY_H
+#define POSTERN_CLI_REPLAY_H
+#include "base/buf.h"
+#include "cli/grid.h"
+#include "record/transcript.h"
+
+struct replay {
+    struct buf *out;
+    uint64_t session;
+    bool colour;
+    uint64_t rows_most; /* how many rows of a result are shown; the others are counted */
+    bool everything;    /* also what only experts want: prepares, closes, parameter statuses */
+
+    /* the text form: rows of one run and description that wait for the last */
+    bool rows_wait;
+    uint32_t rows_run, rows_description;
+    struct grid grid;
+    uint64_t rows_seen;
+    uint64_t copy_bytes, copy_rows;
+    uint32_t copy_run;
+    bool copy_in;
+    int64_t last_us;
+    /* the SQL form */
+    bool copying;
+};
+
+void replay_init(struct replay *r, struct buf *out, uint64_t session);
+void replay_free(struct replay *r);
+
+/* For people: statements, parameters, rows as psql prints them, timings, refusals. */
+void replay_text(struct replay *r, const struct transcript_event *event);
+/* Prints what still waits, at the end. */
+void replay_text_finish(struct replay *r);
+/* One JSON object a line; see doc/replay-json.md. */
+void replay_json(struct replay *r, const struct transcript_event *event);
+/* A script for psql. */
+void replay_sql_begin(struct replay *r);
+void replay_sql(struct replay *r, const struct transcript_event *event);
+void replay_sql_finish(struct replay *r);
+#endif

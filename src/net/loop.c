@@ -1,0 +1,235 @@
+/* epoll, a binary heap of timers, and a mutexed list for other threads, which is only looked at when the
+ * eventfd says so. */
+#include "net/loop.h"
+#include "base/log.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { BATCH = 128 };
+
+struct loop {
+    int epoll, wake;
+    const struct clock *clock;
+    int64_t now_us;
+    struct epoll_event ready[BATCH]; /* of this turn; data.ptr is NULL once its source was removed */
+    int n_ready;
+    struct loop_timer **heap; /* heap[1..n_timers] */
+    size_t n_timers, heap_size;
+    pthread_mutex_t lock; /* of the two below */
+    struct loop_task *first, **last;
+    bool stop; /* atomic */
+    struct loop_source wake_source;
+    void (*on_turn_end)(void *context);
+    void *turn_end_context;
+};
+
+static void on_wake(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    uint64_t count;
+    ssize_t n = read(source->fd, &count, sizeof count);
+    (void)n;
+}
+
+int loop_new(const struct clock *clock, struct loop **loop_out)
+{
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (!loop) return -ENOMEM;
+    loop->clock = clock;
+    loop->last = &loop->first;
+    pthread_mutex_init(&loop->lock, NULL);
+    loop->now_us = clock_monotonic_us(clock);
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    loop->wake_source = (struct loop_source){ .fd = loop->wake, .on_ready = on_wake };
+    int error = loop->epoll < 0 || loop->wake < 0 ? -errno : loop_add(loop, &loop->wake_source, EPOLLIN);
+    if (error) {
+        loop_free(loop);
+        return error;
+    }
+    *loop_out = loop;
+    return 0;
+}
+
+void loop_free(struct loop *loop)
+{
+    if (!loop) return;
+    if (loop->epoll >= 0) close(loop->epoll);
+    if (loop->wake >= 0) close(loop->wake);
+    pthread_mutex_destroy(&loop->lock);
+    free(loop->heap);
+    free(loop);
+}
+
+int64_t loop_now_us(const struct loop *loop)
+{
+    return loop->now_us;
+}
+
+static void loop_wake(struct loop *loop)
+{
+    uint64_t one = 1;
+    ssize_t n = write(loop->wake, &one, sizeof one);
+    (void)n;
+}
+
+void loop_stop(struct loop *loop)
+{
+    __atomic_store_n(&loop->stop, true, __ATOMIC_RELEASE);
+    loop_wake(loop);
+}
+
+int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+    struct epoll_event event = { .events = events, .data.ptr = source };
+    source->events = events;
+    return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, source->fd, &event) ? -errno : 0;
+}
+
+void loop_watch(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+    if (source->events == events) return;
+    struct epoll_event event = { .events = events, .data.ptr = source };
+    source->events = events;
+    CHECK(epoll_ctl(loop->epoll, EPOLL_CTL_MOD, source->fd, &event) == 0);
+}
+
+void loop_remove(struct loop *loop, struct loop_source *source)
+{
+    epoll_ctl(loop->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+    for (int i = 0; i < loop->n_ready; i++)
+        if (loop->ready[i].data.ptr == source) loop->ready[i].data.ptr = NULL;
+}
+
+static void heap_put(struct loop *loop, size_t place, struct loop_timer *timer)
+{
+    loop->heap[place] = timer;
+    timer->place = place;
+}
+
+static void heap_up(struct loop *loop, struct loop_timer *timer)
+{
+    size_t i = timer->place;
+    for (; i > 1 && loop->heap[i / 2]->due_us > timer->due_us; i /= 2)
+        heap_put(loop, i, loop->heap[i / 2]);
+    heap_put(loop, i, timer);
+}
+
+static void heap_down(struct loop *loop, struct loop_timer *timer)
+{
+    size_t i = timer->place;
+    for (;;) {
+        size_t child = 2 * i;
+        if (child > loop->n_timers) break;
+        if (child < loop->n_timers && loop->heap[child + 1]->due_us < loop->heap[child]->due_us) child++;
+        if (loop->heap[child]->due_us >= timer->due_us) break;
+        heap_put(loop, i, loop->heap[child]);
+        i = child;
+    }
+    heap_put(loop, i, timer);
+}
+
+int loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_us)
+{
+    if (timer->place == 0) {
+        if (loop->n_timers + 2 > loop->heap_size) {
+            size_t size = loop->heap_size ? loop->heap_size * 2 : 64;
+            struct loop_timer **heap = realloc(loop->heap, size * sizeof(struct loop_timer *));
+            if (!heap) return -ENOMEM;
+            loop->heap = heap;
+            loop->heap_size = size;
+        }
+        heap_put(loop, ++loop->n_timers, timer);
+    }
+    timer->due_us = due_us;
+    heap_up(loop, timer);
+    heap_down(loop, timer);
+    return 0;
+}
+
+void loop_timer_cancel(struct loop *loop, struct loop_timer *timer)
+{
+    if (timer->place == 0) return;
+    struct loop_timer *last = loop->heap[loop->n_timers--];
+    size_t place = timer->place;
+    timer->place = 0;
+    if (last == timer) return;
+    heap_put(loop, place, last);
+    heap_up(loop, last);
+    heap_down(loop, last);
+}
+
+void loop_post(struct loop *loop, struct loop_task *task)
+{
+    task->next = NULL;
+    pthread_mutex_lock(&loop->lock);
+    bool was_empty = loop->first == NULL;
+    *loop->last = task;
+    loop->last = &task->next;
+    pthread_mutex_unlock(&loop->lock);
+    if (was_empty) loop_wake(loop);
+}
+
+static void run_tasks(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    struct loop_task *task = loop->first;
+    loop->first = NULL;
+    loop->last = &loop->first;
+    pthread_mutex_unlock(&loop->lock);
+    while (task) {
+        struct loop_task *next = task->next;
+        task->run(task);
+        task = next;
+    }
+}
+
+static void run_timers(struct loop *loop)
+{
+    while (loop->n_timers && loop->heap[1]->due_us <= loop->now_us) {
+        struct loop_timer *timer = loop->heap[1];
+        loop_timer_cancel(loop, timer);
+        timer->on_due(timer);
+    }
+}
+
+static int timeout_ms(const struct loop *loop)
+{
+    if (loop->n_timers == 0) return -1;
+    int64_t left = loop->heap[1]->due_us - clock_monotonic_us(loop->clock);
+    return left <= 0 ? 0 : left > 60000000 ? 60000 : (int)((left + 999) / 1000);
+}
+
+void loop_set_turn_end(struct loop *loop, void (*on_turn_end)(void *context), void *context)
+{
+    loop->on_turn_end = on_turn_end;
+    loop->turn_end_context = context;
+}
+
+void loop_run(struct loop *loop)
+{
+    while (!__atomic_load_n(&loop->stop, __ATOMIC_ACQUIRE)) {
+        int n = epoll_wait(loop->epoll, loop->ready, BATCH, timeout_ms(loop));
+        if (n < 0 && errno != EINTR) {
+            log_line(LOG_ERROR, "event loop: epoll_wait: %s", strerror(errno));
+            return;
+        }
+        loop->n_ready = n < 0 ? 0 : n;
+        loop->now_us = clock_monotonic_us(loop->clock);
+        bool woken = false;
+        for (int i = 0; i < loop->n_ready; i++) {
+            struct loop_source *source = loop->ready[i].data.ptr;
+            if (!source) continue;
+            woken |= source == &loop->wake_source;
+            source->on_ready(source, loop->ready[i].events);
+        }
+        loop->n_ready = 0;
+        run_timers(loop);
+        if (woken) run_tasks(loop);
+        if (loop->on_turn_end) loop->on_turn_end(loop->turn_end_context);
+    }
+}

@@ -1,0 +1,307 @@
+/* Texts → snapshot. A policy that is not understood to the last key makes no snapshot at all. */
+#include "policy/compile.h"
+#include "base/codec.h"
+#include "crypto/hash.h"
+#include "policy/snapshot.h"
+#include <stdlib.h>
+
+enum { SNAPSHOT_ARENA_CEILING = 128 << 20, SNAPSHOT_TEXT_CEILING = 64 << 20, POLICIES_CEILING = 10000 };
+
+struct compiler {
+    struct yaml_reader reader; /* into the snapshot's arena */
+    struct policy_snapshot *snapshot;
+};
+
+static void complain(struct compiler *c, struct yaml_place place)
+{
+    yaml_errors_add(c->reader.errors, place, "the policies are too large");
+}
+
+/* The place of the item of a list that was written under a key, or of the text that stands for the list. */
+static struct yaml_place place_of_item(const struct yaml_node *map, const char *key, size_t index)
+{
+    const struct yaml_node *node = map && map->kind == YAML_MAP ? yaml_tree_get(map, key) : map;
+    if (node && node->kind == YAML_LIST && index < node->n) node = node->items[index];
+    if (node) return node->place;
+    return map ? map->place : (struct yaml_place){ 0 };
+}
+
+static void complain_effect(struct compiler *c, struct yaml_place place, struct bytes name)
+{
+    const char *names[SQL_N_EFFECTS + 2] = { "all", "schema" };
+    for (unsigned i = 0; i < SQL_N_EFFECTS; i++)
+        names[i + 2] = sql_effect_name(1u << i);
+    const char *nearest = yaml_nearest(name, names, SQL_N_EFFECTS + 2);
+    yaml_errors_add(c->reader.errors, place, "unknown effect \"%.*s\"%s%s%s",
+                    BYTES_FMT(bytes_slice(name, 0, 60)), nearest ? "; did you mean \"" : "",
+                    nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+static uint32_t compile_effects(struct compiler *c, const struct yaml_texts *names,
+                                const struct yaml_node *map, const char *key)
+{
+    uint32_t effects = 0;
+    for (size_t i = 0; i < names->n; i++) {
+        uint32_t bits = sql_effect_parse(names->items[i]);
+        if (!bits) complain_effect(c, place_of_item(map, key, i), names->items[i]);
+        effects |= bits;
+    }
+    return effects;
+}
+
+/* parts: how many a pattern may have. */
+static struct policy_patterns compile_patterns(struct compiler *c, const struct yaml_texts *texts,
+                                               size_t parts, const struct yaml_node *map, const char *key)
+{
+    struct policy_patterns out = { ARENA_ARRAY(c->reader.arena, struct policy_pattern, texts->n), texts->n };
+    for (size_t i = 0; i < texts->n && out.items; i++) {
+        const char *wrong = policy_pattern_parse(texts->items[i], c->reader.arena, &out.items[i]);
+        if (!wrong && out.items[i].n > parts) wrong = "a name of too many parts";
+        if (wrong) yaml_errors_add(c->reader.errors, place_of_item(map, key, i), "this is %s", wrong);
+    }
+    if (!out.items) complain(c, map ? map->place : (struct yaml_place){ 0 });
+    return out;
+}
+
+/* Command tags are in upper case, their words one space apart. */
+static struct yaml_texts compile_tags(struct compiler *c, const struct yaml_texts *texts)
+{
+    struct yaml_texts out = { ARENA_ARRAY(c->reader.arena, struct bytes, texts->n), texts->n };
+    for (size_t i = 0; i < texts->n && out.items; i++) {
+        struct bytes text = texts->items[i];
+        uint8_t *copy = arena_alloc(c->reader.arena, text.n + 1);
+        if (!copy) break;
+        size_t n = 0;
+        for (size_t k = 0; k < text.n; k++) {
+            uint8_t letter = text.p[k] >= 'a' && text.p[k] <= 'z' ? (uint8_t)(text.p[k] - 32) : text.p[k];
+            bool space = letter == ' ' || letter == '\t' || letter == '\n';
+            if (space && (n == 0 || copy[n - 1] == ' ')) continue;
+            copy[n++] = space ? ' ' : letter;
+        }
+        struct bytes tag = bytes_make(copy, n && copy[n - 1] == ' ' ? n - 1 : n);
+        /* The two tags that the facts give without their TABLE. */
+        if (bytes_is(tag, "TRUNCATE TABLE")) tag.n = 8;
+        if (bytes_is(tag, "LOCK TABLE")) tag.n = 4;
+        out.items[i] = tag;
+    }
+    if (texts->n && (!out.items || !out.items[texts->n - 1].p)) complain(c, (struct yaml_place){ 0 });
+    return out;
+}
+
+/* "allow: read, write" of the names as they were written. */
+static struct bytes join(struct compiler *c, const char *before, const struct yaml_texts *names)
+{
+    struct buf text;
+    buf_init(&text, 4096);
+    buf_append_text(&text, before);
+    for (size_t i = 0; i < names->n; i++)
+        buf_printf(&text, "%s%.*s", i ? ", " : "", BYTES_FMT(names->items[i]));
+    struct bytes label = arena_copy(c->reader.arena, text.failed ? bytes_of(before) : buf_bytes(&text));
+    buf_free(&text);
+    if (!label.p) complain(c, (struct yaml_place){ 0 });
+    return label;
+}
+
+static void compile_allow(struct compiler *c, const struct policy *policy,
+                          const struct policy_allow_text *text, struct policy_allow *out)
+{
+    out->label = join(c, "allow: ", &text->effects);
+    out->effects = compile_effects(c, &text->effects, text->at, "effects");
+    out->relations = compile_patterns(c, &text->relations, 2, text->at, "relations");
+    out->schemas = compile_patterns(c, &text->schemas, 1, text->at, "schemas");
+    out->functions = compile_patterns(c, &text->functions, 2, text->at, "functions");
+    out->scope = &policy->schemas;
+    if (text->functions.n && out->effects != EFFECT_PROCEDURE)
+        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "functions"),
+                        "\"functions\" goes with effects: procedure alone");
+    bool narrow = text->relations.n || text->schemas.n || policy->schemas.n;
+    if ((out->effects & EFFECT_UNKNOWN) && narrow)
+        yaml_errors_add(
+            c->reader.errors, yaml_place_of(text->at, "effects"),
+            "\"unknown\" cannot be allowed for some relations only: nobody knows what it touches");
+}
+
+static uint64_t compile_unless(struct compiler *c, const struct policy_unless *unless)
+{
+    struct bytes text = unless->affected_rows;
+    int64_t rows = 0;
+    if (!text.n) return 0;
+    if (bytes_starts_with(text, "<=")) text = bytes_slice(text, 2, text.n);
+    while (text.n && text.p[0] == ' ')
+        text = bytes_slice(text, 1, text.n);
+    if (!bytes_to_int64(text, &rows) || rows < 1)
+        yaml_errors_add(c->reader.errors, yaml_place_of(unless->at, "affected_rows"),
+                        "\"affected_rows\" is written as \"<= 100\"");
+    return rows > 0 ? (uint64_t)rows : 0;
+}
+
+static void compile_rule(struct compiler *c, const struct policy *policy, const struct policy_rule_text *text,
+                         const char *kind, size_t number, struct policy_rule *out)
+{
+    struct arena *arena = c->reader.arena;
+    out->name = text->name;
+    if (!out->name.n && text->at && text->at->kind != YAML_MAP) out->name = join(c, "", &text->effects);
+    if (!out->name.n) out->name = arena_printf(arena, "%s %zu", kind, number);
+    if (!out->name.p) complain(c, text->at->place);
+    out->message = text->message;
+    out->effects = compile_effects(c, &text->effects, text->at, "effects");
+    out->statements = compile_tags(c, &text->statements);
+    out->where = text->where;
+    out->relations = compile_patterns(c, &text->relations, 2, text->at, "relations");
+    out->functions = compile_patterns(c, &text->functions, 2, text->at, "functions");
+    out->scope = &policy->schemas;
+    out->observe = policy->observe || text->mode == POLICY_OBSERVE;
+    out->by = text->by;
+    out->expires_us = text->expires_us;
+    out->unless_rows = compile_unless(c, &text->unless);
+    uint32_t changes = EFFECT_UPDATE | EFFECT_DELETE;
+    if (out->where != POLICY_WHERE_ANY && out->effects && !(out->effects & changes))
+        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "where"),
+                        "\"where\" goes with effects: update or delete");
+}
+
+static struct policy_rule *compile_rules(struct compiler *c, const struct policy *policy,
+                                         const struct policy_rule_text *texts, size_t n, const char *kind)
+{
+    struct policy_rule *rules = ARENA_ARRAY(c->reader.arena, struct policy_rule, n);
+    for (size_t i = 0; i < n && rules; i++) {
+        compile_rule(c, policy, &texts[i], kind, i + 1, &rules[i]);
+        for (size_t k = 0; k < i; k++)
+            if (texts[i].name.n && bytes_equal(rules[i].name, rules[k].name))
+                yaml_errors_add(c->reader.errors, yaml_place_of(texts[i].at, "name"),
+                                "two rules are named \"%.*s\"", BYTES_FMT(rules[i].name));
+    }
+    if (!rules) complain(c, policy->place);
+    return rules;
+}
+
+/* Understood to the last key, so that a mistake shows now, and then refused. */
+static void refuse_masks(struct compiler *c, const struct policy_text *text)
+{
+    for (size_t i = 0; i < text->mask.n; i++) {
+        const struct policy_mask_text *mask = &text->mask.items[i];
+        for (size_t k = 0; k < mask->columns.n; k++) {
+            struct policy_pattern pattern;
+            if (bytes_starts_with(mask->columns.items[k], "tag:")) continue;
+            const char *wrong = policy_pattern_parse(mask->columns.items[k], c->reader.arena, &pattern);
+            if (!wrong && pattern.n != 3) wrong = "no schema.relation.column";
+            if (wrong)
+                yaml_errors_add(c->reader.errors, place_of_item(mask->at, "columns", k), "this is %s", wrong);
+        }
+    }
+    if (text->mask.n)
+        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "mask"), "masking is not in this version");
+}
+
+static void compile_policy(struct compiler *c, const struct policy_text *text, struct policy *out)
+{
+    out->name = text->name;
+    out->who = text->who;
+    out->connections = text->on.connections;
+    out->databases = text->on.databases;
+    out->schemas = compile_patterns(c, &text->on.schemas, 1, text->on.at, "schemas");
+    out->observe = text->mode == POLICY_OBSERVE;
+    out->login = text->login;
+    out->rows = text->record.rows;
+    out->on_failure = text->record.on_failure;
+    out->retain_us = text->record.retain_us;
+    out->record_effects = compile_effects(c, &text->record.statements, text->record.at, "statements");
+    /* "all" leaves out unknown where something is allowed; here it leaves out nothing. */
+    if ((out->record_effects & EFFECT_ALL_BUT_UNKNOWN) == EFFECT_ALL_BUT_UNKNOWN)
+        out->record_effects |= EFFECT_UNKNOWN;
+    out->limits =
+        (struct policy_limits){ text->limits.statement_us, text->limits.session_us,
+                                (uint64_t)text->limits.returned_rows, (uint64_t)text->limits.affected_rows };
+    out->place = yaml_place_of(text->at, "name");
+    out->login_place = yaml_place_of(text->at, "login");
+    out->connections_place = yaml_place_of(text->on.at, "connections");
+    out->n_allows = text->allow.n;
+    out->allows = ARENA_ARRAY(c->reader.arena, struct policy_allow, out->n_allows);
+    out->n_denies = text->deny.n;
+    out->n_holds = text->hold.n;
+    if (!out->allows) complain(c, out->place);
+    for (size_t i = 0; i < out->n_allows && out->allows; i++)
+        compile_allow(c, out, &text->allow.items[i], &out->allows[i]);
+    out->denies = compile_rules(c, out, text->deny.items, text->deny.n, "deny");
+    out->holds = compile_rules(c, out, text->hold.items, text->hold.n, "hold");
+    refuse_masks(c, text);
+    if (out->who.claims.n) c->snapshot->uses_claims = true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct policy_text *x = a, *y = b;
+    return bytes_compare(x->name, y->name);
+}
+
+/* The places' file names live in the tree, which the snapshot outlives. */
+static bool own_places(struct compiler *c, struct policy *policy)
+{
+    struct bytes file = arena_copy(c->reader.arena, policy->place.file);
+    policy->place.file = policy->login_place.file = policy->connections_place.file = file;
+    return file.p != NULL;
+}
+
+/* Texts in name order → policies, the canonical text and its hash. */
+static void compile_all(struct compiler *c, struct policy_text *texts, size_t n)
+{
+    struct policy_snapshot *s = c->snapshot;
+    struct buf text, hex;
+    uint8_t hash[SHA256_SIZE];
+    qsort(texts, n, sizeof *texts, by_name);
+    s->policies = ARENA_ARRAY(&s->arena, struct policy, n);
+    s->n = n;
+    if (!s->policies) complain(c, texts[0].at->place);
+    buf_init(&text, SNAPSHOT_TEXT_CEILING);
+    buf_init(&hex, 2 * sizeof hash);
+    for (size_t i = 0; i < n && s->policies; i++) {
+        compile_policy(c, &texts[i], &s->policies[i]);
+        if (i > 0 && bytes_equal(texts[i].name, texts[i - 1].name))
+            yaml_errors_add(c->reader.errors, s->policies[i].place, "two policies are named \"%.*s\"",
+                            BYTES_FMT(texts[i].name));
+        buf_append_text(&text, "-\n");
+        yaml_tree_print(texts[i].at, 1, &text);
+        if (!own_places(c, &s->policies[i])) complain(c, texts[i].at->place);
+    }
+    sha256_once(buf_bytes(&text), hash);
+    codec_hex(bytes_make(hash, sizeof hash), &hex);
+    s->text = arena_copy(&s->arena, buf_bytes(&text));
+    s->hash = arena_copy(&s->arena, buf_bytes(&hex));
+    if (text.failed || !s->text.p || !s->hash.p) complain(c, (struct yaml_place){ 0 });
+    buf_free(&text);
+    buf_free(&hex);
+}
+
+/* The trees are let go after compiling: nothing that points into them stays. */
+static void forget_nodes(struct policy_snapshot *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        s->policies[i].who.at = NULL;
+}
+
+const struct policy_snapshot *policy_compile(const struct yaml_node *const *nodes, size_t n,
+                                             struct yaml_errors *errors)
+{
+    struct policy_snapshot *s = calloc(1, sizeof *s);
+    size_t before = yaml_errors_count(errors);
+    if (!s || n > POLICIES_CEILING) {
+        yaml_errors_add(errors, n ? nodes[0]->place : (struct yaml_place){ 0 }, "too many policies");
+        free(s);
+        return NULL;
+    }
+    arena_init(&s->arena, 16 * 1024, SNAPSHOT_ARENA_CEILING);
+    atomic_init(&s->n_references, 1);
+    struct compiler c = { { &s->arena, errors, { 0 } }, s };
+    struct policy_text *texts = ARENA_ARRAY(&s->arena, struct policy_text, n);
+    if (!texts) complain(&c, n ? nodes[0]->place : (struct yaml_place){ 0 });
+    size_t n_good = 0;
+    for (size_t i = 0; i < n && texts; i++)
+        n_good += yaml_read(&c.reader, nodes[i], &policy_shape, &texts[n_good]);
+    if (texts) compile_all(&c, texts, n_good);
+    if (yaml_errors_count(errors) > before) {
+        policy_snapshot_unref(s);
+        return NULL;
+    }
+    forget_nodes(s);
+    return s;
+}

@@ -1,0 +1,156 @@
+/* Words for what judging found: one short sentence, and what would be allowed. */
+#include "policy/outcome.h"
+
+enum { SENTENCE_CEILING = 8192 };
+
+static enum policy_decision decision_of(const struct policy_outcome *o)
+{
+    switch (o->kind) {
+    case OUTCOME_ALLOWED: return POLICY_ALLOW;
+    case OUTCOME_HELD: return POLICY_HOLD;
+    case OUTCOME_NOT_ALLOWED:
+    case OUTCOME_NOT_UNDERSTOOD:
+    case OUTCOME_PINNED:
+    case OUTCOME_DENIED: break;
+    }
+    return POLICY_DENY;
+}
+
+static void name_print(struct bytes schema, struct bytes name, struct buf *out)
+{
+    buf_append(out, schema);
+    if (schema.n) buf_append_text(out, ".");
+    buf_append(out, name);
+}
+
+/* "DELETE", "DELETE without a WHERE clause", "DELETE on public.audit_log", "calling pg_sleep" */
+static void subject_print(const struct sql_statement *s, const struct policy_outcome *o, struct buf *out)
+{
+    if (o->hit.function) {
+        buf_append_text(out, "calling ");
+        name_print(o->hit.function->schema, o->hit.function->name, out);
+        return;
+    }
+    buf_append(out, s->tag.n ? s->tag : BYTES_LITERAL("this statement"));
+    if (o->rule && o->rule->where != POLICY_WHERE_ANY)
+        buf_append_text(out, s->where == SQL_WHERE_TRIVIAL ? " with a WHERE clause that is always true"
+                                                           : " without a WHERE clause");
+    if (!o->hit.relation) return;
+    buf_append_text(out, " on ");
+    name_print(o->hit.relation->schema, o->hit.relation->name, out);
+}
+
+static void approvers_print(const struct policy_outcome *o, struct buf *out)
+{
+    for (size_t i = 0; i < o->n_holds; i++) {
+        const struct yaml_texts *by = &o->holds[i]->by;
+        buf_append_text(out, i ? ", and by " : ", by ");
+        for (size_t k = 0; k < by->n; k++)
+            buf_printf(out, "%s%.*s", k == 0 ? "" : k + 1 < by->n ? ", " : " or ", BYTES_FMT(by->items[k]));
+    }
+}
+
+static void message_print(const struct sql_statement *s, const struct policy_outcome *o, struct buf *out)
+{
+    switch (o->kind) {
+    case OUTCOME_ALLOWED: return;
+    case OUTCOME_NOT_UNDERSTOOD:
+        buf_append_text(out, "this text is not understood, and is denied here");
+        return;
+    case OUTCOME_PINNED:
+        buf_append(out, s->action == SQL_ACTION_SET || s->action == SQL_ACTION_RESET ? s->subject : s->tag);
+        buf_append_text(out, s->setting == SQL_SETTING_PINNED
+                                 ? " is set by the gateway and cannot be changed here"
+                                 : " would change a setting that the gateway keeps");
+        return;
+    case OUTCOME_NOT_ALLOWED:
+        subject_print(s, o, out);
+        buf_append_text(out, " is not allowed here");
+        return;
+    case OUTCOME_DENIED:
+        subject_print(s, o, out);
+        buf_append_text(out, " is denied here");
+        break;
+    case OUTCOME_HELD:
+        subject_print(s, o, out);
+        buf_append_text(out, " needs approval");
+        approvers_print(o, out);
+        break;
+    }
+    if (o->rule->message.n) buf_printf(out, ": %.*s", BYTES_FMT(o->rule->message));
+}
+
+static struct bytes message_of(const struct sql_statement *s, const struct policy_outcome *o,
+                               struct arena *arena)
+{
+    struct buf text;
+    buf_init(&text, SENTENCE_CEILING);
+    message_print(s, o, &text);
+    struct bytes message = arena_copy(arena, buf_bytes(&text));
+    buf_free(&text);
+    return message;
+}
+
+static struct bytes hint_of(const struct policy_ruleset *r, const struct policy_outcome *o,
+                            enum policy_view view, struct arena *arena)
+{
+    if (o->kind == OUTCOME_ALLOWED || o->kind == OUTCOME_PINNED)
+        return arena_copy(arena, (struct bytes){ 0 });
+    if (o->rule && o->rule->where != POLICY_WHERE_ANY)
+        return arena_copy(arena, BYTES_LITERAL("Add a WHERE clause that names the rows."));
+    if (o->kind == OUTCOME_HELD) return arena_copy(arena, (struct bytes){ 0 });
+    bool bare = o->hit.relation && !o->hit.relation->schema.n;
+    return arena_printf(arena, "%.*s%s", BYTES_FMT(r->sights[view].hint),
+                        bare ? " Name the relation with its schema." : "");
+}
+
+static struct bytes rule_of(const struct policy_outcome *o)
+{
+    if (o->rule) return o->rule->name;
+    if (o->kind == OUTCOME_PINNED) return BYTES_LITERAL("pinned");
+    if (o->kind != OUTCOME_ALLOWED) return BYTES_LITERAL("default");
+    return o->allow ? o->allow->label : BYTES_LITERAL("allow");
+}
+
+/* "deny by agents/no-drop: DROP TABLE is denied here" */
+static struct bytes would_of(const struct sql_statement *s, const struct policy_outcome *o,
+                             struct arena *arena)
+{
+    struct bytes message = message_of(s, o, arena), rule = rule_of(o);
+    struct bytes policy = o->policy ? o->policy->name : (struct bytes){ 0 };
+    if (!message.p) return message;
+    return arena_printf(arena, "%s by %.*s%s%.*s: %.*s", decision_of(o) == POLICY_HOLD ? "hold" : "deny",
+                        BYTES_FMT(policy), policy.n ? "/" : "", BYTES_FMT(rule), BYTES_FMT(message));
+}
+
+/* Every group that one of the holds names. */
+static bool copy_approvers(const struct policy_outcome *o, struct arena *arena, struct policy_verdict *v)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < o->n_holds; i++)
+        n += o->holds[i]->by.n;
+    v->by = ARENA_ARRAY(arena, struct bytes, n);
+    for (size_t i = 0; v->by && i < o->n_holds; i++)
+        for (size_t k = 0; k < o->holds[i]->by.n; k++) {
+            v->by[v->n_by] = arena_copy(arena, o->holds[i]->by.items[k]);
+            if (!v->by[v->n_by++].p) return false;
+        }
+    return v->by != NULL;
+}
+
+void policy_outcome_tell(const struct policy_ruleset *ruleset, const struct sql_statement *statement,
+                         const struct policy_outcome *is, const struct policy_outcome *would,
+                         struct arena *arena, struct policy_verdict *verdict_out)
+{
+    struct policy_verdict v = { .decision = decision_of(is), .limits = ruleset->terms.limits };
+    bool harsher = decision_of(would) < v.decision;
+    v.observed = harsher && v.decision == POLICY_ALLOW;
+    v.policy = arena_copy(arena, is->policy ? is->policy->name : (struct bytes){ 0 });
+    v.rule = arena_copy(arena, rule_of(is));
+    v.message = message_of(statement, is, arena);
+    v.hint = hint_of(ruleset, is, POLICY_VIEW_ENFORCED, arena);
+    v.would = harsher ? would_of(statement, would, arena) : arena_copy(arena, (struct bytes){ 0 });
+    bool full = !v.policy.p || !v.rule.p || !v.message.p || !v.hint.p || !v.would.p;
+    if (is->kind == OUTCOME_HELD && !full) full = !copy_approvers(is, arena, &v);
+    *verdict_out = full ? (struct policy_verdict){ 0 } : v;
+}

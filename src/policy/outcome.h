@@ -1,0 +1,31 @@
+/* What judging found, before it is put into words. Only src/policy includes this. */
+#ifndef POSTERN_POLICY_OUTCOME_H
+#define POSTERN_POLICY_OUTCOME_H
+#include "policy/match.h"
+#include "policy/ruleset.h"
+
+enum policy_outcome_kind {
+    OUTCOME_NOT_ALLOWED = 0,
+    OUTCOME_NOT_UNDERSTOOD,
+    OUTCOME_PINNED,
+    OUTCOME_DENIED,
+    OUTCOME_HELD,
+    OUTCOME_ALLOWED
+};
+enum { POLICY_HOLDS_CEILING = 16 };
+struct policy_outcome {
+    enum policy_outcome_kind kind;
+    const struct policy *policy;      /* NULL where nothing allowed it */
+    const struct policy_allow *allow; /* NULL where nothing was needed */
+    const struct policy_rule *rule;
+    struct policy_hit hit;
+    uint32_t missing; /* the effect that nobody allows */
+    const struct policy_rule *holds[POLICY_HOLDS_CEILING];
+    size_t n_holds;
+};
+
+/* would: what enforcing everything would have found. */
+void policy_outcome_tell(const struct policy_ruleset *ruleset, const struct sql_statement *statement,
+                         const struct policy_outcome *is, const struct policy_outcome *would,
+                         struct arena *arena, struct policy_verdict *verdict_out);
+#endif

@@ -1,0 +1,52 @@
+/* Policies as they are judged by: effects as bits, patterns folded, names sorted. Only src/policy includes
+ * this. */
+#ifndef POSTERN_POLICY_SNAPSHOT_H
+#define POSTERN_POLICY_SNAPSHOT_H
+#include "policy/compile.h"
+#include "policy/language.h"
+#include "policy/pattern.h"
+#include <stdatomic.h>
+
+struct policy_allow {
+    struct bytes label; /* "allow: read, write" */
+    uint32_t effects;
+    struct policy_patterns relations, schemas, functions; /* empty: any */
+    const struct policy_patterns *scope;                  /* on.schemas of its policy */
+};
+struct policy_rule {
+    struct bytes name, message;   /* message may be empty */
+    uint32_t effects;             /* 0: any */
+    struct yaml_texts statements; /* in upper case */
+    enum policy_where where;
+    struct policy_patterns relations, functions;
+    const struct policy_patterns *scope;
+    bool observe; /* its own mode, or its policy's */
+    struct yaml_texts by;
+    int64_t expires_us;
+    uint64_t unless_rows; /* 0: none */
+};
+struct policy {
+    struct bytes name, login;
+    struct policy_who who;
+    struct yaml_texts connections, databases;
+    struct policy_patterns schemas;
+    bool observe;
+    enum policy_rows rows;
+    enum policy_on_failure on_failure;
+    int64_t retain_us;
+    uint32_t record_effects;
+    struct policy_allow *allows;
+    struct policy_rule *denies, *holds;
+    size_t n_allows, n_denies, n_holds;
+    struct policy_limits limits;
+    struct yaml_place place, login_place, connections_place;
+};
+struct policy_snapshot {
+    struct arena arena;
+    atomic_uint n_references;
+    struct policy *policies; /* in name order */
+    size_t n;
+    bool uses_claims;
+    struct bytes text, hash;
+};
+#endif

@@ -1,0 +1,206 @@
+/* The index's schema, its opening, its position. The tables:
+ *
+ *   session      one row a session
+ *   shape        one row a statement shape, with full text beside it (shape_words, which holds no copy)
+ *   text         a session's text numbers: their shape and verdict
+ *   execution    how often a shape ran, by session, minute and verdict
+ *   failure      errors and refusals, one row each: their SQLSTATE, never their message
+ *   open_run     runs whose outcome was not in the blocks so far
+ *   part         the beginning of a text whose rest is in a later block */
+#include "record/index.h"
+#include "crypto/random.h"
+#include "record/index-private.h"
+#include <errno.h>
+#include <stdlib.h>
+
+static const char *const migrations[] = {
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES ('position', 0), ('last_us', 0);"
+    "CREATE TABLE session (id INTEGER PRIMARY KEY, principal TEXT, subject TEXT, issuer TEXT, groups TEXT,"
+    " machine INTEGER NOT NULL DEFAULT 0, on_behalf_of TEXT, connection TEXT, database TEXT, login TEXT,"
+    " client TEXT, application TEXT, policies TEXT, policy_hash TEXT, task TEXT, agent TEXT, reason TEXT,"
+    " started_us INTEGER NOT NULL, last_us INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0,"
+    " statements INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,"
+    " errors INTEGER NOT NULL DEFAULT 0, rows INTEGER NOT NULL DEFAULT 0,"
+    " last_sequence INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX session_started ON session (started_us);"
+    "CREATE INDEX session_principal ON session (principal, started_us);"
+    "CREATE TABLE shape (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, text TEXT NOT NULL, tags TEXT,"
+    " effects TEXT, relations TEXT);"
+    "CREATE VIRTUAL TABLE shape_words USING fts5 (text, content = 'shape', content_rowid = 'id',"
+    " tokenize = \"unicode61 remove_diacritics 0 tokenchars '_$'\");"
+    "CREATE TABLE relation (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, tail TEXT NOT NULL);"
+    "CREATE INDEX relation_tail ON relation (tail);"
+    "CREATE TABLE shape_relation (relation INTEGER NOT NULL, shape INTEGER NOT NULL,"
+    " PRIMARY KEY (relation, shape)) WITHOUT ROWID;"
+    "CREATE TABLE shape_effect (effect TEXT NOT NULL, shape INTEGER NOT NULL,"
+    " PRIMARY KEY (effect, shape)) WITHOUT ROWID;"
+    "CREATE TABLE text (session INTEGER NOT NULL, number INTEGER NOT NULL, shape INTEGER NOT NULL,"
+    " decision TEXT, policy TEXT, rule TEXT, PRIMARY KEY (session, number)) WITHOUT ROWID;"
+    "CREATE TABLE execution (session INTEGER NOT NULL, shape INTEGER NOT NULL, minute INTEGER NOT NULL,"
+    " decision TEXT NOT NULL, policy TEXT NOT NULL, rule TEXT NOT NULL, n INTEGER NOT NULL,"
+    " errors INTEGER NOT NULL, rows INTEGER NOT NULL, us INTEGER NOT NULL, first_sequence INTEGER NOT NULL,"
+    " last_sequence INTEGER NOT NULL, PRIMARY KEY (session, shape, minute, decision, policy, rule))"
+    " WITHOUT ROWID;"
+    "CREATE INDEX execution_shape ON execution (shape, minute);"
+    "CREATE INDEX execution_minute ON execution (minute);"
+    "CREATE TABLE failure (session INTEGER NOT NULL, sequence INTEGER NOT NULL, time_us INTEGER NOT NULL,"
+    " shape INTEGER, origin INTEGER NOT NULL, sqlstate TEXT NOT NULL, PRIMARY KEY (session, sequence))"
+    " WITHOUT ROWID;"
+    "CREATE INDEX failure_sqlstate ON failure (sqlstate, time_us);"
+    "CREATE TABLE rejection (session INTEGER NOT NULL, sequence INTEGER NOT NULL, time_us INTEGER NOT NULL,"
+    " reason TEXT, sqlstate TEXT, principal TEXT, client TEXT, PRIMARY KEY (session, sequence)) WITHOUT "
+    "ROWID;"
+    "CREATE TABLE open_run (session INTEGER NOT NULL, run INTEGER NOT NULL, text INTEGER NOT NULL,"
+    " minute INTEGER NOT NULL, PRIMARY KEY (session, run)) WITHOUT ROWID;"
+    "CREATE TABLE part (session INTEGER PRIMARY KEY, body BLOB NOT NULL);",
+};
+
+static const char *const tables[] = { "meta",           "session",      "shape", "shape_words", "relation",
+                                      "shape_relation", "shape_effect", "text",  "execution",   "failure",
+                                      "rejection",      "open_run",     "part" };
+
+static const char *const statements[INDEX_N_STATEMENTS] = {
+    [INDEX_POSITION_GET] =
+        "SELECT max(CASE name WHEN 'position' THEN value END), max(CASE name WHEN 'last_us'"
+        " THEN value END) FROM meta",
+    [INDEX_POSITION_SET] = "INSERT OR REPLACE INTO meta VALUES ('position', ?1), ('last_us', ?2)",
+    [INDEX_SESSION_GET] = "SELECT last_sequence FROM session WHERE id = ?1",
+    [INDEX_SESSION_START] =
+        "INSERT INTO session (id, started_us, last_us, principal, subject, issuer, groups, machine, "
+        "on_behalf_of,"
+        " connection, database, login, client, application, policies, policy_hash, task, agent) VALUES (?1, "
+        "?2,"
+        " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+        " ON CONFLICT (id) DO UPDATE SET principal = ?3, subject = ?4, issuer = ?5, groups = ?6, machine = "
+        "?7,"
+        " on_behalf_of = ?8, connection = ?9, database = ?10, login = ?11, client = ?12, application = ?13,"
+        " policies = ?14, policy_hash = ?15, task = ?16, agent = ?17, started_us = ?2",
+    [INDEX_SESSION_CONTEXT] =
+        "UPDATE session SET task = coalesce(?2, task), agent = coalesce(?3, agent) WHERE id = ?1",
+    [INDEX_SESSION_END] = "UPDATE session SET ended_us = ?2, reason = ?3 WHERE id = ?1",
+    [INDEX_SESSION_COUNT] =
+        "INSERT INTO session (id, started_us, last_us, last_sequence, statements, refused, errors, rows)"
+        " VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET last_us = max(last_us, ?2),"
+        " last_sequence = ?3, statements = statements + ?4, refused = refused + ?5, errors = errors + ?6,"
+        " rows = rows + ?7",
+    [INDEX_SHAPE_FIND] = "SELECT id FROM shape WHERE hash = ?1",
+    [INDEX_SHAPE_ADD] =
+        "INSERT INTO shape (hash, text, tags, effects, relations) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [INDEX_SHAPE_WORDS] = "INSERT INTO shape_words (rowid, text) VALUES (?1, ?2)",
+    [INDEX_RELATION_ADD] = "INSERT OR IGNORE INTO relation (name, tail) VALUES (?1, ?2)",
+    [INDEX_SHAPE_RELATION] =
+        "INSERT OR IGNORE INTO shape_relation SELECT id, ?2 FROM relation WHERE name = ?1",
+    [INDEX_SHAPE_EFFECT] = "INSERT OR IGNORE INTO shape_effect VALUES (?1, ?2)",
+    [INDEX_TEXT_ADD] = "INSERT OR REPLACE INTO text VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [INDEX_TEXT_FIND] = "SELECT shape, decision, policy, rule FROM text WHERE session = ?1 AND number = ?2",
+    [INDEX_EXECUTION_ADD] =
+        "INSERT INTO execution VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        " ON CONFLICT (session, shape, minute, decision, policy, rule) DO UPDATE SET n = n + ?7,"
+        " errors = errors + ?8, rows = rows + ?9, us = us + ?10,"
+        " first_sequence = min(first_sequence, ?11), last_sequence = max(last_sequence, ?12)",
+    [INDEX_FAILURE_ADD] = "INSERT OR IGNORE INTO failure VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [INDEX_REJECTION_ADD] = "INSERT OR IGNORE INTO rejection VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [INDEX_OPEN_ADD] = "INSERT OR REPLACE INTO open_run VALUES (?1, ?2, ?3, ?4)",
+    [INDEX_OPEN_EACH] = "SELECT run, text, minute FROM open_run WHERE session = ?1",
+    [INDEX_OPEN_DROP] = "DELETE FROM open_run WHERE session = ?1",
+    [INDEX_PART_ADD] = "INSERT INTO part VALUES (?1, ?2) ON CONFLICT (session) DO UPDATE SET body = ?2",
+    [INDEX_PART_GET] = "SELECT body FROM part WHERE session = ?1",
+    [INDEX_PART_DROP] = "DELETE FROM part WHERE session = ?1",
+};
+
+enum { N_MIGRATIONS = sizeof migrations / sizeof migrations[0] };
+
+int index_open(const char *path, enum index_mode mode, struct index **index_out)
+{
+    struct index *index = calloc(1, sizeof *index);
+    if (!index) return -ENOMEM;
+    index->seed = random_u64();
+    int error = sqlite_db_open(path, mode == INDEX_WRITE ? SQLITE_DB_WRITE : SQLITE_DB_READ, &index->db);
+    if (!error && mode == INDEX_WRITE) error = sqlite_db_migrate(index->db, migrations, N_MIGRATIONS);
+    if (!error && mode == INDEX_READ) {
+        int version = sqlite_db_version(index->db);
+        error = version < 0 ? version : version == N_MIGRATIONS ? 0 : version ? -ENOTSUP : -ENOENT;
+    }
+    if (!error) {
+        *index_out = index;
+        return 0;
+    }
+    index_free(index);
+    return error;
+}
+
+void index_free(struct index *index)
+{
+    if (!index) return;
+    for (size_t i = 0; i < INDEX_N_STATEMENTS; i++)
+        sqlite_query_free(index->queries[i]);
+    sqlite_db_close(index->db);
+    free(index);
+}
+
+struct sqlite_query *index_statement(struct index *index, enum index_statement which, int *error_out)
+{
+    struct sqlite_query **q = &index->queries[which];
+    *error_out = *q ? 0 : sqlite_query_new(index->db, statements[which], q);
+    if (*q) sqlite_query_reset(*q);
+    return *q;
+}
+
+int index_position(struct index *index, struct index_progress *progress_out)
+{
+    int error;
+    *progress_out = (struct index_progress){ 0 };
+    struct sqlite_query *q = index_statement(index, INDEX_POSITION_GET, &error);
+    if (!q) return error;
+    if (sqlite_query_step(q) == SQLITE_STEP_ROW) {
+        progress_out->position = (uint64_t)sqlite_query_int(q, 0);
+        progress_out->last_us = sqlite_query_int(q, 1);
+    } else
+        error = sqlite_query_error(q) ? sqlite_query_error(q) : -EBADMSG;
+    sqlite_query_reset(q);
+    return error;
+}
+
+int index_rebuild(struct index *index)
+{
+    char drop[64];
+    for (size_t i = 0; i < INDEX_N_STATEMENTS; i++) {
+        sqlite_query_free(index->queries[i]);
+        index->queries[i] = NULL;
+    }
+    int error = sqlite_db_begin(index->db, 5000);
+    if (error) return error;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0] && !error; i++) {
+        snprintf(drop, sizeof drop, "DROP TABLE %s", tables[i]);
+        error = sqlite_db_run(index->db, drop);
+    }
+    for (size_t i = 0; i < N_MIGRATIONS && !error; i++)
+        error = sqlite_db_run(index->db, migrations[i]);
+    if (!error) error = sqlite_db_commit(index->db);
+    if (error) sqlite_db_rollback(index->db);
+    return error;
+}
+
+int index_batch_begin(struct index *index, unsigned wait_ms)
+{
+    struct index_progress progress;
+    int error = sqlite_db_begin(index->db, wait_ms);
+    if (error) return error;
+    error = index_position(index, &progress);
+    index->position = progress.position;
+    if (error) sqlite_db_rollback(index->db);
+    return error;
+}
+
+int index_batch_commit(struct index *index)
+{
+    int error = sqlite_db_commit(index->db);
+    if (error) sqlite_db_rollback(index->db);
+    return error;
+}
+
+void index_batch_rollback(struct index *index)
+{
+    sqlite_db_rollback(index->db);
+}

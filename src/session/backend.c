@@ -1,0 +1,487 @@
+/* What the server sends once the session is ready: matched against the head of the queue, recorded,
+ * delivered. A message that does not fit what was asked ends the session: a server that we do not understand
+ * is not passed on. Source: PostgreSQL documentation, "Message Flow". */
+#include "base/cursor.h"
+#include "pgwire/report.h"
+#include "session/session-private.h"
+#include <stdlib.h>
+
+static enum step unexpected(struct session *s, const struct message *m)
+{
+    return session_fail(
+        s, REFUSAL_SERVER_PROTOCOL,
+        BYTES_LITERAL("the server sent a message that does not fit what it was asked"),
+        arena_printf(&s->scratch, "Message type '%c'.", m->type >= ' ' && m->type < 0x7F ? m->type : '?'));
+}
+
+static bool is_silent(const struct session *s, const struct pending *p)
+{
+    return s->swallowing || s->aborting || s->terminated || (p && p->injected);
+}
+
+static void deliver(struct session *s, const struct pending *p, struct bytes whole)
+{
+    if (!is_silent(s, p)) buf_append(&s->client_out, whole);
+}
+
+static void deliver_error(struct session *s, struct bytes body)
+{
+    if (!s->swallowing && !s->terminated) message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, body);
+}
+
+/* CopyDone and CopyFail get no answer of their own: their marks go when they come to the front. */
+static void skip_copy_ends(struct session *s)
+{
+    while (s->pendings.n && pending_head(&s->pendings)->kind == PENDING_COPY_END)
+        pending_drop(&s->pendings, &s->bindings, 0);
+}
+
+/* The head has had its last answer. */
+static void pop(struct session *s)
+{
+    struct pending *p = pending_head(&s->pendings);
+    if (p->run) s->last_run = p->run;
+    if (p->reserved) record_release(s->world->lane, &s->record);
+    if (p->kind == PENDING_SYNC || p->kind == PENDING_QUERY || p->kind == PENDING_CALL) s->n_syncs--;
+    pending_drop(&s->pendings, &s->bindings, 0);
+    skip_copy_ends(s);
+    s->copy_in = false;
+    struct pending *next = pending_head(&s->pendings);
+    s->statement_due_us = next && next->run && s->terms->limits.statement_us
+                              ? session_now(s) + s->terms->limits.statement_us
+                              : INT64_MAX;
+}
+
+/* What was pipelined behind an error is not run: the server skips to the next Sync, a Query in between
+ * included (W51). */
+static void skip_to_sync(struct session *s)
+{
+    uint32_t n = 0;
+    while (n < s->pendings.n && pending_at(&s->pendings, n)->kind != PENDING_SYNC)
+        n++;
+    for (uint32_t i = n; i > 0; i--) {
+        struct pending *p = pending_at(&s->pendings, i - 1);
+        if (i > 1 && p->kind != PENDING_COPY_END && p->run)
+            recording_complete(s, p, RUN_SKIPPED, (struct bytes){ 0 });
+        names_revert(s, p);
+        if (p->binding && (p->kind == PENDING_PARSE || p->kind == PENDING_BIND || p->kind == PENDING_CLOSE))
+            binding_revert(&s->bindings, p->binding);
+    }
+    while (n-- > 0)
+        pop(s);
+}
+
+static void description_of(struct session *s, struct pending *p)
+{
+    if (p->description || !p->binding || p->kind != PENDING_EXECUTE) return;
+    p->description = p->binding->description ? p->binding->description
+                     : p->binding->of        ? p->binding->of->description
+                                             : 0;
+    (void)s;
+}
+
+static bool takes_rows(const struct pending *p)
+{
+    return p && (p->kind == PENDING_QUERY || p->kind == PENDING_EXECUTE) && !p->failed && !p->refusal &&
+           !p->copying_in && !p->copying_out;
+}
+
+static void overrun(struct session *s, struct pending *p)
+{
+    p->overrun = true;
+    s->wants.cancel = true;
+}
+
+/* A run of DataRow messages is recorded and delivered as one. */
+static enum step on_rows(struct session *s, const struct message *first, struct bytes in, size_t *used_out)
+{
+    struct pending *p = pending_head(&s->pendings);
+    uint64_t most = s->terms->limits.returned_rows;
+    if (!takes_rows(p)) return unexpected(s, first);
+    bool large = first->body.n < first->body_length;
+    size_t used = large ? first->whole.n : 0;
+    uint64_t rows = large ? 1 : 0;
+    if (large && most && p->rows >= most && !p->overrun) overrun(s, p);
+    while (!large) {
+        struct message m;
+        bool whole = message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE;
+        if (!whole || m.type != MESSAGE_DATA_ROW) break;
+        if (!message_data_row_check(m.body))
+            return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a malformed row");
+        if (most && p->rows + rows >= most && !p->overrun) {
+            if (rows) break; /* what is allowed goes out first */
+            overrun(s, p);
+        }
+        used += m.whole.n;
+        rows++;
+    }
+    *used_out = used;
+    s->piece_to_client = !p->overrun && !is_silent(s, p);
+    s->piece_run = p->run;
+    if (p->overrun) return STEP_NEXT;
+    description_of(s, p);
+    struct bytes slice = bytes_make(in.p, used);
+    enum record_outcome outcome =
+        recording_rows(s, FRAME_ROWS, large ? FRAME_PART : 0, p->run, p->description, slice);
+    if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+    s->piece_description = p->description;
+    p->rows += rows;
+    p->bytes += used;
+    deliver(s, p, slice);
+    return STEP_NEXT;
+}
+
+static enum step on_copy_out(struct session *s, const struct message *m)
+{
+    struct pending *p = pending_head(&s->pendings);
+    if (!p || !p->copying_out) return unexpected(s, m);
+    enum record_outcome outcome = recording_rows(s, FRAME_COPY_OUT, 0, p->run, 0, m->body);
+    if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+    p->bytes += m->body.n;
+    s->piece_run = p->run;
+    s->piece_to_client = !is_silent(s, p);
+    deliver(s, p, m->whole);
+    return STEP_NEXT;
+}
+
+enum step backend_piece(struct session *s, struct bytes piece, bool last)
+{
+    struct pending *p = pending_head(&s->pendings);
+    bool rows = s->server_piece_type == MESSAGE_DATA_ROW;
+    if (!p || p->overrun) return STEP_NEXT;
+    enum record_outcome outcome =
+        recording_rows(s, rows ? FRAME_ROWS : FRAME_COPY_OUT, rows && !last ? FRAME_PART : 0, s->piece_run,
+                       s->piece_description, piece);
+    if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+    p->bytes += piece.n;
+    if (s->piece_to_client) buf_append(&s->client_out, piece);
+    return STEP_NEXT;
+}
+
+static void say_overrun(struct session *s)
+{
+    struct refusal *refusal =
+        refusal_new(REFUSAL_ROWS, "ERROR", BYTES_LITERAL("the result has more rows than the policy lets out"),
+                    arena_printf(&s->scratch, "The limit is %lu rows; those up to it were delivered.",
+                                 (unsigned long)s->terms->limits.returned_rows),
+                    BYTES_LITERAL("Add a LIMIT, or ask for fewer rows."));
+    if (!refusal) {
+        session_drop(s, "out of memory");
+        return;
+    }
+    recording_report(s, FRAME_ERROR, pending_head(&s->pendings)->run, ORIGIN_GATEWAY, refusal_body(refusal),
+                     NULL);
+    deliver_error(s, refusal_body(refusal));
+    free(refusal);
+}
+
+/* CommandComplete, EmptyQueryResponse, PortalSuspended. */
+static enum step on_end_of_statement(struct session *s, const struct message *m, enum run_end how)
+{
+    struct pending *p = pending_head(&s->pendings);
+    struct bytes tag = { 0 };
+    if (!p || (p->kind != PENDING_QUERY && p->kind != PENDING_EXECUTE) || p->failed || p->refusal)
+        return unexpected(s, m);
+    if (how == RUN_COMPLETED && !message_string_decode(m->body, &tag)) return unexpected(s, m);
+    if (how == RUN_SUSPENDED && p->kind == PENDING_QUERY) return unexpected(s, m);
+    p->copying_in = p->copying_out = false;
+    s->copy_in = false;
+    if (p->overrun) {
+        /* The cancel request came too late. The client gets its error; a transaction that is open must fail
+         * with it. */
+        say_overrun(s);
+        recording_complete(s, p, RUN_FAILED, tag);
+        s->swallowing = s->must_abort = true;
+    } else {
+        recording_complete(s, p, how, tag);
+        deliver(s, p, m->whole);
+    }
+    names_commit(s, p, p->statement++);
+    p->description = 0;
+    p->overrun = false;
+    if (p->kind == PENDING_EXECUTE) pop(s);
+    return STEP_NEXT;
+}
+
+static enum step on_row_description(struct session *s, const struct message *m)
+{
+    struct pending *p = pending_head(&s->pendings);
+    uint16_t n;
+    if (!p || p->failed || p->refusal || !message_row_description_check(m->body, &n)) return unexpected(s, m);
+    if (p->kind != PENDING_QUERY && p->kind != PENDING_DESCRIBE) return unexpected(s, m);
+    uint32_t number = s->recording && !s->unrecorded ? recording_description(s, m->body) : 0;
+    deliver(s, p, m->whole);
+    if (p->kind == PENDING_QUERY) {
+        p->description = number;
+        return STEP_NEXT;
+    }
+    if (p->binding) p->binding->description = number;
+    pop(s);
+    return STEP_NEXT;
+}
+
+static enum step on_parameter_description(struct session *s, const struct message *m)
+{
+    struct pending *p = pending_head(&s->pendings);
+    struct cursor c = cursor_over(m->body);
+    uint16_t n = cursor_u16(&c);
+    cursor_take(&c, (size_t)n * 4);
+    if (!p || p->kind != PENDING_DESCRIBE || !p->statement_described || p->parameters_seen ||
+        !cursor_done(&c))
+        return unexpected(s, m);
+    p->parameters_seen = true;
+    if (n && p->binding) {
+        struct bytes parts[] = { bytes_make(p->binding->name, p->binding->n), bytes_make("", 1), m->body };
+        recording_outcome(s, FRAME_PARAMETER_DESCRIPTION, 0, parts, 3);
+    }
+    deliver(s, p, m->whole);
+    return STEP_NEXT;
+}
+
+/* ParseComplete, BindComplete, CloseComplete, NoData: what was asked is done. */
+static enum step on_done(struct session *s, const struct message *m, enum pending_kind kind)
+{
+    struct pending *p = pending_head(&s->pendings);
+    if (!p || p->kind != kind || p->refusal || m->body.n) return unexpected(s, m);
+    deliver(s, p, m->whole);
+    if (p->run && kind == PENDING_PARSE) s->last_run = p->run;
+    if (p->binding && kind != PENDING_DESCRIBE) binding_commit(&s->bindings, p->binding);
+    pop(s);
+    return STEP_NEXT;
+}
+
+/* Sync messages that the server reads in the middle of COPY data have no effect (W80). */
+static void drop_eaten_syncs(struct session *s)
+{
+    for (uint32_t i = 1; i < s->pendings.n;) {
+        uint8_t kind = pending_at(&s->pendings, i)->kind;
+        if (kind != PENDING_SYNC) return;
+        pending_drop(&s->pendings, &s->bindings, i);
+        s->n_syncs--;
+    }
+}
+
+static enum step on_copy_response(struct session *s, const struct message *m)
+{
+    struct pending *p = pending_head(&s->pendings);
+    bool in = m->type == MESSAGE_COPY_IN_RESPONSE;
+    if (!p || (p->kind != PENDING_QUERY && p->kind != PENDING_EXECUTE) || p->failed || p->refusal ||
+        !message_copy_response_check(m->body))
+        return unexpected(s, m);
+    if (in && p->understood && p->understood->outcome == SQL_UNDERSTOOD && !p->understood->copies_in &&
+        !s->open)
+        return unexpected(s, m);
+    p->copying_in = in;
+    p->copying_out = !in;
+    if (in) {
+        if (p->kind == PENDING_EXECUTE) drop_eaten_syncs(s);
+        bool ended = false;
+        for (uint32_t i = 1; i < s->pendings.n; i++)
+            ended |= pending_at(&s->pendings, i)->kind == PENDING_COPY_END;
+        s->copy_in = !ended;
+    }
+    deliver(s, p, m->whole);
+    return STEP_NEXT;
+}
+
+static bool is_fatal(struct bytes body)
+{
+    struct bytes severity = report_field(body, 'V');
+    if (!severity.p) severity = report_field(body, 'S');
+    return bytes_is(severity, "FATAL") || bytes_is(severity, "PANIC");
+}
+
+/* What the client hears: our refusal where we made the error, the server's words otherwise. */
+static void say_error(struct session *s, struct pending *p, struct bytes body)
+{
+    bool cancelled = bytes_is(report_field(body, 'C'), "57014");
+    if (p->refusal) {
+        recording_report(s, FRAME_ERROR, p->run, ORIGIN_GATEWAY, refusal_body(p->refusal), NULL);
+        deliver_error(s, refusal_body(p->refusal));
+    } else if (p->overrun) {
+        say_overrun(s);
+    } else if (p->timed_out && cancelled) {
+        struct refusal *refusal = refusal_new(
+            REFUSAL_TIME, "ERROR", BYTES_LITERAL("the statement took longer than the policy allows"),
+            (struct bytes){ 0 }, BYTES_LITERAL("Ask for less at a time."));
+        if (!refusal) return;
+        recording_report(s, FRAME_ERROR, p->run, ORIGIN_GATEWAY, refusal_body(refusal), NULL);
+        deliver_error(s, refusal_body(refusal));
+        free(refusal);
+    } else {
+        recording_report(s, FRAME_ERROR, p->run, ORIGIN_SERVER, body, p->understood);
+        deliver_error(s, body);
+    }
+}
+
+static enum step on_error(struct session *s, const struct message *m)
+{
+    struct pending *p = pending_head(&s->pendings);
+    if (!report_check(m->body))
+        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a malformed error");
+    if (is_fatal(m->body)) {
+        recording_report(s, FRAME_ERROR, p ? p->run : s->last_run, ORIGIN_SERVER, m->body,
+                         p ? p->understood : NULL);
+        deliver_error(s, m->body);
+        s->server_fatal = true;
+        return STEP_NEXT;
+    }
+    if (!p) return unexpected(s, m);
+    s->copy_in = false;
+    if (s->aborting) {
+        p->failed = true;
+        return STEP_NEXT;
+    }
+    if (p->kind == PENDING_SYNC) { /* the commit itself failed */
+        recording_report(s, FRAME_ERROR, s->last_run, ORIGIN_SERVER, m->body, NULL);
+        deliver_error(s, m->body);
+        return STEP_NEXT;
+    }
+    if (p->failed) return unexpected(s, m);
+    say_error(s, p, m->body);
+    p->copying_in = p->copying_out = false;
+    if (p->run) recording_complete(s, p, p->refusal ? RUN_REFUSED : RUN_FAILED, (struct bytes){ 0 });
+    if (p->kind == PENDING_PARSE && p->binding && p->binding->n == 0)
+        binding_forget(&s->bindings, false, (struct bytes){ 0 });
+    if (p->kind == PENDING_QUERY || p->kind == PENDING_CALL) {
+        names_revert(s, p);
+        p->failed = true;
+    } else {
+        skip_to_sync(s);
+    }
+    return STEP_NEXT;
+}
+
+/* The client has its error, but the transaction that the statement ran in is whole: our own poison ends that,
+ * before the client learns its state. */
+static enum step abort_transaction(struct session *s)
+{
+    s->must_abort = false;
+    struct refusal *refusal = refusal_new(REFUSAL_ROWS, "ERROR", BYTES_LITERAL("aborted"),
+                                          (struct bytes){ 0 }, (struct bytes){ 0 });
+    if (!refusal) return session_drop(s, "out of memory");
+    s->aborting = true;
+    /* It is the next answer that comes, whatever else is in the queue: nothing else is, since the client was
+     * not read. */
+    if (s->pendings.n) {
+        free(refusal);
+        return session_fail_text(s, REFUSAL_ROWS, "the result has more rows than the policy lets out");
+    }
+    return statement_poison(s, CARRIER_QUERY, (struct bytes){ 0 }, refusal, 0, NULL, 0);
+}
+
+static enum step on_ready(struct session *s, const struct message *m)
+{
+    struct pending *p = pending_head(&s->pendings);
+    if (!p || (p->kind != PENDING_SYNC && p->kind != PENDING_QUERY && p->kind != PENDING_CALL) ||
+        m->body.n != 1)
+        return unexpected(s, m);
+    if (p->refusal && !p->failed) return unexpected(s, m);
+    uint8_t status = m->body.p[0];
+    if (status != 'I' && status != 'T' && status != 'E') return unexpected(s, m);
+    names_revert(s, p); /* of statements that never completed */
+    pop(s);
+    s->status = status;
+    if (status == 'I') bindings_forget_all(&s->bindings, true, false);
+    s->swallowing = s->aborting = false;
+    if (s->must_abort && status == 'T') return abort_transaction(s);
+    s->must_abort = false;
+    if (status != s->recorded_status) {
+        struct bytes part = m->body;
+        recording_outcome(s, FRAME_STATUS, 0, &part, 1);
+        s->recorded_status = status;
+    }
+    deliver(s, NULL, m->whole);
+    return STEP_NEXT;
+}
+
+static enum step on_call_response(struct session *s, const struct message *m)
+{
+    struct pending *p = pending_head(&s->pendings);
+    if (!p || p->kind != PENDING_CALL || p->failed || p->refusal) return unexpected(s, m);
+    for (size_t at = 0; at == 0 || at < m->whole.n; at += 512 * 1024) {
+        enum record_outcome outcome =
+            recording_rows(s, FRAME_ROWS, at + 512 * 1024 < m->whole.n ? FRAME_PART : 0, p->run, 0,
+                           bytes_slice(m->whole, at, 512 * 1024));
+        if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+    }
+    p->bytes += m->whole.n;
+    recording_complete(s, p, RUN_COMPLETED, BYTES_LITERAL("FUNCTION CALL"));
+    deliver(s, p, m->whole);
+    return STEP_NEXT;
+}
+
+/* A report of a parameter that the gateway pins is a second opinion: one that moved all the same ends the
+ * session. */
+static enum step on_parameter_status(struct session *s, const struct message *m)
+{
+    struct cursor c = cursor_over(m->body);
+    struct bytes name = cursor_cstring(&c), value = cursor_cstring(&c);
+    if (!cursor_done(&c)) return unexpected(s, m);
+    if (!s->open && ((bytes_is(name, "standard_conforming_strings") && !bytes_is(value, "on")) ||
+                     (bytes_is(name, "client_encoding") && !bytes_is(value, "UTF8"))))
+        return session_fail_text(s, REFUSAL_POLICY, "a setting that the gateway pins was moved");
+    struct bytes part = m->body;
+    recording_outcome(s, FRAME_PARAMETER_STATUS, 0, &part, 1);
+    if (!s->terminated) buf_append(&s->client_out, m->whole);
+    return STEP_NEXT;
+}
+
+static enum step on_notice(struct session *s, const struct message *m)
+{
+    struct pending *p = pending_head(&s->pendings);
+    if (!report_check(m->body)) return unexpected(s, m);
+    recording_report(s, FRAME_NOTICE, p ? p->run : 0, ORIGIN_SERVER, m->body, p ? p->understood : NULL);
+    if (!s->terminated && !s->aborting) buf_append(&s->client_out, m->whole);
+    return STEP_NEXT;
+}
+
+static enum step on_notification(struct session *s, const struct message *m)
+{
+    struct cursor c = cursor_over(m->body);
+    cursor_u32(&c);
+    cursor_cstring(&c);
+    cursor_cstring(&c);
+    if (!cursor_done(&c)) return unexpected(s, m);
+    struct bytes part = m->body;
+    recording_outcome(s, FRAME_NOTIFICATION, 0, &part, 1);
+    if (!s->terminated) buf_append(&s->client_out, m->whole);
+    return STEP_NEXT;
+}
+
+static enum step on_copy_done(struct session *s, const struct message *m)
+{
+    struct pending *p = pending_head(&s->pendings);
+    if (!p || !p->copying_out || m->body.n) return unexpected(s, m);
+    p->copying_out = false;
+    deliver(s, p, m->whole);
+    return STEP_NEXT;
+}
+
+enum step backend_message(struct session *s, const struct message *m, struct bytes in, size_t *used_out)
+{
+    skip_copy_ends(s);
+    switch (m->type) {
+    case MESSAGE_DATA_ROW: return on_rows(s, m, in, used_out);
+    case MESSAGE_COPY_DATA: return on_copy_out(s, m);
+    case MESSAGE_COPY_DONE: return on_copy_done(s, m);
+    case MESSAGE_COMMAND_COMPLETE: return on_end_of_statement(s, m, RUN_COMPLETED);
+    case MESSAGE_EMPTY_QUERY_RESPONSE: return on_end_of_statement(s, m, RUN_EMPTY);
+    case MESSAGE_PORTAL_SUSPENDED: return on_end_of_statement(s, m, RUN_SUSPENDED);
+    case MESSAGE_ROW_DESCRIPTION: return on_row_description(s, m);
+    case MESSAGE_PARAMETER_DESCRIPTION: return on_parameter_description(s, m);
+    case MESSAGE_NO_DATA: return on_done(s, m, PENDING_DESCRIBE);
+    case MESSAGE_PARSE_COMPLETE: return on_done(s, m, PENDING_PARSE);
+    case MESSAGE_BIND_COMPLETE: return on_done(s, m, PENDING_BIND);
+    case MESSAGE_CLOSE_COMPLETE: return on_done(s, m, PENDING_CLOSE);
+    case MESSAGE_COPY_IN_RESPONSE:
+    case MESSAGE_COPY_OUT_RESPONSE: return on_copy_response(s, m);
+    case MESSAGE_READY_FOR_QUERY: return on_ready(s, m);
+    case MESSAGE_ERROR_RESPONSE: return on_error(s, m);
+    case MESSAGE_NOTICE_RESPONSE: return on_notice(s, m);
+    case MESSAGE_NOTIFICATION_RESPONSE: return on_notification(s, m);
+    case MESSAGE_PARAMETER_STATUS: return on_parameter_status(s, m);
+    case MESSAGE_FUNCTION_CALL_RESPONSE: return on_call_response(s, m);
+    default: return unexpected(s, m); /* CopyBothResponse and whatever we do not know */
+    }
+}

@@ -1,0 +1,60 @@
+/* The session's name space: prepared statements and portals (cursors), whether the protocol or SQL made them
+ * (WIRE: "namespaces are shared").
+ *
+ * What a message or a statement does to a name is noted when it is forwarded and made final, or taken back,
+ * when the server has answered. A name's bindings form a chain, newest first; a tombstone (no text) stands
+ * for a close that is on its way. What is looked up is the newest: the one that the server will know by the
+ * time it reads what comes next. */
+#ifndef POSTERN_SESSION_BINDING_H
+#define POSTERN_SESSION_BINDING_H
+#include "base/bytes.h"
+#include "base/map.h"
+#include "session/understood.h"
+
+struct binding {
+    struct binding *older;
+    unsigned n_users;              /* the chain is one, each pending message that refers to it another */
+    bool portal;                   /* of the portals' space */
+    bool linked;                   /* still in its chain */
+    bool described;                /* a Describe for it is under way or answered */
+    bool hold;                     /* a portal that survives its transaction (WITH HOLD, or not known) */
+    struct binding *of;            /* a portal: a use of the statement that it was bound from; NULL */
+    uint32_t text;                 /* number in the record; 0 */
+    uint32_t bind;                 /* a portal's FRAME_BIND; 0 */
+    uint32_t description;          /* number of its row description in the record; 0: not known, or none */
+    struct understood *understood; /* pinned; NULL: a tombstone */
+    size_t n;
+    uint8_t name[];
+};
+
+struct bindings {
+    struct map statements, portals;
+    struct binding *unnamed_statement, *unnamed_portal; /* "" is used all the time: no map for it */
+    struct understood_cache *cache;
+};
+enum { BINDINGS_CEILING = 100000 };
+
+void bindings_init(struct bindings *b, struct understood_cache *cache, uint64_t seed);
+void bindings_free(struct bindings *b);
+/* The newest for the name; NULL where there is none, or a tombstone. */
+struct binding *binding_find(const struct bindings *b, bool portal, struct bytes name);
+/* Adds a newest one with one user for the caller; understood NULL: a tombstone. Takes a pin of its own. NULL:
+ * the ceiling, or no memory. */
+struct binding *binding_push(struct bindings *b, bool portal, struct bytes name,
+                             struct understood *understood) MUST_USE;
+static inline struct binding *binding_use(struct binding *binding)
+{
+    if (binding) binding->n_users++;
+    return binding;
+}
+/* Lets go of a use; NULL is fine. */
+void binding_release(struct bindings *b, struct binding *binding);
+/* The server took it: what is older is forgotten, and a tombstone takes the name away. */
+void binding_commit(struct bindings *b, struct binding *binding);
+/* The server did not: it leaves the chain. */
+void binding_revert(struct bindings *b, struct binding *binding);
+/* The server has no such name any more, whatever the chain says (and no tombstone was pushed). */
+void binding_forget(struct bindings *b, bool portal, struct bytes name);
+/* DEALLOCATE ALL, DISCARD ALL; the end of a transaction for portals without hold. */
+void bindings_forget_all(struct bindings *b, bool portal, bool also_held);
+#endif

@@ -1,0 +1,320 @@
+/* What the client sends once the session is ready. Each message is checked, recorded and forwarded, in this
+ * order; one that is refused becomes poison. Source: PostgreSQL documentation, "Message Flow: Simple Query,
+ * Extended Query, COPY Operations". */
+#include "pgwire/report.h"
+#include "session/session-private.h"
+
+static void forward(struct session *s, const struct message *m)
+{
+    buf_append(&s->server_out, m->whole);
+}
+
+static bool is_partial(const struct message *m)
+{
+    return m->body.n < m->body_length;
+}
+
+static enum step no_such(struct session *s, bool portal, struct bytes name)
+{
+    struct bytes says = arena_printf(&s->scratch,
+                                     name.n == 0 && !portal ? "unnamed prepared statement does not exist"
+                                                            : "%s \"%.*s\" does not exist",
+                                     portal ? "portal" : "prepared statement", BYTES_FMT(name));
+    return statement_refuse(s, CARRIER_PARSE, portal ? REFUSAL_NO_PORTAL : REFUSAL_NO_STATEMENT, says);
+}
+
+/* A message that cannot be recorded does not pass. */
+static enum step cannot_record(struct session *s, enum record_outcome outcome)
+{
+    if (outcome == RECORD_WAIT) return STEP_WAIT;
+    return statement_refuse(s, CARRIER_PARSE, REFUSAL_RECORD,
+                            BYTES_LITERAL("this message cannot be recorded, so it does not pass"));
+}
+
+static struct pending *push(struct session *s, enum pending_kind kind, struct binding *used)
+{
+    struct pending *p = pending_push(&s->pendings, kind);
+    if (!p) return NULL;
+    p->binding = binding_use(used);
+    p->started_us = session_now(s);
+    return p;
+}
+
+static enum step on_bind(struct session *s, const struct message *m)
+{
+    struct message_bind bind;
+    uint32_t sequence = 0;
+    if (!message_bind_decode_names(m->body, &bind) || (!is_partial(m) && !message_bind_check(m->body)))
+        return statement_refuse(s, CARRIER_PARSE, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid Bind message"));
+    struct binding *statement = binding_find(&s->bindings, false, bind.statement);
+    if (!statement && !s->open) return no_such(s, false, bind.statement);
+    struct bytes part = m->body;
+    enum record_outcome outcome =
+        recording_intent(s, FRAME_BIND, is_partial(m) ? FRAME_PART : 0, &part, 1, &sequence);
+    if (outcome != RECORD_OK) return cannot_record(s, outcome);
+    struct binding *portal =
+        binding_push(&s->bindings, true, bind.portal, statement ? statement->understood : NULL);
+    struct pending *p = portal ? pending_push(&s->pendings, PENDING_BIND) : NULL;
+    if (!p) return session_drop(s, "too many portals");
+    p->binding = portal;
+    portal->of = binding_use(statement);
+    portal->bind = sequence;
+    if (statement) {
+        portal->text = statement->text;
+        portal->described = statement->described;
+    }
+    forward(s, m);
+    return STEP_NEXT;
+}
+
+static enum step on_describe(struct session *s, const struct message *m)
+{
+    struct message_target target;
+    if (!message_target_decode(m->body, &target))
+        return statement_refuse(s, CARRIER_PARSE, REFUSAL_PROTOCOL,
+                                BYTES_LITERAL("invalid DESCRIBE message"));
+    struct binding *binding = binding_find(&s->bindings, target.kind == 'P', target.name);
+    if (!binding && !s->open) return no_such(s, target.kind == 'P', target.name);
+    struct pending *p = push(s, PENDING_DESCRIBE, binding);
+    if (!p) return session_drop(s, "out of memory");
+    p->statement_described = target.kind == 'S';
+    if (binding) binding->described = true;
+    forward(s, m);
+    return STEP_NEXT;
+}
+
+/* Rows that nobody described could not be read back: the gateway asks itself, and keeps the answer (W60). */
+static bool describe_for_the_record(struct session *s, struct binding *portal, struct bytes name)
+{
+    if (!portal || portal->described || !portal->understood->may_return_rows ||
+        s->terms->rows != POLICY_ROWS_FULL)
+        return true;
+    struct pending *p = push(s, PENDING_DESCRIBE, portal);
+    if (!p) return false;
+    p->injected = true;
+    portal->described = true;
+    message_target_encode(&s->server_out, MESSAGE_DESCRIBE, (struct message_target){ 'P', name });
+    return true;
+}
+
+static enum record_outcome record_execute(struct session *s, const struct binding *portal,
+                                          const struct message_execute *execute, uint32_t *run_out)
+{
+    uint32_t text = __builtin_bswap32(portal ? portal->text : 0),
+             bind = __builtin_bswap32(portal ? portal->bind : 0);
+    uint32_t most = __builtin_bswap32(execute->most_rows);
+    enum record_outcome outcome = s->unrecorded ? RECORD_OK : record_reserve(s->world->lane, &s->record);
+    if (outcome == RECORD_WAIT) s->waits_for_room = true;
+    if (outcome == RECORD_FULL && !s->terms->record_or_refuse) s->unrecorded = true;
+    if (outcome != RECORD_OK && !s->unrecorded) return outcome;
+    struct bytes parts[] = { bytes_make(&text, 4), bytes_make(&bind, 4), execute->portal, bytes_make("", 1),
+                             bytes_make(&most, 4) };
+    outcome = recording_intent(s, FRAME_EXECUTE, 0, parts, 5, run_out);
+    if (outcome != RECORD_OK) record_release(s->world->lane, &s->record);
+    return outcome;
+}
+
+static enum step on_execute(struct session *s, const struct message *m)
+{
+    struct message_execute execute;
+    uint32_t run = 0;
+    if (!message_execute_decode(m->body, &execute))
+        return statement_refuse(s, CARRIER_PARSE, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid Execute message"));
+    struct binding *portal = binding_find(&s->bindings, true, execute.portal);
+    if (!portal && !s->open) return no_such(s, true, execute.portal);
+    struct understood *u = portal ? portal->understood : NULL;
+    if (u && u->has_names && !s->open && !names_are_known(s, u))
+        return statement_refuse(
+            s, CARRIER_PARSE, REFUSAL_POLICY,
+            BYTES_LITERAL("this prepared statement or cursor was not made in this session"));
+    enum record_outcome outcome = record_execute(s, portal, &execute, &run);
+    if (outcome != RECORD_OK) return cannot_record(s, outcome);
+    if (!describe_for_the_record(s, portal, execute.portal)) return session_drop(s, "out of memory");
+    struct pending *p = push(s, PENDING_EXECUTE, portal);
+    if (!p) return session_drop(s, "out of memory");
+    p->run = run;
+    p->reserved = run != 0;
+    if (portal) p->text = portal->text;
+    if (u) p->understood = understood_pin(u);
+    if (u && u->has_names && !names_push(s, p, u)) return session_drop(s, "out of memory");
+    s->n_statements++;
+    forward(s, m);
+    return STEP_NEXT;
+}
+
+static enum step on_close(struct session *s, const struct message *m)
+{
+    struct message_target target;
+    if (!message_target_decode(m->body, &target))
+        return statement_refuse(s, CARRIER_PARSE, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid CLOSE message"));
+    struct bytes part = m->body;
+    enum record_outcome outcome = recording_intent(s, FRAME_CLOSE, 0, &part, 1, NULL);
+    if (outcome != RECORD_OK) return cannot_record(s, outcome);
+    struct pending *p = pending_push(&s->pendings, PENDING_CLOSE);
+    struct binding *gone = p ? binding_push(&s->bindings, target.kind == 'P', target.name, NULL) : NULL;
+    if (!gone) return session_drop(s, "out of memory");
+    p->binding = gone;
+    forward(s, m);
+    return STEP_NEXT;
+}
+
+/* A refused Parse has failed, or was skipped, by the time the server reads this Sync: its name is what it was
+ * before. */
+static void drop_doomed_bindings(struct session *s)
+{
+    for (uint32_t i = s->pendings.n; i > 0; i--) {
+        struct pending *p = pending_at(&s->pendings, i - 1);
+        if (p->kind == PENDING_SYNC) return;
+        if (p->kind == PENDING_PARSE && p->refusal && p->binding) binding_revert(&s->bindings, p->binding);
+    }
+}
+
+static enum step on_sync(struct session *s, const struct message *m)
+{
+    if (s->copy_in) return STEP_NEXT; /* the server takes no notice of it in mid COPY (W77) */
+    drop_doomed_bindings(s);
+    if (!pending_push(&s->pendings, PENDING_SYNC)) return session_drop(s, "out of memory");
+    s->n_syncs++;
+    forward(s, m);
+    return STEP_NEXT;
+}
+
+/* The fast-path function call names a function by OID: nobody can say here which one that is. It counts as a
+ * call of a procedure that reads and writes. */
+static enum step on_function_call(struct session *s, const struct message *m)
+{
+    uint32_t run = 0;
+    struct policy_verdict verdict = { 0 };
+    struct sql_statement as_call = { .tag = BYTES_LITERAL("FUNCTION CALL"),
+                                     .effects = EFFECT_PROCEDURE | EFFECT_READ | EFFECT_WRITE };
+    policy_judge(s->ruleset, &as_call, &s->scratch, &verdict);
+    if (verdict.decision != POLICY_ALLOW && !s->open)
+        return statement_refuse(s, CARRIER_QUERY, REFUSAL_POLICY,
+                                BYTES_LITERAL("function calls by OID are denied here"));
+    enum record_outcome outcome = s->unrecorded ? RECORD_OK : record_reserve(s->world->lane, &s->record);
+    if (outcome == RECORD_OK) {
+        for (size_t at = 0; outcome == RECORD_OK && (at == 0 || at < m->body.n); at += 512 * 1024) {
+            struct bytes part = bytes_slice(m->body, at, 512 * 1024);
+            outcome = recording_intent(s, FRAME_CALL, at + 512 * 1024 < m->body.n ? FRAME_PART : 0, &part, 1,
+                                       run ? NULL : &run);
+        }
+        if (outcome != RECORD_OK && !s->unrecorded) record_release(s->world->lane, &s->record);
+    }
+    if (outcome == RECORD_WAIT) {
+        s->waits_for_room = true;
+        return STEP_WAIT;
+    }
+    if (outcome == RECORD_FULL)
+        return statement_refuse(s, CARRIER_QUERY, REFUSAL_RECORD,
+                                BYTES_LITERAL("this call cannot be recorded, so it does not run"));
+    struct pending *p = push(s, PENDING_CALL, NULL);
+    if (!p) return session_drop(s, "out of memory");
+    p->run = run;
+    p->reserved = run != 0;
+    s->n_syncs++;
+    s->n_statements++;
+    forward(s, m);
+    return STEP_NEXT;
+}
+
+/* The run that CopyData belongs to: the one that the server reads it for, or will, if what is on its way is a
+ * COPY FROM STDIN. NULL: the server ignores it. */
+static struct pending *copy_target(struct session *s)
+{
+    if (s->copy_in) return pending_head(&s->pendings);
+    for (uint32_t i = s->pendings.n; i > 0; i--) {
+        struct pending *p = pending_at(&s->pendings, i - 1);
+        if (p->kind == PENDING_COPY_END) return NULL;
+        if ((p->kind == PENDING_QUERY || p->kind == PENDING_EXECUTE) && !p->refusal && !p->failed &&
+            (!p->understood || p->understood->copies_in || p->understood->outcome == SQL_UNKNOWN))
+            return p;
+    }
+    return NULL;
+}
+
+static enum step copy_data(struct session *s, struct bytes data, const struct message *m)
+{
+    struct pending *p = copy_target(s);
+    s->client_piece_forward = false;
+    s->client_piece_run = 0;
+    if (!p) return STEP_NEXT; /* as a server does, outside COPY */
+    enum record_outcome outcome = recording_rows(s, FRAME_COPY_IN, 0, p->run, 0, data);
+    if (outcome == RECORD_WAIT) return STEP_WAIT;
+    if (outcome == RECORD_FULL) return STEP_CLOSE;
+    p->bytes += data.n;
+    s->client_piece_run = p->run;
+    s->client_piece_forward = true;
+    buf_append(&s->server_out, m ? m->whole : data);
+    return STEP_NEXT;
+}
+
+static enum step on_copy_end(struct session *s, const struct message *m)
+{
+    if (!copy_target(s)) return STEP_NEXT;
+    if (!pending_push(&s->pendings, PENDING_COPY_END)) return session_drop(s, "out of memory");
+    s->copy_in = false;
+    forward(s, m);
+    return STEP_NEXT;
+}
+
+static enum step on_terminate(struct session *s, const struct message *m)
+{
+    if (s->pendings.n == 0) return session_drop(s, "closed");
+    s->terminated = true;
+    forward(s, m);
+    return STEP_NEXT;
+}
+
+enum step frontend_message(struct session *s, const struct message *m)
+{
+    bool small_body = m->body_length == 0;
+    if (s->copy_in && m->type != MESSAGE_COPY_DATA && m->type != MESSAGE_COPY_DONE &&
+        m->type != MESSAGE_COPY_FAIL && m->type != MESSAGE_SYNC && m->type != MESSAGE_FLUSH &&
+        m->type != MESSAGE_TERMINATE)
+        return session_fail_text(
+            s, REFUSAL_PROTOCOL,
+            "protocol synchronization was lost: a statement came in the middle of COPY data");
+    switch (m->type) {
+    case MESSAGE_QUERY: return statement_run(s, CARRIER_QUERY, m);
+    case MESSAGE_PARSE: return statement_run(s, CARRIER_PARSE, m);
+    case MESSAGE_BIND: return on_bind(s, m);
+    case MESSAGE_DESCRIBE: return on_describe(s, m);
+    case MESSAGE_EXECUTE: return on_execute(s, m);
+    case MESSAGE_CLOSE: return on_close(s, m);
+    case MESSAGE_FUNCTION_CALL: return on_function_call(s, m);
+    case MESSAGE_COPY_DATA: return copy_data(s, m->body, m);
+    case MESSAGE_COPY_FAIL: return on_copy_end(s, m);
+    case MESSAGE_COPY_DONE:
+        if (small_body) return on_copy_end(s, m);
+        break;
+    case MESSAGE_SYNC:
+        if (small_body) return on_sync(s, m);
+        break;
+    case MESSAGE_TERMINATE:
+        if (small_body) return on_terminate(s, m);
+        break;
+    case MESSAGE_FLUSH:
+        if (!small_body) break;
+        if (!s->copy_in) forward(s, m);
+        return STEP_NEXT;
+    default: break;
+    }
+    return session_fail_text(s, REFUSAL_PROTOCOL, "invalid message format");
+}
+
+/* The rest of a large Bind or CopyData. */
+enum step frontend_piece(struct session *s, struct bytes piece, bool last)
+{
+    if (s->client_piece_type == MESSAGE_COPY_DATA) {
+        if (!s->client_piece_forward) return STEP_NEXT;
+        enum record_outcome outcome = recording_rows(s, FRAME_COPY_IN, 0, s->client_piece_run, 0, piece);
+        if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+    } else {
+        enum record_outcome outcome = recording_intent(s, FRAME_BIND, last ? 0 : FRAME_PART, &piece, 1, NULL);
+        if (outcome == RECORD_WAIT) return STEP_WAIT;
+        if (outcome == RECORD_FULL)
+            return session_fail_text(s, REFUSAL_RECORD, "the parameters of a statement cannot be recorded");
+    }
+    buf_append(&s->server_out, piece);
+    return STEP_NEXT;
+}

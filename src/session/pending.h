@@ -1,0 +1,74 @@
+/* What was sent to the server and not answered yet, in order: the server's answers are read against the head
+ * of this queue. */
+#ifndef POSTERN_SESSION_PENDING_H
+#define POSTERN_SESSION_PENDING_H
+#include "session/binding.h"
+#include "session/refusal.h"
+
+enum pending_kind {
+    PENDING_PARSE = 1,
+    PENDING_BIND,
+    PENDING_DESCRIBE, /* of a statement or a portal: the binding tells */
+    PENDING_EXECUTE,
+    PENDING_CLOSE,
+    PENDING_SYNC,
+    PENDING_QUERY,
+    PENDING_CALL,     /* FunctionCall */
+    PENDING_COPY_END, /* CopyDone or CopyFail: no answer of its own; marks where COPY data ends */
+};
+
+/* What a statement of a simple Query does to names, when its CommandComplete comes. */
+struct name_change {
+    struct name_change *next;
+    size_t statement;        /* which of the text, from 0 */
+    struct binding *binding; /* pushed; NULL: all names of `what` go */
+    enum { CHANGE_BINDING, CHANGE_ALL_STATEMENTS, CHANGE_ALL_PORTALS, CHANGE_EVERYTHING } what;
+};
+
+struct pending {
+    uint8_t kind;
+    bool injected;            /* our own: its answers are not for the client */
+    bool statement_described; /* PENDING_DESCRIBE: of a statement (ParameterDescription comes first) */
+    bool parameters_seen;
+    bool failed; /* a simple Query or FunctionCall that had its ErrorResponse: only ReadyForQuery is left */
+    bool copying_in, copying_out;
+    bool reserved;           /* the record has room for its outcome */
+    bool overrun, timed_out; /* a limit was passed, and a cancel request is on its way */
+    uint32_t run;            /* sequence of its frame in the record; 0: none */
+    uint32_t text;           /* its number in the record */
+    uint32_t description;    /* of the rows that come now */
+    size_t statement;        /* simple Query: which statement of the text answers now */
+    int64_t started_us;      /* monotonic */
+    uint64_t rows, bytes;    /* of the statement that answers now */
+    struct binding *binding; /* a use; Parse, Bind, Close: the new one. Describe, Execute: the one meant */
+    struct understood *understood; /* a pin; NULL where not known */
+    struct refusal *refusal;       /* poisoned: said to the client in place of the server's syntax error */
+    struct name_change *changes;
+};
+
+/* A ring that grows up to a ceiling. */
+struct pendings {
+    struct pending *ring;
+    uint32_t first, n, size;
+};
+enum { PENDING_CEILING = 1 << 16 };
+
+/* A zeroed one at the end; NULL: the ceiling, or no memory. Valid until the next push. */
+struct pending *pending_push(struct pendings *p, enum pending_kind kind) MUST_USE;
+static inline bool pending_is_full(const struct pendings *p)
+{
+    return p->n >= PENDING_CEILING - 8;
+}
+static inline struct pending *pending_at(const struct pendings *p, uint32_t i)
+{
+    return &p->ring[(p->first + i) & (p->size - 1)];
+}
+static inline struct pending *pending_head(const struct pendings *p)
+{
+    return p->n ? pending_at(p, 0) : NULL;
+}
+/* Takes out the i-th (0: the head) and frees what it holds; its changes of names were made final or taken
+ * back before. */
+void pending_drop(struct pendings *p, struct bindings *b, uint32_t i);
+void pending_free_all(struct pendings *p, struct bindings *b);
+#endif

@@ -1,0 +1,308 @@
+/* What a session writes into the record. Intents may be refused; outcomes have their room reserved. What is
+ * recorded here is what the reader of doc/log-format.md finds: numbers are big-endian, texts and row
+ * descriptions are defined once and referred to. */
+#include "base/cursor.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "pgwire/report.h"
+#include "session/session-private.h"
+
+enum { PIECE = 512 * 1024 };
+
+static enum record_outcome append(struct session *s, enum record_urgency urgency, enum frame_type type,
+                                  uint8_t flags, const struct bytes *parts, size_t n, uint32_t *sequence_out)
+{
+    return record_append(s->world->lane, &s->record, urgency, type, flags, clock_wall_us(s->world->clock),
+                         parts, n, sequence_out);
+}
+
+enum record_outcome recording_intent(struct session *s, enum frame_type type, uint8_t flags,
+                                     const struct bytes *parts, size_t n, uint32_t *run_out)
+{
+    uint32_t run = 0;
+    enum record_outcome outcome =
+        s->unrecorded ? RECORD_FULL : append(s, RECORD_INTENT, type, flags, parts, n, &run);
+    if (run_out) *run_out = run;
+    if (outcome == RECORD_WAIT) s->waits_for_room = true;
+    if (outcome != RECORD_FULL || s->terms->record_or_refuse) return outcome;
+    if (!s->unrecorded)
+        log_line(LOG_ERROR, "the log has no room: session %lu goes on UNRECORDED, as its policy says",
+                 (unsigned long)s->record.id);
+    s->unrecorded = true;
+    return RECORD_OK;
+}
+
+void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, const struct bytes *parts,
+                       size_t n)
+{
+    if (s->recording && !s->unrecorded && append(s, RECORD_OUTCOME, type, flags, parts, n, NULL) != RECORD_OK)
+        log_line(LOG_ERROR, "an outcome could not be recorded in session %lu: its reserve was too small",
+                 (unsigned long)s->record.id);
+}
+
+static struct bytes number(uint32_t *space, uint32_t value)
+{
+    *space = __builtin_bswap32(value);
+    return bytes_make(space, 4);
+}
+
+/* One FRAME_TEXT, in as many parts as its length asks for. */
+static enum record_outcome define_text(struct session *s, struct bytes text, uint16_t n_fields,
+                                       struct bytes fields)
+{
+    uint32_t raw_number, raw_length = __builtin_bswap32((uint32_t)text.n);
+    uint16_t count = __builtin_bswap16((uint16_t)(n_fields + 1));
+    struct bytes parts[] = { number(&raw_number, s->n_texts + 1),
+                             bytes_make(&count, 2),
+                             bytes_make("text", 5),
+                             bytes_make(&raw_length, 4),
+                             { 0 },
+                             { 0 } };
+    size_t first = text.n < PIECE ? text.n : PIECE;
+    bool whole = first == text.n && fields.n < PIECE;
+    parts[4] = bytes_slice(text, 0, first);
+    if (whole) parts[5] = fields;
+    enum record_outcome outcome = recording_intent(s, FRAME_TEXT, whole ? 0 : FRAME_PART, parts, 6, NULL);
+    for (size_t at = first; outcome == RECORD_OK && at < text.n; at += PIECE) {
+        struct bytes part = bytes_slice(text, at, PIECE);
+        outcome = recording_intent(s, FRAME_TEXT, FRAME_PART, &part, 1, NULL);
+    }
+    for (size_t at = 0; outcome == RECORD_OK && !whole && (at == 0 || at < fields.n); at += PIECE) {
+        struct bytes part = bytes_slice(fields, at, PIECE);
+        outcome = recording_intent(s, FRAME_TEXT, at + PIECE < fields.n ? FRAME_PART : 0, &part, 1, NULL);
+    }
+    return outcome;
+}
+
+enum record_outcome recording_text(struct session *s, const struct understood *u, struct bytes text,
+                                   bool inline_is_fine, uint32_t *number_out, bool *inline_out)
+{
+    /* What stands for many texts is known by each text, but for a run that carries its own. */
+    uint64_t key =
+        u->is_template && !inline_is_fine ? map_hash(text, s->world->seed) << 1 : u->serial << 1 | 1;
+    struct known *known = &s->texts[(key ^ key >> 32) % KNOWN_TEXTS];
+    *inline_out = false;
+    if (known->serial == key && key) {
+        *inline_out = u->is_template && inline_is_fine;
+        *number_out = known->number;
+        return RECORD_OK;
+    }
+    enum record_outcome outcome =
+        define_text(s, u->is_template ? text : u->recorded_text, u->n_record, u->record);
+    if (outcome != RECORD_OK) return outcome;
+    *known = (struct known){ key, ++s->n_texts };
+    *number_out = known->number;
+    return RECORD_OK;
+}
+
+uint32_t recording_description(struct session *s, struct bytes body)
+{
+    uint64_t hash = map_hash(body, s->world->seed) | 1;
+    struct known *known = &s->descriptions[hash >> 32 & (KNOWN_DESCRIPTIONS - 1)];
+    uint32_t raw;
+    if (known->serial == hash) return known->number;
+    struct bytes parts[] = { number(&raw, s->n_descriptions + 1), body };
+    recording_outcome(s, FRAME_ROW_DESCRIPTION, 0, parts, 2);
+    *known = (struct known){ hash, ++s->n_descriptions };
+    return known->number;
+}
+
+enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
+                                   uint32_t description, struct bytes data)
+{
+    uint32_t raw_run, raw_description;
+    if (!s->recording || s->unrecorded || s->terms->rows != POLICY_ROWS_FULL) return RECORD_OK;
+    size_t n_parts = 0;
+    struct bytes parts[3];
+    parts[n_parts++] = number(&raw_run, run);
+    if (type == FRAME_ROWS) parts[n_parts++] = number(&raw_description, description);
+    parts[n_parts++] = data;
+    enum record_outcome outcome = append(s, RECORD_INTENT, type, flags, parts, n_parts, NULL);
+    if (outcome == RECORD_WAIT) s->waits_for_room = true;
+    if (outcome != RECORD_FULL) return outcome;
+    if (!s->terms->record_or_refuse) {
+        s->unrecorded = true;
+        return RECORD_OK;
+    }
+    uint64_t none = 0;
+    struct bytes cut[] = { number(&raw_run, run), bytes_make(&none, 8) };
+    recording_outcome(s, FRAME_CUT, 0, cut, 2);
+    s->wants.cancel = true;
+    session_fail(s, REFUSAL_RECORD, BYTES_LITERAL("the result cannot be recorded, so it cannot be delivered"),
+                 BYTES_LITERAL("The log has no room left. The rows up to here are recorded."));
+    return RECORD_FULL;
+}
+
+void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag)
+{
+    uint8_t raw[4 + 8 + 8 + 8 + 1];
+    uint64_t rows = __builtin_bswap64(p->rows), bytes = __builtin_bswap64(p->bytes);
+    uint64_t took = __builtin_bswap64((uint64_t)(session_now(s) - p->started_us));
+    uint32_t run = __builtin_bswap32(p->run);
+    memcpy(raw, &run, 4);
+    memcpy(raw + 4, &rows, 8);
+    memcpy(raw + 12, &bytes, 8);
+    memcpy(raw + 20, &took, 8);
+    raw[28] = (uint8_t)how;
+    s->n_rows += p->rows;
+    if (p->run) {
+        struct bytes parts[] = { bytes_make(raw, sizeof raw), tag, bytes_make("", 1) };
+        recording_outcome(s, FRAME_COMPLETE, 0, parts, 3);
+    }
+    p->rows = p->bytes = 0;
+}
+
+/* A server may quote what the client wrote: literals that were cut out of the text are cut out here too. */
+static struct bytes without_secrets(struct session *s, struct bytes body, const struct understood *u)
+{
+    for (size_t i = 0; u && i < u->n_secrets; i++) {
+        ptrdiff_t at = u->secrets[i].n ? bytes_find(body, u->secrets[i]) : -1;
+        if (at < 0) continue;
+        struct bytes before = bytes_slice(body, 0, (size_t)at),
+                     after = bytes_slice(body, (size_t)at + u->secrets[i].n, body.n);
+        uint8_t *copy = arena_alloc(&s->scratch, before.n + 3 + after.n);
+        if (!copy) return (struct bytes){ 0 };
+        memcpy(copy, before.p, before.n);
+        memcpy(copy + before.n, "***", 3);
+        if (after.n) memcpy(copy + before.n + 3, after.p, after.n);
+        body = bytes_make(copy, before.n + 3 + after.n);
+        i--; /* the same literal may stand there again */
+    }
+    return body;
+}
+
+void recording_report(struct session *s, enum frame_type type, uint32_t run, enum frame_origin origin,
+                      struct bytes body, const struct understood *u)
+{
+    uint32_t raw;
+    uint8_t from = (uint8_t)origin;
+    body = without_secrets(s, body, u);
+    struct bytes parts[] = { number(&raw, run), bytes_make(&from, 1), body };
+    size_t most = 60 * 1024; /* what a reservation surely covers */
+    for (size_t at = 0; at == 0 || at < body.n; at += most) {
+        parts[2] = bytes_slice(body, at, most);
+        recording_outcome(s, type, at + most < body.n ? FRAME_PART : 0, parts, 3);
+    }
+}
+
+static void add_parameters(struct frame_fields *f, const struct session *s)
+{
+    for (size_t i = 0; i < s->startup.n_parameters; i++) {
+        const struct startup_parameter *p = &s->startup.parameters[i];
+        if (bytes_is(p->name, "user"))
+            frame_fields_add(f, "user_asked", p->value);
+        else if (bytes_is(p->name, "application_name"))
+            frame_fields_add(f, "application", p->value);
+        else if (bytes_is(p->name, "database"))
+            frame_fields_add(f, "database_asked", p->value);
+    }
+}
+
+static void add_principal(struct frame_fields *f, const struct session *s, struct buf *scratch)
+{
+    frame_fields_add(f, "principal", s->principal.user);
+    frame_fields_add(f, "subject", s->principal.subject);
+    frame_fields_add(f, "issuer", s->principal.issuer);
+    for (size_t i = 0; i < s->principal.n_groups; i++) {
+        if (i) buf_append_text(scratch, ",");
+        buf_append(scratch, s->principal.groups[i]);
+    }
+    frame_fields_add(f, "groups", buf_bytes(scratch));
+    frame_fields_add_text(f, "machine", s->principal.machine ? "true" : "false");
+    if (s->principal.on_behalf_of.n) frame_fields_add(f, "on_behalf_of", s->principal.on_behalf_of);
+    if (s->principal.token_id.n) frame_fields_add(f, "token_id", s->principal.token_id);
+    if (s->principal.expires_us) frame_fields_add_number(f, "token_expires_us", s->principal.expires_us);
+}
+
+/* Claims of the start-up packet: -c postern.prompt=… in options, or the parameters themselves. */
+static void add_claim(struct frame_fields *f, struct arena *arena, struct startup_parameter p)
+{
+    if (!bytes_starts_with(p.name, "postern.")) return;
+    struct bytes name = arena_printf(arena, "claim.%.*s", BYTES_FMT(bytes_slice(p.name, 8, 64)));
+    if (name.p) frame_fields_add(f, (const char *)name.p, p.value);
+}
+
+static void add_claims(struct frame_fields *f, struct session *s)
+{
+    struct startup_parameter *options;
+    size_t n = 0;
+    for (size_t i = 0; i < s->startup.n_parameters; i++)
+        add_claim(f, &s->scratch, s->startup.parameters[i]);
+    struct bytes text = startup_get(&s->startup, "options");
+    if (text.n && startup_options_split(text, &s->scratch, &options, &n))
+        for (size_t i = 0; i < n; i++)
+            add_claim(f, &s->scratch, options[i]);
+}
+
+enum record_outcome recording_start(struct session *s)
+{
+    struct buf body, scratch;
+    buf_init(&body, 256 * 1024);
+    buf_init(&scratch, 64 * 1024);
+    s->record = record_session_begin(s->world->lane);
+    s->recording = true;
+    struct frame_fields f = frame_fields_begin(&body);
+    add_principal(&f, s, &scratch);
+    frame_fields_add(&f, "client", s->peer.address);
+    if (s->tls.n) frame_fields_add(&f, "tls", s->tls);
+    frame_fields_add(&f, "connection", s->target->name);
+    frame_fields_add(&f, "database", s->database);
+    frame_fields_add(&f, "login", s->login->user);
+    frame_fields_add(&f, "policies", s->terms->policies);
+    frame_fields_add(&f, "policy_hash", s->terms->hash);
+    add_parameters(&f, s);
+    add_claims(&f, s);
+    struct bytes parts[] = { buf_bytes(&body) };
+    enum record_outcome outcome =
+        body.failed ? RECORD_FULL : append(s, RECORD_INTENT, FRAME_SESSION_START, 0, parts, 1, NULL);
+    s->recording = outcome == RECORD_OK;
+    if (outcome == RECORD_WAIT) s->waits_for_room = true;
+    if (outcome == RECORD_FULL && !s->terms->record_or_refuse) {
+        log_line(LOG_ERROR, "the log has no room: a session of %.*s goes on UNRECORDED, as its policy says",
+                 BYTES_FMT(s->principal.user));
+        s->unrecorded = true;
+        outcome = RECORD_OK;
+    }
+    buf_free(&body);
+    buf_free(&scratch);
+    return outcome;
+}
+
+void recording_rejected(struct session *s, enum refusal_reason reason, struct bytes message,
+                        struct bytes detail)
+{
+    struct buf body;
+    buf_init(&body, 64 * 1024);
+    s->record = record_session_begin(s->world->lane);
+    struct frame_fields f = frame_fields_begin(&body);
+    frame_fields_add_text(&f, "reason", refusal_code(reason));
+    frame_fields_add_text(&f, "sqlstate", refusal_sqlstate(reason));
+    frame_fields_add(&f, "message", message);
+    frame_fields_add(&f, "detail", detail);
+    frame_fields_add(&f, "client", s->peer.address);
+    if (s->principal.user.n) frame_fields_add(&f, "principal", s->principal.user);
+    add_parameters(&f, s);
+    struct bytes parts[] = { buf_bytes(&body) };
+    s->recording = !body.failed && append(s, RECORD_INTENT, FRAME_REJECTED, 0, parts, 1, NULL) == RECORD_OK;
+    buf_free(&body);
+}
+
+void recording_end(struct session *s, const char *reason)
+{
+    if (!s->recording) return;
+    struct buf body;
+    buf_init(&body, 64 * 1024);
+    struct frame_fields f = frame_fields_begin(&body);
+    frame_fields_add_text(&f, "reason", reason);
+    frame_fields_add_number(&f, "statements", (int64_t)s->n_statements);
+    frame_fields_add_number(&f, "refused", (int64_t)s->n_refused);
+    frame_fields_add_number(&f, "rows", (int64_t)s->n_rows);
+    frame_fields_add_number(&f, "bytes_in", (int64_t)s->bytes_in);
+    frame_fields_add_number(&f, "bytes_out", (int64_t)s->bytes_out);
+    struct bytes parts[] = { buf_bytes(&body) };
+    recording_outcome(s, FRAME_SESSION_END, 0, parts, 1);
+    s->recording = false;
+    buf_free(&body);
+    while (s->record.n_reserved)
+        record_release(s->world->lane, &s->record);
+}

@@ -1,0 +1,350 @@
+/* From a connected server to the client's ReadyForQuery: a StartupMessage of our own, the log-in, the
+ * parameters. The password is in the keys child; here are only its proofs. Source: PostgreSQL documentation,
+ * "Message Flow: Start-up". */
+#include "base/cursor.h"
+#include "pgwire/report.h"
+#include "session/session-private.h"
+#include <stdlib.h>
+
+/* Authentication codes. */
+enum {
+    AUTH_OK = 0,
+    AUTH_CLEARTEXT = 3,
+    AUTH_MD5 = 5,
+    AUTH_SASL = 10,
+    AUTH_SASL_CONTINUE = 11,
+    AUTH_SASL_FINAL = 12
+};
+enum { PARAMETERS_CEILING = 256 * 1024, OPTIONS_CEILING = 64 * 1024 };
+
+void server_start_free(struct session *s)
+{
+    if (!s->logging_in) return;
+    buf_free(&s->logging_in->parameters);
+    secret_wipe(s->logging_in, sizeof *s->logging_in);
+    free(s->logging_in);
+    s->logging_in = NULL;
+}
+
+/* Whether a start-up parameter may go upstream; as a SET would be judged. */
+static bool parameter_allowed(struct session *s, struct startup_parameter p, struct bytes *why_out)
+{
+    for (size_t i = 0; i < s->target->n_settings; i++)
+        if (bytes_equal_nocase(s->target->settings[i].name, p.name)) {
+            *why_out = BYTES_LITERAL("the gateway sets it itself");
+            return false;
+        }
+    enum sql_setting kind = sql_setting_kind(p.name, p.value);
+    if (s->open || kind == SQL_SETTING_HARMLESS || kind == SQL_SETTING_CONTEXT) return true;
+    *why_out = BYTES_LITERAL("the gateway pins it");
+    if (kind == SQL_SETTING_PINNED) return false;
+    struct sql_statement as_set = { .tag = BYTES_LITERAL("SET"),
+                                    .effects =
+                                        kind == SQL_SETTING_PRIVILEGE ? EFFECT_PRIVILEGE : EFFECT_SESSION,
+                                    .action = SQL_ACTION_SET,
+                                    .subject = p.name,
+                                    .value = p.value,
+                                    .setting = kind };
+    struct policy_verdict verdict = { 0 };
+    policy_judge(s->ruleset, &as_set, &s->scratch, &verdict);
+    *why_out = verdict.message;
+    return verdict.decision == POLICY_ALLOW;
+}
+
+static enum step refuse_parameter(struct session *s, struct startup_parameter p, struct bytes why)
+{
+    return session_fail(
+        s, REFUSAL_PARAMETER,
+        arena_printf(&s->scratch, "start-up parameter \"%.*s\" is refused", BYTES_FMT(p.name)), why);
+}
+
+/* ${principal}, ${subject}, ${session} and ${connection}, filled in. */
+static struct bytes expand(struct session *s, struct bytes value)
+{
+    struct {
+        const char *name;
+        struct bytes value;
+    } places[] = { { "${principal}", s->principal.user },
+                   { "${subject}", s->principal.subject },
+                   { "${connection}", s->target->name } };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        ptrdiff_t at = bytes_find(value, bytes_of(places[i].name));
+        if (at < 0) continue;
+        struct bytes after = bytes_slice(value, (size_t)at + strlen(places[i].name), value.n);
+        value = arena_printf(&s->scratch, "%.*s%.*s%.*s", (int)at, (const char *)value.p,
+                             BYTES_FMT(places[i].value), BYTES_FMT(after));
+    }
+    return value;
+}
+
+static bool is_ours(struct bytes name)
+{
+    return bytes_is(name, "user") || bytes_is(name, "database") || bytes_is(name, "options") ||
+           bytes_is(name, "replication") || bytes_starts_with(name, "_pq_.") ||
+           bytes_starts_with(name, "postern.");
+}
+
+/* The client's allowed parameters go as start-up parameters, `options` included, so that RESET falls back to
+ * them; then what the gateway pins and sets. */
+static enum step send_startup(struct session *s)
+{
+    struct startup_parameter *out =
+                                 ARENA_ARRAY(&s->scratch, struct startup_parameter, STARTUP_PARAMETERS + 8),
+                             *options = NULL;
+    size_t n = 0, n_options = 0;
+    struct buf text;
+    struct bytes why = { 0 }, given = startup_get(&s->startup, "options");
+    bool encoding = false;
+    enum step step = STEP_NEXT;
+    if (!out) return session_fail_text(s, REFUSAL_PROTOCOL, "the start-up packet is too large");
+    buf_init(&text, OPTIONS_CEILING);
+    out[n++] = (struct startup_parameter){ BYTES_LITERAL("user"), s->login->user };
+    out[n++] = (struct startup_parameter){ BYTES_LITERAL("database"), s->database };
+    for (size_t i = 0; i < s->startup.n_parameters && step == STEP_NEXT; i++) {
+        struct startup_parameter p = s->startup.parameters[i];
+        if (is_ours(p.name)) continue;
+        encoding |= bytes_is(p.name, "client_encoding");
+        if (!parameter_allowed(s, p, &why)) step = refuse_parameter(s, p, why);
+        out[n++] = p;
+    }
+    if (step == STEP_NEXT && given.n && !startup_options_split(given, &s->scratch, &options, &n_options))
+        step = session_fail_text(
+            s, REFUSAL_PARAMETER,
+            "the start-up parameter \"options\" holds something other than -c NAME=VALUE and --NAME=VALUE");
+    for (size_t i = 0; i < n_options && step == STEP_NEXT; i++) {
+        if (bytes_starts_with(options[i].name, "postern.")) continue;
+        if (!parameter_allowed(s, options[i], &why)) step = refuse_parameter(s, options[i], why);
+        startup_options_add(&text, options[i].name, options[i].value);
+    }
+    if (!encoding)
+        out[n++] = (struct startup_parameter){ BYTES_LITERAL("client_encoding"), BYTES_LITERAL("UTF8") };
+    if (!s->open)
+        startup_options_add(&text, BYTES_LITERAL("standard_conforming_strings"), BYTES_LITERAL("on"));
+    for (size_t i = 0; i < s->target->n_settings; i++)
+        startup_options_add(&text, s->target->settings[i].name, expand(s, s->target->settings[i].value));
+    if (buf_length(&text))
+        out[n++] = (struct startup_parameter){ BYTES_LITERAL("options"), buf_bytes(&text) };
+    if (step == STEP_NEXT) startup_encode(&s->server_out, out, n);
+    buf_free(&text);
+    return step;
+}
+
+void session_on_connected(struct session *s, struct bytes address, const struct scram_binding *binding)
+{
+    if (s->phase != PHASE_CONNECT) return;
+    struct login_state *l = s->logging_in = calloc(1, sizeof *l);
+    uint8_t nonce[SCRAM_NONCE_BYTES];
+    if (!l || !s->world->random(s->world, nonce, sizeof nonce)) {
+        session_drop(s, "out of memory");
+        return;
+    }
+    buf_init(&l->parameters, PARAMETERS_CEILING);
+    l->server_address = arena_copy(&s->arena, address);
+    scram_client_init(&l->scram, nonce, binding, false);
+    s->phase = PHASE_LOGIN;
+    send_startup(s);
+    arena_reset(&s->scratch);
+}
+
+void session_on_unreachable(struct session *s, struct bytes message)
+{
+    if (s->phase == PHASE_CONNECT)
+        session_fail(s, REFUSAL_UNREACHABLE, BYTES_LITERAL("the database server cannot be reached"), message);
+}
+
+static enum step refuse_server(struct session *s, const char *why)
+{
+    return session_fail(s, REFUSAL_SERVER_LOGIN, BYTES_LITERAL("the log-in at the database server failed"),
+                        bytes_of(why));
+}
+
+static enum step ask_proof(struct session *s, const struct session_proof *proof)
+{
+    s->logging_in->proof_asked = true;
+    s->logging_in->proof_given = false;
+    return s->world->ask_proof(s->world, s, proof)
+               ? STEP_NEXT
+               : refuse_server(s, "The keys process cannot be asked now.");
+}
+
+static struct bytes login_id(struct session *s)
+{
+    return arena_printf(&s->arena, "%.*s/%.*s", BYTES_FMT(s->target->name), BYTES_FMT(s->login->name));
+}
+
+static void send_sasl_response(struct session *s)
+{
+    message_put(&s->server_out, MESSAGE_PASSWORD, s->logging_in->scram.out);
+}
+
+static enum step on_sasl(struct session *s, struct bytes mechanisms)
+{
+    struct scram_client *scram = &s->logging_in->scram;
+    if (scram_client_begin(scram, mechanisms) != SCRAM_SEND) return refuse_server(s, scram->why);
+    size_t at = message_begin(&s->server_out, MESSAGE_PASSWORD);
+    buf_put_cstring(&s->server_out, bytes_of(scram->mechanism));
+    buf_put_counted(&s->server_out, scram->out);
+    message_finish(&s->server_out, at);
+    return STEP_NEXT;
+}
+
+static enum step on_sasl_continue(struct session *s, struct bytes challenge)
+{
+    struct scram_client *scram = &s->logging_in->scram;
+    if (scram_client_challenge(scram, challenge) != SCRAM_PROVE) return refuse_server(s, scram->why);
+    struct session_proof proof = { .login = login_id(s),
+                                   .salt = bytes_make(scram->salt, scram->n_salt),
+                                   .auth_message = scram->auth_message,
+                                   .iterations = scram->iterations };
+    return ask_proof(s, &proof);
+}
+
+void session_on_proof(struct session *s, int status, const uint8_t proof[32],
+                      const uint8_t server_signature[32], const char *md5)
+{
+    if (s->phase != PHASE_LOGIN || !s->logging_in->proof_asked || s->logging_in->proof_given) return;
+    struct login_state *l = s->logging_in;
+    l->proof_given = true;
+    if (status) {
+        refuse_server(s, "The password of this login cannot be read.");
+    } else if (l->md5) {
+        size_t at = message_begin(&s->server_out, MESSAGE_PASSWORD);
+        buf_put_cstring(&s->server_out, bytes_of(md5));
+        message_finish(&s->server_out, at);
+    } else if (scram_client_prove(&l->scram, proof, server_signature) == SCRAM_SEND) {
+        send_sasl_response(s);
+    } else {
+        refuse_server(s, l->scram.why);
+    }
+}
+
+/* A login with a password takes proof of it only; one without takes none. Nothing is ever answered in clear.
+ */
+static enum step on_authentication(struct session *s, struct bytes body)
+{
+    struct cursor c = cursor_over(body);
+    struct login_state *l = s->logging_in;
+    uint32_t code = cursor_u32(&c);
+    struct bytes rest = cursor_take(&c, cursor_left(&c));
+    if (c.failed)
+        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL,
+                                 "the server sent a malformed authentication request");
+    switch (code) {
+    case AUTH_OK:
+        if (s->login->has_password && !scram_client_is_done(&l->scram) && !l->md5)
+            return refuse_server(
+                s, "The server let us in without asking for the password: it may not be the right one.");
+        return STEP_NEXT;
+    case AUTH_CLEARTEXT:
+        return refuse_server(s, "The server asks for the password in clear, which this gateway never sends.");
+    default:
+        if (!s->login->has_password)
+            return refuse_server(s, "The server asks for a password, and the login has none.");
+        break;
+    }
+    switch (code) {
+    case AUTH_MD5:
+        if (rest.n != 4 || l->proof_asked) break;
+        l->md5 = true;
+        struct session_proof proof = { .login = login_id(s), .md5 = true, .user = s->login->user };
+        memcpy(proof.md5_salt, rest.p, 4);
+        return ask_proof(s, &proof);
+    case AUTH_SASL: return on_sasl(s, rest);
+    case AUTH_SASL_CONTINUE: return on_sasl_continue(s, rest);
+    case AUTH_SASL_FINAL:
+        if (scram_client_finish(&l->scram, rest) != SCRAM_DONE) return refuse_server(s, l->scram.why);
+        return STEP_NEXT;
+    default: break;
+    }
+    return refuse_server(s, "The server asks for a kind of authentication that this gateway does not speak.");
+}
+
+static enum step on_key_data(struct session *s, struct bytes body)
+{
+    struct cursor c = cursor_over(body);
+    s->server_pid = (int32_t)cursor_u32(&c);
+    struct bytes key = cursor_take(&c, cursor_left(&c));
+    if (c.failed || key.n < 4 || key.n > sizeof s->server_key)
+        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent malformed key data");
+    memcpy(s->server_key, key.p, key.n);
+    s->n_server_key = key.n;
+    return STEP_NEXT;
+}
+
+static enum step on_parameter_status(struct session *s, const struct message *m)
+{
+    struct cursor c = cursor_over(m->body);
+    struct bytes name = cursor_cstring(&c), value = cursor_cstring(&c);
+    if (!cursor_done(&c))
+        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a malformed parameter");
+    if (!s->open && bytes_is(name, "standard_conforming_strings") && !bytes_is(value, "on"))
+        return refuse_server(s, "The server runs with standard_conforming_strings off.");
+    if (!s->open && bytes_is(name, "client_encoding") && !bytes_is(value, "UTF8"))
+        return refuse_server(s, "The server does not take client_encoding UTF8.");
+    buf_append(&s->logging_in->parameters, m->whole);
+    return STEP_NEXT;
+}
+
+/* The session begins: from here on every byte is accounted for. The process id is the real one (drivers
+ * compare it), the key is ours. */
+static enum step on_ready(struct session *s, const struct message *m)
+{
+    if (m->body.n != 1 || m->body.p[0] != 'I')
+        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server is not idle after log-in");
+    switch (recording_start(s)) {
+    case RECORD_WAIT: return STEP_WAIT;
+    case RECORD_FULL:
+        return session_fail_text(s, REFUSAL_RECORD, "this session cannot be recorded: the log has no room");
+    case RECORD_OK: break;
+    }
+    if (s->n_server_key) {
+        if (!s->world->random(s->world, s->client_key, sizeof s->client_key))
+            return session_drop(s, "no random bytes");
+        s->registered = s->world->register_key(s->world, s, s->server_pid, s->client_key);
+    }
+    size_t at = message_begin(&s->client_out, MESSAGE_AUTHENTICATION);
+    buf_put_u32(&s->client_out, AUTH_OK);
+    message_finish(&s->client_out, at);
+    buf_append(&s->client_out, buf_bytes(&s->logging_in->parameters));
+    if (s->registered) {
+        at = message_begin(&s->client_out, MESSAGE_BACKEND_KEY_DATA);
+        buf_put_u32(&s->client_out, (uint32_t)s->server_pid);
+        buf_append(&s->client_out, bytes_make(s->client_key, sizeof s->client_key));
+        message_finish(&s->client_out, at);
+    }
+    buf_append(&s->client_out, m->whole);
+    server_start_free(s);
+    s->phase = PHASE_READY;
+    if (s->target->outlives_token) s->token_due_us = INT64_MAX;
+    if (s->terms->limits.session_us) s->session_due_us = session_now(s) + s->terms->limits.session_us;
+    return STEP_NEXT;
+}
+
+/* The server's own refusal reaches the client as it is, with its SQLSTATE (a role that does not exist, a full
+ * server). */
+static enum step on_error(struct session *s, struct bytes body)
+{
+    if (!report_check(body))
+        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a malformed error");
+    recording_rejected(s, REFUSAL_SERVER_LOGIN, BYTES_LITERAL("the database server refused the log-in"),
+                       report_field(body, 'M'));
+    message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, body);
+    return session_drop(s, "the database server refused the log-in");
+}
+
+enum step server_start_message(struct session *s, const struct message *m)
+{
+    if (m->body.n != m->body_length) return STEP_MORE;
+    switch (m->type) {
+    case MESSAGE_AUTHENTICATION: return on_authentication(s, m->body);
+    case MESSAGE_BACKEND_KEY_DATA: return on_key_data(s, m->body);
+    case MESSAGE_PARAMETER_STATUS: return on_parameter_status(s, m);
+    case MESSAGE_READY_FOR_QUERY: return on_ready(s, m);
+    case MESSAGE_ERROR_RESPONSE: return on_error(s, m->body);
+    case MESSAGE_NOTICE_RESPONSE: return STEP_NEXT; /* a banner for whoever logs in, which is the gateway */
+    case MESSAGE_NEGOTIATE_PROTOCOL_VERSION: return STEP_NEXT; /* we asked for 3.0 without options */
+    default:
+        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL,
+                                 "the server sent a message that has no place in a log-in");
+    }
+}

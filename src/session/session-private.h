@@ -1,0 +1,182 @@
+/* The struct behind a session, and what the files of this room call of each other. For this room only. */
+#ifndef POSTERN_SESSION_SESSION_PRIVATE_H
+#define POSTERN_SESSION_SESSION_PRIVATE_H
+#include "pgwire/message.h"
+#include "pgwire/startup.h"
+#include "session/binding.h"
+#include "session/pending.h"
+#include "session/session.h"
+
+enum session_phase {
+    PHASE_CLOSED = 0,
+    PHASE_STARTUP,  /* the client's first packet, in clear or behind TLS */
+    PHASE_TLS,      /* the relay shakes hands with the client */
+    PHASE_PASSWORD, /* AuthenticationCleartextPassword is out */
+    PHASE_IDENTIFY, /* an issuer's keys are being fetched; `token` is kept */
+    PHASE_CONNECT,  /* the relay connects to the server */
+    PHASE_LOGIN,    /* the server's start-up messages */
+    PHASE_READY,    /* the protocol proper */
+    PHASE_ENDING    /* last words to the client are in client_out; nothing is read any more */
+};
+
+/* What a handler of a message did. CLOSE: the session has ended itself (or ends now). WAIT: nothing was done,
+ * and nothing will be before an answer from elsewhere. MORE: the message must be here whole first. */
+enum step { STEP_CLOSE = 0, STEP_WAIT, STEP_MORE, STEP_NEXT };
+
+enum { KNOWN_TEXTS = 64, KNOWN_DESCRIPTIONS = 16 };
+struct known {
+    uint64_t serial; /* or hash; 0: free */
+    uint32_t number;
+};
+
+struct login_state {
+    struct scram_client scram;
+    bool proof_asked, proof_given, md5;
+    struct bytes server_address;
+    bool has_binding;
+    struct scram_binding binding;
+    struct buf parameters; /* ParameterStatus messages for the client, whole */
+};
+
+struct session {
+    struct session_world *world;
+    void *user;
+    struct session_snapshot *snapshot;
+    enum session_phase phase;
+    struct session_wants wants;
+    struct buf client_out, server_out;
+    struct arena arena;   /* the session's own: peer, principal, start-up parameters */
+    struct arena scratch; /* of one message */
+
+    /* who and where */
+    struct session_peer peer;
+    struct bytes tls;
+    bool is_tls, ssl_asked, gss_asked;
+    struct startup startup;
+    struct secret token; /* while keys are being fetched */
+    struct principal principal;
+    const struct target *target;
+    const struct target_login *login;
+    struct bytes database;
+    const struct policy_ruleset *ruleset;
+    const struct policy_terms *terms;
+    bool open; /* policy_ruleset_is_open */
+    bool registered;
+    struct login_state *logging_in; /* freed when the session is ready */
+    int32_t server_pid;
+    uint8_t server_key[256];
+    size_t n_server_key;
+    uint8_t client_key[4];
+
+    /* the protocol proper */
+    struct pendings pendings;
+    struct bindings bindings;
+    struct understood *parsed; /* what the parser child answered for the message that waits */
+    struct secret parsing;     /* our copy of the text that it has; it may hold a password */
+    bool parse_failed, waits_for_parse, waits_for_room;
+    uint8_t status;    /* 'I', 'T', 'E' of the last ReadyForQuery */
+    uint32_t n_syncs;  /* PENDING_SYNC and PENDING_QUERY in the queue: ReadyForQuery to come */
+    bool swallowing;   /* an overrun statement was answered with an error: answers up to ReadyForQuery are
+                          dropped */
+    bool aborting;     /* our own poison is on its way, to abort the transaction after an overrun */
+    bool must_abort;   /* and the transaction that it ran in must not go on */
+    bool copy_in;      /* the server takes CopyData for the head of the queue */
+    bool server_fatal; /* the server has said its last words */
+    uint32_t last_run; /* the latest that ended: what an error at Sync belongs to */
+    bool terminated;   /* the client said Terminate or ended its side */
+    /* pieces of messages too large to be held whole */
+    size_t client_piece, server_piece;
+    uint8_t client_piece_type, server_piece_type;
+    uint32_t piece_run, piece_description;
+    bool piece_to_client;      /* the rest of the server's large message is delivered */
+    bool client_piece_forward; /* the rest of the client's is forwarded */
+    uint32_t client_piece_run;
+
+    /* the record */
+    struct record_session record;
+    bool recording, unrecorded; /* unrecorded: the policy says to go on without */
+    uint32_t n_texts, n_descriptions;
+    struct known texts[KNOWN_TEXTS], descriptions[KNOWN_DESCRIPTIONS];
+    uint8_t recorded_status;
+    uint64_t n_statements, n_refused, n_rows, bytes_in, bytes_out;
+
+    /* times, monotonic */
+    int64_t began_us, login_due_us, session_due_us, token_due_us, statement_due_us;
+    bool token_expired;
+};
+
+/* ---- session.c */
+/* Ends the session with last words for the client: an ErrorResponse of severity FATAL. Always STEP_CLOSE.
+ * detail may be empty. */
+enum step session_fail(struct session *s, enum refusal_reason reason, struct bytes message,
+                       struct bytes detail);
+enum step session_fail_text(struct session *s, enum refusal_reason reason, const char *message);
+/* Ends it without a word. */
+enum step session_drop(struct session *s, const char *why);
+/* Our side of the server leaves: Terminate is sent if the server listens. */
+void session_leave_server(struct session *s);
+int64_t session_now(const struct session *s);
+/* Bookkeeping between messages: ends a session whose token expired once it is idle, and the like. */
+void session_settle(struct session *s);
+
+/* ---- client-start.c */
+enum step client_start_packet(struct session *s, struct bytes in, size_t *used_out);
+enum step client_start_password(struct session *s, const struct message *m);
+enum step client_start_identify(struct session *s, struct bytes token);
+
+/* ---- server-start.c */
+void server_start(struct session *s, struct bytes address, const struct scram_binding *binding);
+enum step server_start_message(struct session *s, const struct message *m);
+void server_start_free(struct session *s);
+
+/* ---- frontend.c, backend.c: a whole message, or the beginning of a large one */
+enum step frontend_message(struct session *s, const struct message *m);
+enum step frontend_piece(struct session *s, struct bytes piece, bool last);
+/* What is consumed may be several messages (a run of DataRows): *used_out. */
+enum step backend_message(struct session *s, const struct message *m, struct bytes in, size_t *used_out);
+enum step backend_piece(struct session *s, struct bytes piece, bool last);
+
+/* ---- statement.c */
+enum statement_carrier { CARRIER_QUERY, CARRIER_PARSE };
+/* Takes a text through the steps, and forwards it, or poison in its place. m is the message that carries it.
+ */
+enum step statement_run(struct session *s, enum statement_carrier carrier, const struct message *m);
+/* Sends what cannot parse in the place of a message, so that the server's own error recovery runs; the
+ * refusal, which it takes over, is said when the server's error comes. name: of the statement in a Parse. */
+enum step statement_poison(struct session *s, enum statement_carrier carrier, struct bytes name,
+                           struct refusal *refusal, uint32_t run, struct understood *u, uint32_t text_number);
+/* The same for a message that is no text (Bind, Execute, FunctionCall, or one that is malformed). */
+enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
+                           struct bytes message);
+
+/* ---- recording.c: RECORD_WAIT sets waits_for_room. With a policy that goes on unrecorded, RECORD_FULL
+ * becomes RECORD_OK with *run 0. */
+enum record_outcome recording_intent(struct session *s, enum frame_type type, uint8_t flags,
+                                     const struct bytes *parts, size_t n, uint32_t *run_out);
+void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, const struct bytes *parts,
+                       size_t n);
+/* The number of a text in this session's record, defined there now if it was not yet. Where the frame that
+ * follows can carry a text of its own (inline_is_fine), the number may be that of another text of the same
+ * template: *inline_out says that the text must stand in the frame. */
+enum record_outcome recording_text(struct session *s, const struct understood *u, struct bytes text,
+                                   bool inline_is_fine, uint32_t *number_out, bool *inline_out);
+uint32_t recording_description(struct session *s, struct bytes body);
+/* Rows or COPY data of the run that answers now. False: there is no room, and the session was ended. */
+enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
+                                   uint32_t description, struct bytes data);
+void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag);
+void recording_report(struct session *s, enum frame_type type, uint32_t run, enum frame_origin origin,
+                      struct bytes body, const struct understood *u);
+enum record_outcome recording_start(struct session *s);
+void recording_rejected(struct session *s, enum refusal_reason reason, struct bytes message,
+                        struct bytes detail);
+void recording_end(struct session *s, const char *reason);
+
+/* ---- names.c: what texts do to the session's name space */
+bool names_push(struct session *s, struct pending *p, struct understood *u);
+/* The statement-th of the text has completed; or everything that is left has not. */
+void names_commit(struct session *s, struct pending *p, size_t statement);
+void names_revert(struct session *s, struct pending *p);
+/* Whether every EXECUTE and FETCH of the text names what this session has seen made. */
+bool names_are_known(struct session *s, const struct understood *u);
+#endif

@@ -1,0 +1,131 @@
+/* A session: one client connection from its first byte to its end, and the server connection behind it. The
+ * session is a machine that bytes go into and come out of; it never touches a socket. A relay (relay.h)
+ * carries the bytes, a test scripts them.
+ *
+ *   startup ─▶ password ─▶ identify ─▶ connect ─▶ login ─▶ ready ─▶ ending ─▶ closed
+ *      │  SSLRequest: want_tls, and startup again          │
+ *      └── CancelRequest: want_cancel, and closed          └── a statement: understand ▸ judge ▸ hold ▸
+ * record ▸ forward
+ *
+ * The order that its user keeps: feed bytes, then record_lane_commit, and only then write what is in
+ * client_out and server_out. */
+#ifndef POSTERN_SESSION_SESSION_H
+#define POSTERN_SESSION_SESSION_H
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "identity/identity.h"
+#include "pgwire/scram.h"
+#include "record/lane.h"
+#include "session/target.h"
+#include "session/understood.h"
+
+struct session;
+
+/* A step of a login that only the holder of the database's password can take. */
+struct session_proof {
+    struct bytes login; /* "orders/rw": the id of the login in the keys child */
+    bool md5;
+    struct bytes user; /* md5 */
+    uint8_t md5_salt[4];
+    struct bytes salt, auth_message; /* SCRAM */
+    uint32_t iterations;
+};
+
+/* What a session needs of its surroundings; one a worker, never changed while sessions live. */
+struct session_world {
+    void *context;
+    const struct clock *clock;
+    struct record_lane *lane;
+    struct understood_cache *cache;
+    struct identity *identity; /* NULL: nobody can sign in */
+    uint64_t seed;             /* of hashes */
+    bool tls;                  /* we have a certificate: SSLRequest is answered with yes */
+    /* The configuration in force, held for the caller. */
+    struct session_snapshot *(*snapshot)(struct session_world *world);
+    /* Fills with random bytes; false: none to be had, and the session ends. */
+    bool (*random)(struct session_world *world, void *to, size_t n);
+    /* Ask the children; the answer comes as session_on_proof and session_on_parsed. False: they are not there
+     * or too busy. The text stays where it is until the answer or abandon. */
+    bool (*ask_proof)(struct session_world *world, struct session *session,
+                      const struct session_proof *proof);
+    bool (*ask_parse)(struct session_world *world, struct session *session, struct bytes text);
+    /* The session ends: no answer is wanted any more, and the text is no longer there. */
+    void (*abandon)(struct session_world *world, struct session *session);
+    /* A cancel request with a key of ours, from a client: true where the key is known. */
+    void (*cancel)(struct session_world *world, int32_t pid, struct bytes key, struct bytes from);
+    /* Makes the session's cancel key known, and forgets it. */
+    bool (*register_key)(struct session_world *world, struct session *session, int32_t pid,
+                         const uint8_t key[4]);
+    void (*forget_key)(struct session_world *world, struct session *session, int32_t pid,
+                       const uint8_t key[4]);
+};
+
+/* How the client is connected. */
+struct session_peer {
+    struct bytes address; /* "127.0.0.1:51234"; copied */
+    bool local;           /* a loopback address or a Unix socket: credentials in clear are fine */
+};
+
+/* What a session wants of its relay; the relay clears each when it acts on it. */
+struct session_wants {
+    bool tls;         /* send client_out, then speak TLS with the client */
+    bool connect;     /* connect to session_target */
+    bool cancel;      /* send a cancel request for the running statement to the server */
+    bool close;       /* send client_out, then close both sides */
+    bool drop_server; /* send server_out, then close the server's side */
+};
+
+struct session *session_new(struct session_world *world, const struct session_peer *peer) MUST_USE;
+/* Records the end, if it was not yet, and frees everything. */
+void session_free(struct session *s);
+
+/* Bytes that came, with everything that was not consumed before at their front. Returns how many were
+ * consumed; 0 < consumed < n is usual. Nothing is consumed while the session waits (session_reads_client,
+ * session_reads_server). `want` is how many bytes the next message needs in all, or 0. */
+size_t session_on_client(struct session *s, struct bytes in);
+size_t session_on_server(struct session *s, struct bytes in);
+/* Whether feeding more makes sense now: false while it waits for somebody, or while the other side is slow.
+ */
+bool session_reads_client(const struct session *s);
+bool session_reads_server(const struct session *s);
+/* The client ended its side (or, broken: the connection failed). */
+void session_on_client_end(struct session *s, bool broken);
+void session_on_server_end(struct session *s);
+/* The client's TLS handshake is over. tls: a description for the record. */
+void session_on_tls(struct session *s, struct bytes tls);
+/* The server is connected (and TLS, where asked for, is up): binding is NULL in clear. */
+void session_on_connected(struct session *s, struct bytes address, const struct scram_binding *binding);
+/* It could not be reached; message is a sentence. */
+void session_on_unreachable(struct session *s, struct bytes message);
+/* status 0, or -errno. */
+void session_on_proof(struct session *s, int status, const uint8_t proof[32],
+                      const uint8_t server_signature[32], const char *md5);
+/* encoded.p == NULL: the parser gave up on the text. */
+void session_on_parsed(struct session *s, struct bytes encoded);
+/* Keys of an issuer arrived; the log has room again; a time that session_due_us named has come. */
+void session_on_keys(struct session *s);
+void session_on_room(struct session *s);
+void session_on_time(struct session *s);
+/* Somebody asked with the right key to cancel what is running. */
+void session_on_cancel(struct session *s, struct bytes from);
+/* An operator, or the gateway's own end: the client is told (57P01). */
+void session_kill(struct session *s, bool gateway_stops, struct bytes by);
+
+/* The next monotonic time at which session_on_time is wanted; INT64_MAX: none. */
+int64_t session_due_us(const struct session *s);
+struct session_wants *session_wants(struct session *s);
+struct buf *session_client_out(struct session *s);
+struct buf *session_server_out(struct session *s);
+const struct target *session_target(const struct session *s);
+/* For the server's cancel request: the real process id and key. */
+bool session_server_key(const struct session *s, int32_t *pid_out, struct bytes *key_out);
+uint64_t session_id(const struct session *s);
+struct session_snapshot *session_snapshot_of(const struct session *s);
+/* Whatever its user hangs on it. */
+void session_set_user(struct session *s, void *user);
+void *session_user(const struct session *s);
+bool session_is_authenticated(const struct session *s);
+/* Bytes above which the other side is not read: session_reads_… look at it. */
+enum { SESSION_OUT_HIGH = 256 * 1024, SESSION_PIECE = 64 * 1024 };
+#endif

@@ -1,0 +1,279 @@
+/* The life of a statement, as far as the server: understand ▸ judge ▸ hold ▸ record ▸ forward. The order of
+ * `steps` is the security argument: nothing is forwarded that was not recorded, nothing is recorded as
+ * allowed that was not judged, nothing is judged that was not understood.
+ *
+ * What is refused goes upstream all the same, as text that no grammar takes: the server then does what it
+ * does after any error (skips to Sync, aborts the transaction, says its status), and its ErrorResponse is
+ * replaced by ours on the way back. */
+#include "session/session-private.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct statement {
+    enum statement_carrier carrier;
+    const struct message *message;
+    struct message_parse parse; /* CARRIER_PARSE */
+    struct bytes text;
+    struct understood *understood; /* pinned */
+    bool refused;
+    enum refusal_reason reason;
+    struct bytes policy, rule, says, hint;
+    uint32_t text_number, run;
+};
+
+static void refuse(struct statement *st, enum refusal_reason reason, const char *rule, const char *says,
+                   const char *hint)
+{
+    st->refused = true;
+    st->reason = reason;
+    st->policy = (struct bytes){ 0 };
+    st->rule = bytes_of(rule);
+    st->says = bytes_of(says);
+    st->hint = bytes_of(hint);
+}
+
+/* A long text goes to the parser child, and this message waits for the answer. */
+static enum step ask_parser(struct session *s, struct statement *st)
+{
+    if (s->parse_failed) {
+        s->parse_failed = false;
+        refuse(st, REFUSAL_HOSTILE, "not understood", "this text takes too long to understand",
+               "Send it in shorter statements.");
+        return STEP_NEXT;
+    }
+    s->parsing = secret_copy(st->text);
+    if (!s->parsing.data || !s->world->ask_parse(s->world, s, secret_bytes(&s->parsing))) {
+        secret_free(&s->parsing);
+        refuse(st, REFUSAL_HOSTILE, "not understood",
+               "the parser is not there or too busy for a text of this length", "Try again.");
+        return STEP_NEXT;
+    }
+    s->waits_for_parse = true;
+    return STEP_WAIT;
+}
+
+static enum step step_understand(struct session *s, struct statement *st)
+{
+    struct understood_context context = { s->ruleset, s->target };
+    if (s->parsed) {
+        st->understood = s->parsed;
+        s->parsed = NULL;
+        return STEP_NEXT;
+    }
+    st->understood = understood_find(s->world->cache, &context, st->text);
+    if (st->understood) return STEP_NEXT;
+    if (st->text.n > SQL_INLINE_BYTES) return ask_parser(s, st);
+    st->understood = understood_make(s->world->cache, &context, st->text);
+    if (!st->understood)
+        refuse(st, REFUSAL_HOSTILE, "not understood",
+               "this text needs more memory to understand than there is", "Send it in shorter statements.");
+    return STEP_NEXT;
+}
+
+static enum step step_judge(struct session *s, struct statement *st)
+{
+    const struct understood *u = st->understood;
+    if (st->refused) return STEP_NEXT;
+    if (u->refused) {
+        st->refused = true;
+        st->reason = u->reason;
+        st->policy = u->verdict.policy;
+        st->rule = u->verdict.rule;
+        st->says = u->verdict.message;
+        st->hint = u->verdict.hint;
+    } else if (u->has_names && !s->open && !names_are_known(s, u)) {
+        refuse(st, REFUSAL_POLICY, "unknown name",
+               "this prepared statement or cursor was not made in this session",
+               "PREPARE it, or DECLARE it, through this connection first.");
+    }
+    return STEP_NEXT;
+}
+
+/* Approvals come here. Until they do, what needs one is refused, and the refusal says whose approval it needs
+ * (the verdict's message and hint). */
+static enum step step_hold(struct session *s, struct statement *st)
+{
+    (void)s, (void)st;
+    return STEP_NEXT;
+}
+
+static enum record_outcome record_run(struct session *s, struct statement *st)
+{
+    uint32_t number, raw_number;
+    bool query = st->carrier == CARRIER_QUERY, inline_text;
+    enum record_outcome outcome = recording_text(s, st->understood, st->text, query, &number, &inline_text);
+    if (outcome != RECORD_OK) return outcome;
+    st->text_number = number;
+    raw_number = __builtin_bswap32(number);
+    uint16_t n_types = __builtin_bswap16(st->parse.n_types);
+    struct bytes as_query[] = { bytes_make(&raw_number, 4), inline_text ? st->text : (struct bytes){ 0 } };
+    struct bytes as_parse[] = { bytes_make(&raw_number, 4), st->parse.name, bytes_make("", 1),
+                                bytes_make(&n_types, 2), st->parse.types };
+    if (query) return recording_intent(s, FRAME_QUERY, 0, as_query, 2, &st->run);
+    return recording_intent(s, FRAME_PARSE, 0, as_parse, 5, &st->run);
+}
+
+static enum step step_record(struct session *s, struct statement *st)
+{
+    if (!st->understood)
+        return STEP_NEXT; /* no memory, or no parser: refused, and its text is not to be had */
+    enum record_outcome outcome = s->unrecorded ? RECORD_OK : record_reserve(s->world->lane, &s->record);
+    if (outcome == RECORD_OK && (outcome = record_run(s, st)) != RECORD_OK && !s->unrecorded)
+        record_release(s->world->lane, &s->record);
+    switch (outcome) {
+    case RECORD_WAIT: s->waits_for_room = true; return STEP_WAIT;
+    case RECORD_FULL:
+        if (!s->terms->record_or_refuse) break;
+        refuse(st, REFUSAL_RECORD, "record", "this statement cannot be recorded, so it does not run",
+               "The gateway's log has no room; tell its operator.");
+        st->run = 0;
+        break;
+    case RECORD_OK: break;
+    }
+    return STEP_NEXT;
+}
+
+static struct refusal *make_refusal(struct session *s, const struct statement *st)
+{
+    char id[14];
+    session_id_format(s->record.id, id);
+    struct bytes by = st->policy.n ? arena_printf(&s->scratch, "Rule \"%.*s\" of policy \"%.*s\"",
+                                                  BYTES_FMT(st->rule), BYTES_FMT(st->policy))
+                                   : arena_printf(&s->scratch, "Rule \"%.*s\"", BYTES_FMT(st->rule));
+    struct bytes detail = arena_printf(&s->scratch, "%.*s; request %s-%u.", BYTES_FMT(by), id, st->run);
+    return refusal_new(st->reason, "ERROR", st->says, detail, st->hint);
+}
+
+static void forward_text(struct session *s, const struct statement *st)
+{
+    struct bytes text = st->understood->forward;
+    if (!text.p) {
+        buf_append(&s->server_out, st->message->whole);
+    } else if (st->carrier == CARRIER_PARSE) {
+        message_parse_encode(&s->server_out, st->parse.name, text, st->parse.types);
+    } else {
+        size_t at = message_begin(&s->server_out, MESSAGE_QUERY);
+        buf_put_cstring(&s->server_out, text);
+        message_finish(&s->server_out, at);
+    }
+}
+
+/* What SET postern.… says is kept as claimed. */
+static void keep_context(struct session *s, const struct understood *u)
+{
+    struct buf body;
+    buf_init(&body, u->text.n + 4096);
+    struct frame_fields f = frame_fields_begin(&body);
+    for (size_t i = 0; i < u->facts->n_statements; i++) {
+        const struct sql_statement *stmt = &u->facts->statements[i];
+        if (stmt->action != SQL_ACTION_SET || stmt->setting != SQL_SETTING_CONTEXT) continue;
+        struct bytes name = arena_printf(&s->scratch, "claim.%.*s",
+                                         BYTES_FMT(bytes_slice(stmt->subject, strlen("postern."), 64)));
+        if (name.p) frame_fields_add(&f, (const char *)name.p, stmt->value);
+    }
+    struct bytes parts[] = { bytes_slice(buf_bytes(&body), 0, 60 * 1024) };
+    if (!body.failed) recording_outcome(s, FRAME_CONTEXT, 0, parts, 1);
+    buf_free(&body);
+}
+
+static enum step step_forward(struct session *s, struct statement *st)
+{
+    struct understood *u = st->understood;
+    s->n_statements++;
+    if (st->refused) {
+        struct refusal *refusal = make_refusal(s, st);
+        s->n_refused++;
+        if (!refusal) return session_drop(s, "out of memory");
+        return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
+    }
+    struct pending *p =
+        pending_push(&s->pendings, st->carrier == CARRIER_QUERY ? PENDING_QUERY : PENDING_PARSE);
+    if (!p) return session_drop(s, "out of memory");
+    p->run = st->run;
+    p->text = st->text_number;
+    p->started_us = session_now(s);
+    p->reserved = st->run != 0;
+    p->understood = understood_pin(u);
+    if (u->has_context) keep_context(s, u);
+    if (st->carrier == CARRIER_QUERY) {
+        s->n_syncs++;
+        if (u->has_names && !names_push(s, p, u)) return session_drop(s, "out of memory");
+    } else {
+        p->binding = binding_push(&s->bindings, false, st->parse.name, u);
+        if (!p->binding) return session_drop(s, "too many prepared statements");
+        p->binding->text = st->text_number;
+    }
+    forward_text(s, st);
+    return STEP_NEXT;
+}
+
+static const struct {
+    const char *name;
+    enum step (*run)(struct session *s, struct statement *st);
+} steps[] = {
+    { "understand", step_understand }, { "judge", step_judge },     { "hold", step_hold },
+    { "record", step_record },         { "forward", step_forward },
+};
+
+enum step statement_run(struct session *s, enum statement_carrier carrier, const struct message *m)
+{
+    struct statement st = { .carrier = carrier, .message = m };
+    bool good = carrier == CARRIER_QUERY ? message_string_decode(m->body, &st.text)
+                                         : message_parse_decode(m->body, &st.parse);
+    if (!good) return statement_refuse(s, carrier, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid message format"));
+    if (carrier == CARRIER_PARSE) st.text = st.parse.text;
+    enum step step = STEP_NEXT;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && step == STEP_NEXT; i++)
+        step = steps[i].run(s, &st);
+    if (step == STEP_WAIT && st.understood && st.text.n > SQL_INLINE_BYTES)
+        s->parsed = st.understood; /* the next try need not ask the parser again */
+    else if (st.understood)
+        understood_unpin(s->world->cache, st.understood);
+    return step;
+}
+
+enum step statement_poison(struct session *s, enum statement_carrier carrier, struct bytes name,
+                           struct refusal *refusal, uint32_t run, struct understood *u, uint32_t text_number)
+{
+    struct buf text;
+    buf_init(&text, 256);
+    buf_printf(&text, ") -- refused by postern: %s", refusal_code(refusal->reason));
+    struct pending *p = pending_push(&s->pendings, carrier == CARRIER_QUERY ? PENDING_QUERY : PENDING_PARSE);
+    if (!p || text.failed) {
+        free(refusal);
+        buf_free(&text);
+        return session_drop(s, "out of memory");
+    }
+    p->refusal = refusal;
+    p->run = run;
+    p->reserved = run != 0;
+    p->started_us = session_now(s);
+    if (u) p->understood = understood_pin(u);
+    /* What the client pipelined behind it belongs to this text, until the next Sync (drop_doomed_bindings):
+     * the server skips it. */
+    if (u && carrier == CARRIER_PARSE) {
+        p->binding = binding_push(&s->bindings, false, name, u);
+        if (p->binding) p->binding->text = text_number;
+    }
+    if (carrier == CARRIER_PARSE) {
+        message_parse_encode(&s->server_out, name, buf_bytes(&text), (struct bytes){ 0 });
+    } else {
+        size_t at = message_begin(&s->server_out, MESSAGE_QUERY);
+        buf_put_cstring(&s->server_out, buf_bytes(&text));
+        message_finish(&s->server_out, at);
+        s->n_syncs++;
+    }
+    buf_free(&text);
+    return STEP_NEXT;
+}
+
+enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
+                           struct bytes message)
+{
+    struct refusal *refusal = refusal_new(reason, "ERROR", message, (struct bytes){ 0 }, (struct bytes){ 0 });
+    if (!refusal) return session_drop(s, "out of memory");
+    s->n_refused++;
+    /* A name of its own, which a Parse that fails never makes: the client's unnamed statement stays as it is.
+     */
+    return statement_poison(s, carrier, BYTES_LITERAL("postern"), refusal, 0, NULL, 0);
+}

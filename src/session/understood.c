@@ -1,0 +1,410 @@
+/* Understanding and judging a text once, and keeping the outcome. Entries live in slots by hash; when the
+ * ceiling is reached a hand goes round and throws out what was not used since it last came by and is not
+ * pinned. */
+#include "session/understood.h"
+#include "base/map.h"
+#include "record/frame.h"
+#include <stdlib.h>
+
+enum {
+    CACHED_TEXT_CEILING = 64 * 1024,
+    ARENA_CHUNK = 2048,
+    ARENA_PER_BYTE = 400,
+    ARENA_BASE = 1 << 20,
+    NAMES_SHOWN = 64
+};
+
+struct understood_cache {
+    struct understood **slots;
+    size_t n_slots, n, ceiling, bytes, bytes_ceiling, hand;
+    uint64_t seed, next_serial;
+};
+
+struct understood_cache *understood_cache_new(size_t entries, size_t bytes, uint64_t seed)
+{
+    struct understood_cache *cache = calloc(1, sizeof *cache);
+    size_t n_slots = 64;
+    while (n_slots < entries)
+        n_slots *= 2;
+    if (cache) cache->slots = calloc(n_slots, sizeof(struct understood *));
+    if (!cache || !cache->slots) {
+        free(cache);
+        return NULL;
+    }
+    cache->n_slots = n_slots;
+    cache->ceiling = entries;
+    cache->bytes_ceiling = bytes;
+    cache->seed = seed;
+    cache->next_serial = 1;
+    return cache;
+}
+
+static void understood_free(struct understood *u)
+{
+    arena_free(&u->arena);
+    free(u);
+}
+
+void understood_cache_free(struct understood_cache *cache)
+{
+    if (!cache) return;
+    for (size_t i = 0; i < cache->n_slots; i++)
+        while (cache->slots[i]) {
+            struct understood *u = cache->slots[i];
+            cache->slots[i] = u->next;
+            CHECK(u->n_pins == 0);
+            understood_free(u);
+        }
+    free(cache->slots);
+    free(cache);
+}
+
+void understood_unpin(struct understood_cache *cache, struct understood *u)
+{
+    (void)cache;
+    CHECK(u->n_pins > 0);
+    if (--u->n_pins == 0 && !u->cached) understood_free(u);
+}
+
+static void evict_some(struct understood_cache *cache)
+{
+    for (size_t looked = 0; looked < 2 * cache->n_slots; looked++) {
+        if (cache->n < cache->ceiling && cache->bytes < cache->bytes_ceiling) return;
+        struct understood **link = &cache->slots[cache->hand++ & (cache->n_slots - 1)];
+        while (*link) {
+            struct understood *u = *link;
+            if (u->recently_used || u->n_pins) {
+                u->recently_used = false;
+                link = &u->next;
+                continue;
+            }
+            *link = u->next;
+            cache->n--;
+            cache->bytes -= u->arena.used;
+            understood_free(u);
+        }
+    }
+}
+
+static void keep(struct understood_cache *cache, struct understood *u)
+{
+    if (u->text.n > CACHED_TEXT_CEILING) return;
+    if (cache->n >= cache->ceiling || cache->bytes >= cache->bytes_ceiling) evict_some(cache);
+    if (cache->n >= cache->ceiling) return; /* everything is pinned */
+    struct understood **slot = &cache->slots[u->hash & (cache->n_slots - 1)];
+    u->next = *slot;
+    *slot = u;
+    u->cached = u->recently_used = true;
+    cache->n++;
+    cache->bytes += u->arena.used;
+}
+
+static uint64_t hash_of(const struct understood_cache *cache, uint64_t ruleset, struct bytes key,
+                        bool is_template)
+{
+    return map_hash(key, cache->seed ^ ruleset ^ (is_template ? 0x9E3779B97F4A7C15ULL : 0));
+}
+
+static struct understood *find(struct understood_cache *cache, uint64_t ruleset, struct bytes key,
+                               bool is_template)
+{
+    uint64_t hash = hash_of(cache, ruleset, key, is_template);
+    for (struct understood *u = cache->slots[hash & (cache->n_slots - 1)]; u; u = u->next)
+        if (u->hash == hash && u->ruleset == ruleset && u->is_template == is_template &&
+            bytes_equal(u->key, key)) {
+            u->recently_used = true;
+            return understood_pin(u);
+        }
+    return NULL;
+}
+
+struct understood *understood_find(struct understood_cache *cache, const struct understood_context *context,
+                                   struct bytes text)
+{
+    uint8_t template[SQL_TEMPLATE_BYTES];
+    size_t n, n_literals;
+    uint64_t ruleset = policy_ruleset_key(context->ruleset);
+    struct understood *u = find(cache, ruleset, text, false);
+    if (u || !sql_template(text, template, &n, &n_literals) || n_literals == 0) return u;
+    return find(cache, ruleset, bytes_make(template, n), true);
+}
+
+static bool is_closed_setting(const struct target *target, struct bytes name)
+{
+    for (size_t i = 0; i < target->n_settings; i++)
+        if (bytes_equal_nocase(target->settings[i].name, name)) return true;
+    return false;
+}
+
+static bool calls(const struct sql_statement *s, const char *function)
+{
+    for (size_t i = 0; i < s->n_functions; i++)
+        if (bytes_is(s->functions[i].name, function)) return true;
+    return false;
+}
+
+/* Settings that the gateway makes for the connection, and every other way to a setting than SET, are closed:
+ * a policy could not know of the first, and the second would go around what SET is judged by. */
+static bool moves_closed_setting(const struct target *target, const struct sql_statement *s)
+{
+    if ((s->action == SQL_ACTION_SET || s->action == SQL_ACTION_RESET) &&
+        is_closed_setting(target, s->subject))
+        return true;
+    if (target->n_settings && s->effects & EFFECT_SESSION && calls(s, "set_config")) return true;
+    for (size_t i = 0; i < s->n_relations; i++)
+        if (bytes_is(s->relations[i].name, "pg_settings") && s->relations[i].access & ~(uint32_t)EFFECT_READ)
+            return true;
+    return false;
+}
+
+static bool verdict_copy(struct understood *u, const struct policy_verdict *v)
+{
+    u->verdict = *v;
+    u->verdict.policy = arena_copy(&u->arena, v->policy);
+    u->verdict.rule = arena_copy(&u->arena, v->rule);
+    u->verdict.message = arena_copy(&u->arena, v->message);
+    u->verdict.hint = arena_copy(&u->arena, v->hint);
+    u->verdict.would = arena_copy(&u->arena, v->would);
+    u->verdict.by = ARENA_ARRAY(&u->arena, struct bytes, v->n_by);
+    for (size_t i = 0; i < v->n_by && u->verdict.by; i++)
+        u->verdict.by[i] = arena_copy(&u->arena, v->by[i]);
+    return u->verdict.policy.p && u->verdict.rule.p && u->verdict.message.p && u->verdict.hint.p &&
+           u->verdict.would.p && u->verdict.by;
+}
+
+static void refuse(struct understood *u, enum refusal_reason reason, const char *rule, const char *message,
+                   const char *hint)
+{
+    u->refused = true;
+    u->reason = reason;
+    u->verdict = (struct policy_verdict){
+        .decision = POLICY_DENY, .rule = bytes_of(rule), .message = bytes_of(message), .hint = bytes_of(hint)
+    };
+}
+
+/* Each statement needs its own verdict; the first that is not allowed decides for the text. */
+static bool judge_statements(struct understood *u, const struct understood_context *context)
+{
+    bool open = policy_ruleset_is_open(context->ruleset);
+    for (size_t i = 0; i < u->facts->n_statements; i++) {
+        const struct sql_statement *s = &u->facts->statements[i];
+        struct policy_verdict verdict = { 0 };
+        u->has_context |= s->action == SQL_ACTION_SET && s->setting == SQL_SETTING_CONTEXT;
+        u->has_names |= s->action >= SQL_ACTION_PREPARE && s->action <= SQL_ACTION_DISCARD;
+        u->copies_in |= s->action == SQL_ACTION_COPY_IN;
+        if (!open && moves_closed_setting(context->target, s)) {
+            refuse(u, REFUSAL_POLICY, "closed setting", "this setting belongs to the gateway",
+                   "Leave it as it is.");
+            return true;
+        }
+        policy_judge(context->ruleset, s, &u->arena, &verdict);
+        bool allowed = verdict.decision == POLICY_ALLOW;
+        if (allowed && i > 0 && !verdict.observed) continue;
+        if (!verdict_copy(u, &verdict)) return false;
+        if (allowed) continue;
+        u->refused = true;
+        u->reason = verdict.decision == POLICY_HOLD ? REFUSAL_APPROVAL : REFUSAL_POLICY;
+        return true;
+    }
+    if (u->facts->n_statements == 0)
+        u->verdict = (struct policy_verdict){ .decision = POLICY_ALLOW,
+                                              .rule = BYTES_LITERAL("empty"),
+                                              .message = BYTES_LITERAL("") };
+    return true;
+}
+
+static bool judge(struct understood *u, const struct understood_context *context)
+{
+    struct policy_verdict verdict = { 0 };
+    switch (u->outcome) {
+    case SQL_HOSTILE:
+        refuse(u, REFUSAL_HOSTILE, "not understood", "this text cannot be judged safely",
+               "Write it in plain PostgreSQL 15 SQL.");
+        if (u->facts && u->facts->error.n)
+            u->verdict.message = arena_printf(&u->arena, "this text cannot be judged safely: %.*s",
+                                              BYTES_FMT(u->facts->error));
+        return u->verdict.message.p != NULL;
+    case SQL_UNKNOWN:
+        u->may_return_rows = true;
+        policy_judge_unknown(context->ruleset, &u->arena, &verdict);
+        u->refused = verdict.decision != POLICY_ALLOW;
+        u->reason = REFUSAL_POLICY;
+        return verdict_copy(u, &verdict);
+    case SQL_UNDERSTOOD: return judge_statements(u, context);
+    }
+    return false;
+}
+
+/* SET postern.… stays here; so that tag, transaction state and errors are the server's own, it gets a SET of
+ * a placeholder in its place. */
+static bool splice_context(struct understood *u)
+{
+    struct buf out;
+    buf_init(&out, u->text.n + u->facts->n_statements * 64 + 64);
+    size_t at = 0;
+    for (size_t i = 0; i < u->facts->n_statements; i++) {
+        const struct sql_statement *s = &u->facts->statements[i];
+        if (s->action != SQL_ACTION_SET || s->setting != SQL_SETTING_CONTEXT) continue;
+        size_t start = (size_t)(s->text.p - u->text.p);
+        buf_append(&out, bytes_slice(u->text, at, start - at));
+        buf_append_text(&out, "SET postern.kept TO ''");
+        at = start + s->text.n;
+    }
+    buf_append(&out, bytes_slice(u->text, at, u->text.n));
+    u->forward = arena_copy(&u->arena, buf_bytes(&out));
+    bool good = !out.failed && u->forward.p;
+    buf_free(&out);
+    return good;
+}
+
+static void add_list(struct frame_fields *f, struct buf *scratch, const char *name)
+{
+    if (buf_length(scratch)) frame_fields_add(f, name, buf_bytes(scratch));
+    buf_consume(scratch, buf_length(scratch));
+}
+
+static void separate(struct buf *list)
+{
+    if (buf_length(list)) buf_append_text(list, ", ");
+}
+
+static void add_facts(struct frame_fields *f, struct buf *scratch, const struct sql_facts *facts)
+{
+    static const char *const wheres[] = { "", "present", "trivial", "missing" };
+    uint32_t effects = 0, shown = 0;
+    enum sql_where where = SQL_WHERE_NONE;
+    for (size_t i = 0; i < facts->n_statements; i++) {
+        effects |= facts->statements[i].effects;
+        if (facts->statements[i].where > where) where = facts->statements[i].where;
+        if (i >= NAMES_SHOWN) continue;
+        separate(scratch);
+        buf_append(scratch, facts->statements[i].tag);
+    }
+    add_list(f, scratch, "tags");
+    for (uint32_t bit = 0; bit < SQL_N_EFFECTS; bit++)
+        if (effects & 1u << bit) {
+            separate(scratch);
+            buf_append_text(scratch, sql_effect_name(1u << bit));
+        }
+    add_list(f, scratch, "effects");
+    for (size_t i = 0; i < facts->n_statements; i++)
+        for (size_t k = 0; k < facts->statements[i].n_relations && shown < NAMES_SHOWN; k++, shown++) {
+            const struct sql_relation *r = &facts->statements[i].relations[k];
+            separate(scratch);
+            buf_printf(scratch, "%.*s%s%.*s", BYTES_FMT(r->schema), r->schema.n ? "." : "",
+                       BYTES_FMT(r->name));
+        }
+    add_list(f, scratch, "relations");
+    if (where != SQL_WHERE_NONE) frame_fields_add_text(f, "where", wheres[where]);
+}
+
+struct claim_sink {
+    struct frame_fields *fields;
+    struct arena *arena;
+};
+
+static void add_claim(void *context, struct bytes key, struct bytes value)
+{
+    struct claim_sink *sink = context;
+    struct bytes name = arena_printf(sink->arena, "claim.%.*s", BYTES_FMT(key));
+    if (name.p && key.n < 100) frame_fields_add(sink->fields, (const char *)name.p, value);
+}
+
+/* The fields of FRAME_TEXT, made once: a session that runs the text only copies them. */
+static bool encode_record(struct understood *u)
+{
+    struct buf out, scratch;
+    struct bytes text = u->text;
+    buf_init(&out, u->text.n + 256 * 1024);
+    buf_init(&scratch, 64 * 1024);
+    if (u->facts && u->facts->holds_secret) text = sql_redact(u->text, &u->arena, &u->secrets, &u->n_secrets);
+    bool good = text.p || text.n == 0;
+    u->recorded_text = text;
+    struct frame_fields f = frame_fields_begin(&out);
+    frame_fields_add_text(&f, "decision",
+                          u->refused ? (u->verdict.decision == POLICY_HOLD ? "hold" : "deny") : "allow");
+    if (u->verdict.policy.n) frame_fields_add(&f, "policy", u->verdict.policy);
+    if (u->verdict.rule.n) frame_fields_add(&f, "rule", u->verdict.rule);
+    if (u->refused) frame_fields_add(&f, "message", u->verdict.message);
+    if (u->refused) frame_fields_add_text(&f, "reason", refusal_code(u->reason));
+    if (u->verdict.would.n) frame_fields_add(&f, "would", u->verdict.would);
+    if (u->facts) add_facts(&f, &scratch, u->facts);
+    if (u->facts && u->facts->error.n) frame_fields_add(&f, "grammar", u->facts->error);
+    if (bytes_find(u->text, BYTES_LITERAL("='")) >= 0) {
+        struct claim_sink sink = { &f, &u->arena };
+        sql_comment_claims(u->text, &u->arena, add_claim, &sink);
+    }
+    u->n_record = f.n;
+    u->record = arena_copy(&u->arena, bytes_slice(buf_bytes(&out), 2, buf_length(&out)));
+    good = good && !out.failed && u->record.p;
+    buf_free(&out);
+    buf_free(&scratch);
+    return good;
+}
+
+static struct understood *understood_new(struct understood_cache *cache,
+                                         const struct understood_context *context, struct bytes text)
+{
+    struct understood *u = calloc(1, sizeof *u);
+    if (!u) return NULL;
+    arena_init(&u->arena, ARENA_CHUNK, ARENA_BASE + text.n * ARENA_PER_BYTE);
+    u->text = arena_copy(&u->arena, text);
+    u->ruleset = policy_ruleset_key(context->ruleset);
+    u->key = u->text;
+    u->hash = hash_of(cache, u->ruleset, u->key, false);
+    u->serial = cache->next_serial++;
+    u->n_pins = 1;
+    if (u->text.p) return u;
+    understood_free(u);
+    return NULL;
+}
+
+/* Kept under its template where nothing that was found hangs on a literal. */
+static void make_template(struct understood_cache *cache, struct understood *u)
+{
+    uint8_t template[SQL_TEMPLATE_BYTES];
+    size_t n, n_literals;
+    if (u->outcome != SQL_UNDERSTOOD || !sql_facts_fit_template(u->facts) || u->n_secrets) return;
+    if (!sql_template(u->text, template, &n, &n_literals) || n_literals == 0) return;
+    struct bytes key = arena_copy(&u->arena, bytes_make(template, n));
+    if (!key.p) return;
+    u->key = key;
+    u->is_template = true;
+    u->hash = hash_of(cache, u->ruleset, key, true);
+}
+
+/* The facts are there: judge, and keep what came of it. */
+static struct understood *understood_finish(struct understood_cache *cache,
+                                            const struct understood_context *context, struct understood *u)
+{
+    bool good = judge(u, context) && (!u->has_context || u->refused || splice_context(u)) && encode_record(u);
+    if (!good) {
+        understood_free(u);
+        return NULL;
+    }
+    for (size_t i = 0; u->facts && i < u->facts->n_statements; i++)
+        u->may_return_rows |=
+            (u->facts->statements[i].effects & ~(uint32_t)(EFFECT_TRANSACTION | EFFECT_SESSION)) != 0;
+    make_template(cache, u);
+    keep(cache, u);
+    return u;
+}
+
+struct understood *understood_make(struct understood_cache *cache, const struct understood_context *context,
+                                   struct bytes text)
+{
+    struct understood *u = understood_new(cache, context, text);
+    if (!u) return NULL;
+    u->outcome = sql_understand(u->text, &u->arena, &u->facts);
+    return understood_finish(cache, context, u);
+}
+
+struct understood *understood_make_from(struct understood_cache *cache,
+                                        const struct understood_context *context, struct bytes text,
+                                        struct bytes encoded_facts)
+{
+    struct understood *u = understood_new(cache, context, text);
+    if (!u) return NULL;
+    u->outcome = sql_facts_decode(u->text, encoded_facts, &u->arena, &u->facts);
+    return understood_finish(cache, context, u);
+}

@@ -1,0 +1,70 @@
+/* A text that was understood and judged, ready to be used again: facts, verdict, what goes into the record,
+ * what goes to the server. Kept by text within one ruleset, so that a statement which comes again costs a
+ * look-up. One cache a worker, without locks. */
+#ifndef POSTERN_SESSION_UNDERSTOOD_H
+#define POSTERN_SESSION_UNDERSTOOD_H
+#include "base/arena.h"
+#include "policy/policy.h"
+#include "session/refusal.h"
+#include "session/target.h"
+#include "sql/facts.h"
+
+struct understood {
+    struct understood *next; /* in its slot of the cache */
+    uint64_t hash, ruleset;  /* of the text; policy_ruleset_key */
+    uint64_t serial;         /* never used twice in a process: what sessions remember instead of a pointer */
+    unsigned n_pins;
+    bool cached, recently_used;
+    bool is_template; /* stands for every text of its template (sql_template): `text` is only the first of
+                         them */
+    struct bytes text;
+    enum sql_outcome outcome;
+    const struct sql_facts *facts;
+    bool refused; /* some statement of it is */
+    enum refusal_reason reason;
+    struct policy_verdict verdict; /* of the statement that decided */
+    bool has_context;              /* some statement is SET postern.… */
+    bool has_names; /* PREPARE, EXECUTE, DECLARE, FETCH, DEALLOCATE, CLOSE, DISCARD: the session's name space
+                       is involved */
+    bool copies_in; /* some statement is COPY … FROM STDIN */
+    bool may_return_rows;
+    struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */
+    struct bytes key;     /* what it is kept under: the text, or its template */
+    struct bytes recorded_text; /* the text without its secrets */
+    struct bytes record;        /* the other fields of FRAME_TEXT */
+    uint16_t n_record;          /* how many they are */
+    struct bytes
+        *secrets; /* literals that were cut out of the record, and must be cut out of recorded errors */
+    size_t n_secrets;
+    struct arena arena;
+};
+
+struct understood_cache;
+/* bytes: what all entries may hold together. NULL: no memory. */
+struct understood_cache *understood_cache_new(size_t entries, size_t bytes, uint64_t seed);
+void understood_cache_free(struct understood_cache *cache);
+
+/* The judge's view of a session. */
+struct understood_context {
+    const struct policy_ruleset *ruleset;
+    const struct target *target;
+};
+
+/* One that was understood before, pinned: this text, or (is_template) one that differs from it in plain
+ * literals only. NULL: not there. */
+struct understood *understood_find(struct understood_cache *cache, const struct understood_context *context,
+                                   struct bytes text) MUST_USE;
+/* Understands and judges here and now, pinned. NULL: no memory. understood_make_from takes the facts that the
+ * parser child found (sql_facts_encode) for a text that is too long to parse on a loop. */
+struct understood *understood_make(struct understood_cache *cache, const struct understood_context *context,
+                                   struct bytes text) MUST_USE;
+struct understood *understood_make_from(struct understood_cache *cache,
+                                        const struct understood_context *context, struct bytes text,
+                                        struct bytes encoded_facts) MUST_USE;
+static inline struct understood *understood_pin(struct understood *u)
+{
+    u->n_pins++;
+    return u;
+}
+void understood_unpin(struct understood_cache *cache, struct understood *u);
+#endif

@@ -1,0 +1,159 @@
+/* Which functions and operators a statement calls, and what they do by the published lists. A name that is
+ * not pg_catalog's, or stands in another schema, is EFFECT_PROCEDURE: nobody here knows what it does.
+ * Operators are functions too: one that pg_catalog does not have is named among the functions. */
+#include "sql/functions.h"
+
+#include "sql/walk.h"
+
+#include <stdlib.h>
+
+struct entry {
+    const char *name;
+    uint32_t effects;
+};
+static const struct entry listed[] = {
+#define FUNCTION(name, effects) { name, effects },
+#include "sql/functions.def"
+#undef FUNCTION
+};
+static const char *const catalogue_functions[] = {
+#define FUNCTION(name) name,
+#define OPERATOR(name)
+#include "sql/catalogue.def"
+#undef OPERATOR
+#undef FUNCTION
+};
+static const char *const catalogue_operators[] = {
+#define FUNCTION(name)
+#define OPERATOR(name) name,
+#include "sql/catalogue.def"
+#undef OPERATOR
+#undef FUNCTION
+};
+
+static int compare_entry(const void *key, const void *element)
+{
+    return strcmp(key, ((const struct entry *)element)->name);
+}
+static int compare_name(const void *key, const void *element)
+{
+    return strcmp(key, *(const char *const *)element);
+}
+
+static bool in_catalogue(const char *name)
+{
+    return bsearch(name, catalogue_functions, sizeof(catalogue_functions) / sizeof(*catalogue_functions),
+                   sizeof(*catalogue_functions), compare_name) != NULL;
+}
+
+uint32_t functions_effects(const char *schema, const char *name)
+{
+    const struct entry *e =
+        bsearch(name, listed, sizeof(listed) / sizeof(*listed), sizeof(*listed), compare_entry);
+    uint32_t effects = e ? e->effects : 0;
+    if (schema && strcmp(schema, "information_schema") == 0)
+        return e && strncmp(name, "_pg_", 4) == 0 ? effects : effects | EFFECT_PROCEDURE;
+    if (schema && strcmp(schema, "pg_catalog") != 0) return effects | EFFECT_PROCEDURE;
+    return in_catalogue(name) ? effects : effects | EFFECT_PROCEDURE;
+}
+
+uint32_t functions_operator_effects(const char *schema, const char *name)
+{
+    if (schema && strcmp(schema, "pg_catalog") != 0) return EFFECT_PROCEDURE;
+    return bsearch(name, catalogue_operators, sizeof(catalogue_operators) / sizeof(*catalogue_operators),
+                   sizeof(*catalogue_operators), compare_name)
+               ? 0
+               : EFFECT_PROCEDURE;
+}
+
+static bool grow(struct walk *walk)
+{
+    struct sql_statement *s = walk->statement;
+    if (s->n_functions < walk->functions_size) return true;
+    size_t size = walk->functions_size ? walk->functions_size * 2 : 4;
+    struct sql_function *more = ARENA_ARRAY(walk->arena, struct sql_function, size);
+    if (!more) {
+        walk->trouble = WALK_FULL;
+        return false;
+    }
+    if (s->n_functions) memcpy(more, s->functions, s->n_functions * sizeof(*more));
+    s->functions = more;
+    walk->functions_size = size;
+    return true;
+}
+
+static void add(struct walk *walk, const char *schema, const char *name)
+{
+    struct sql_statement *s = walk->statement;
+    struct bytes in = bytes_of(schema), last = bytes_of(name);
+    for (size_t i = 0; i < s->n_functions; i++)
+        if (bytes_equal(s->functions[i].name, last) && bytes_equal(s->functions[i].schema, in)) return;
+    if (s->n_functions >= SQL_NAMES_CEILING) {
+        walk->trouble = WALK_MANY;
+        return;
+    }
+    if (!grow(walk)) return;
+    s->functions[s->n_functions++] =
+        (struct sql_function){ .schema = walk_text(walk, schema), .name = walk_text(walk, name) };
+}
+
+/* A string constant, perhaps with a cast ('x'::text); false for anything else. NULL is a constant without
+ * text. */
+static bool constant_text(const Node *node, const char **text_out)
+{
+    while (node && tree_tag(node) == T_TypeCast)
+        node = ((const TypeCast *)node)->arg;
+    if (!node || tree_tag(node) != T_A_Const) return false;
+    const A_Const *constant = (const A_Const *)node;
+    *text_out = NULL;
+    if (constant->isnull) return true;
+    if (constant->val.node.type != T_String) return false;
+    *text_out = constant->val.sval.sval;
+    return true;
+}
+
+/* set_config with constant arguments is judged like SET; else it could be any setting. */
+static void visit_set_config(struct walk *walk, const FuncCall *call)
+{
+    const char *name = NULL, *value = NULL;
+    if (tree_length(call->args) == 3 && !call->func_variadic &&
+        constant_text(tree_item(call->args, 0), &name) && constant_text(tree_item(call->args, 1), &value) &&
+        name) {
+        setting_note(walk, bytes_of(name), bytes_of(value));
+        return;
+    }
+    walk_effect(walk, EFFECT_SESSION);
+    walk->statement->pinned_setting = true;
+}
+
+void functions_visit_call(struct walk *walk, const FuncCall *call)
+{
+    struct tree_name name;
+    if (!tree_name(call->funcname, &name)) {
+        walk_effect(walk, EFFECT_PROCEDURE);
+        return;
+    }
+    uint32_t effects = functions_effects(name.schema, name.name);
+    walk_effect(walk, effects);
+    if (strcmp(name.name, "set_config") == 0 && !(effects & EFFECT_PROCEDURE)) visit_set_config(walk, call);
+    add(walk, name.schema, name.name);
+}
+
+void functions_visit_operator(struct walk *walk, const List *list)
+{
+    struct tree_name name;
+    if (!list || !tree_name(list, &name)) return;
+    if (functions_operator_effects(name.schema, name.name) == 0) return;
+    /* BETWEEN is written as an operator's name in the tree. */
+    if (strncmp(name.name, "BETWEEN", 7) == 0 || strncmp(name.name, "NOT BETWEEN", 11) == 0) return;
+    walk_effect(walk, EFFECT_PROCEDURE);
+    add(walk, name.schema, name.name);
+}
+
+void functions_visit_sample(struct walk *walk, const RangeTableSample *sample)
+{
+    struct tree_name name;
+    if (!tree_name(sample->method, &name) || functions_effects(name.schema, name.name) == 0) return;
+    walk_effect(walk, functions_effects(name.schema, name.name));
+    add(walk, name.schema, name.name);
+}

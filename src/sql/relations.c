@@ -1,0 +1,114 @@
+/* Which relations a statement names. A CTE's name is no relation, where the CTE is in scope and the name
+ * stands alone; the target of INSERT, UPDATE, DELETE and MERGE is a relation even then (the server takes the
+ * table). Scopes as in the documentation of SELECT, "WITH Clause": without RECURSIVE a CTE sees those before
+ * it; with it, all of the same clause, itself included. cases/relations.cases is this file's decision table.
+ */
+#include "sql/walk.h"
+
+static bool in_scope(const struct walk_scope *scope, const char *name)
+{
+    for (; scope; scope = scope->outer)
+        if (strcmp(scope->name, name) == 0) return true;
+    return false;
+}
+
+static bool grow(struct walk *walk)
+{
+    struct sql_statement *s = walk->statement;
+    if (s->n_relations < walk->relations_size) return true;
+    size_t size = walk->relations_size ? walk->relations_size * 2 : 4;
+    struct sql_relation *more = ARENA_ARRAY(walk->arena, struct sql_relation, size);
+    if (!more) {
+        walk->trouble = WALK_FULL;
+        return false;
+    }
+    if (s->n_relations) memcpy(more, s->relations, s->n_relations * sizeof(*more));
+    s->relations = more;
+    walk->relations_size = size;
+    return true;
+}
+
+void relations_add(struct walk *walk, struct tree_name name, uint32_t access, bool whereless)
+{
+    struct sql_statement *s = walk->statement;
+    struct bytes database = bytes_of(name.database), schema = bytes_of(name.schema),
+                 last = bytes_of(name.name);
+    for (size_t i = 0; i < s->n_relations; i++) {
+        struct sql_relation *r = &s->relations[i];
+        if (bytes_equal(r->name, last) && bytes_equal(r->schema, schema) &&
+            bytes_equal(r->database, database)) {
+            r->access |= access;
+            r->whereless |= whereless;
+            return;
+        }
+    }
+    if (s->n_relations >= SQL_NAMES_CEILING) {
+        walk->trouble = WALK_MANY;
+        return;
+    }
+    if (!grow(walk)) return;
+    s->relations[s->n_relations++] = (struct sql_relation){ .database = walk_text(walk, name.database),
+                                                            .schema = walk_text(walk, name.schema),
+                                                            .name = walk_text(walk, name.name),
+                                                            .access = access,
+                                                            .whereless = whereless };
+}
+
+/* Writing to the catalogue moves what the catalogue says: who may do what (pg_authid, pg_class …), or, by the
+ * rule on pg_settings, a setting that nobody named. */
+static void note_catalogue(struct walk *walk, const RangeVar *relation, uint32_t access)
+{
+    const char *schema = relation->schemaname, *name = relation->relname;
+    uint32_t writes = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_TRUNCATE;
+    if (!(access & writes)) return;
+    if (schema ? strcmp(schema, "pg_catalog") != 0 : strncmp(name, "pg_", 3) != 0) return;
+    if (strcmp(name, "pg_settings") == 0) {
+        walk_effect(walk, EFFECT_SESSION | EFFECT_PRIVILEGE);
+        walk->statement->pinned_setting = true;
+    } else {
+        walk_effect(walk, EFFECT_PRIVILEGE);
+    }
+}
+
+void relations_visit(struct walk *walk, const RangeVar *relation, struct walk_at at)
+{
+    struct tree_name name = { relation->catalogname, relation->schemaname, relation->relname };
+    if (!name.name) return;
+    if (!at.target && !name.schema && in_scope(at.scope, name.name)) return;
+    note_catalogue(walk, relation, at.access);
+    walk_effect(walk, at.access);
+    relations_add(walk, name, at.access, false);
+}
+
+static const struct walk_scope *scope_with(struct walk *walk, const struct walk_scope *outer,
+                                           const char *name)
+{
+    struct walk_scope *scope = ARENA_NEW(walk->arena, struct walk_scope);
+    if (!scope) {
+        walk->trouble = WALK_FULL;
+        return outer;
+    }
+    /* The tree, and so the name, outlives the walk. */
+    *scope = (struct walk_scope){ outer, name ? name : "" };
+    return scope;
+}
+
+const struct walk_scope *relations_with(struct walk *walk, const WithClause *with, struct walk_at at)
+{
+    if (!with) return at.scope;
+    const struct walk_scope *all = at.scope;
+    int n = tree_length(with->ctes);
+    for (int i = 0; i < n; i++) {
+        const CommonTableExpr *cte = tree_item(with->ctes, i);
+        struct walk_at inside = at;
+        inside.scope = all;
+        if (!with->recursive) walk_push(walk, cte, inside);
+        all = scope_with(walk, all, cte->ctename);
+    }
+    for (int i = 0; with->recursive && i < n; i++) {
+        struct walk_at inside = at;
+        inside.scope = all;
+        walk_push(walk, tree_item(with->ctes, i), inside);
+    }
+    return all;
+}

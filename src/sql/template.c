@@ -1,0 +1,163 @@
+/* Templates: see facts.h. A literal is cut out only where no fact can hang on it; in doubt a text is no
+ * template, and is parsed.
+ *
+ * Why this is sound. Two texts of one template have the same tokens but for plain literals, so the grammar
+ * makes the same tree of them but for the values of constants. Facts read constants in few places: conditions
+ * that fold (only behind WHERE of UPDATE and DELETE: see `compared`), settings and their values (SET is no
+ * template, set_config is excluded), file names and programs (COPY is none), and secrets (`may_be_secret`).
+ */
+#include "sql/facts.h"
+#include "sql/safe.h"
+#include "sql/token.h"
+
+struct scan {
+    struct token before, before_that;    /* without white space */
+    bool writes, behind_where, want_end; /* want_end: a compared literal came last, and what follows must not
+                                            go on with its expression */
+};
+
+static bool is_digits(struct bytes b)
+{
+    size_t dots = 0;
+    for (size_t i = 0; i < b.n; i++) {
+        if (b.p[i] == '.')
+            dots++;
+        else if (b.p[i] < '0' || b.p[i] > '9')
+            return false;
+    }
+    return dots <= 1 && b.n <= 18;
+}
+
+/* A string that could hold a password, or that is anything but a plain '…' on one line. */
+static bool may_be_secret(struct bytes content)
+{
+    for (size_t i = 0; i < content.n; i++) {
+        uint8_t c = content.p[i];
+        if (c == '\\' || c == '\n' || c == '\r' || c == ':') return true;
+        if ((c | 0x20) == 'p' && i + 4 <= content.n &&
+            bytes_equal_nocase(bytes_slice(content, i, 4), BYTES_LITERAL("pass")))
+            return true;
+        if ((c | 0x20) == 'p' && i + 3 <= content.n &&
+            bytes_equal_nocase(bytes_slice(content, i, 3), BYTES_LITERAL("pwd")))
+            return true;
+    }
+    return false;
+}
+
+static bool is_plain_string(const struct token *t)
+{
+    return t->text.p[0] == '\'' && t->text.n == t->content.n + 2 && !may_be_secret(t->content) &&
+           bytes_is_utf8(t->content);
+}
+
+static bool is_comparison(const struct token *t)
+{
+    static const char *const operators[] = { "=", "<", ">", "<=", ">=", "<>", "!=" };
+    if (t->kind != TOKEN_OPERATOR) return false;
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
+        if (bytes_is(t->text, operators[i])) return true;
+    return false;
+}
+
+/* column = LITERAL */
+static bool compared(const struct scan *s)
+{
+    return is_comparison(&s->before) &&
+           (s->before_that.kind == TOKEN_IDENTIFIER || s->before_that.kind == TOKEN_QUOTED);
+}
+
+/* What may stand behind a compared literal: nothing that makes a larger expression of it. */
+static bool ends_comparison(const struct token *t)
+{
+    return token_is_word(t, "and") || token_is_word(t, "or") || token_is_word(t, "returning") ||
+           (t->kind == TOKEN_OTHER && (t->text.p[0] == ';' || t->text.p[0] == ')'));
+}
+
+static bool is_first_word(const struct token *t, struct scan *s)
+{
+    s->writes = token_is_word(t, "update") || token_is_word(t, "delete");
+    return s->writes || token_is_word(t, "select") || token_is_word(t, "insert");
+}
+
+static bool take_literal(const struct token *t, struct scan *s, struct bytes text, size_t end)
+{
+    bool plain = t->kind == TOKEN_NUMBER ? is_digits(t->text) : is_plain_string(t);
+    if (!plain) return false;
+    /* "1abc" is a number and a name to this grammar, and an error to a newer one. */
+    if (end < text.n && (text.p[end] == '_' || text.p[end] == '$' || text.p[end] >= 0x80 ||
+                         ((text.p[end] | 0x20) >= 'a' && (text.p[end] | 0x20) <= 'z')))
+        return false;
+    if (!s->writes || !s->behind_where) return true;
+    s->want_end = true;
+    return compared(s);
+}
+
+static bool take(const struct token *t, struct scan *s, struct bytes text, size_t end)
+{
+    if (t->unterminated) return false;
+    switch (t->kind) {
+    case TOKEN_NUMBER:
+    case TOKEN_STRING: return take_literal(t, s, text, end);
+    case TOKEN_QUOTED: return t->text.p[0] == '"'; /* U&"…" has its escape character in a literal */
+    case TOKEN_IDENTIFIER:
+        if (token_is_word(t, "where")) s->behind_where = true;
+        return !token_is_word(t, "uescape");
+    case TOKEN_OTHER:
+        /* Bytes below a blank stand for literals in templates, and stand in no text that may be parsed. */
+        return t->text.p[0] > 0x20 && t->text.p[0] < 0x7F && (t->text.p[0] != ';' || end == text.n);
+    case TOKEN_OPERATOR:
+    case TOKEN_PARAMETER: return true;
+    case TOKEN_END:
+    case TOKEN_SPACE:
+    case TOKEN_COMMENT:
+    case TOKEN_DOLLAR:
+    case TOKEN_BITS: return false;
+    }
+    return false;
+}
+
+bool sql_template(struct bytes text, uint8_t *out, size_t *n_out, size_t *n_literals_out)
+{
+    struct scan s = { 0 };
+    size_t n = 0, n_literals = 0;
+    if (text.n >= SQL_TEMPLATE_BYTES) return false;
+    for (size_t at = 0; at < text.n;) {
+        struct token t = token_at(text, at);
+        if (t.kind == TOKEN_END) break;
+        at += t.text.n;
+        bool literal = t.kind == TOKEN_NUMBER || t.kind == TOKEN_STRING;
+        if (t.kind != TOKEN_SPACE) {
+            bool first = s.before.kind == TOKEN_END;
+            if (s.want_end && !ends_comparison(&t)) return false;
+            s.want_end = false;
+            if (first ? !is_first_word(&t, &s) : !take(&t, &s, text, at)) return false;
+            s.before_that = s.before;
+            s.before = t;
+        }
+        /* A byte that stands in no text that passes the pre-scan: numbers and strings are told apart. */
+        if (literal)
+            out[n++] = t.kind == TOKEN_NUMBER ? 1 : 2;
+        else {
+            memcpy(out + n, t.text.p, t.text.n);
+            n += t.text.n;
+        }
+        n_literals += literal;
+    }
+    *n_out = n;
+    *n_literals_out = n_literals;
+    return s.before.kind != TOKEN_END;
+}
+
+bool sql_facts_fit_template(const struct sql_facts *facts)
+{
+    const uint32_t plain = EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_LOCK;
+    if (facts->n_statements != 1 || facts->holds_secret) return false;
+    const struct sql_statement *s = &facts->statements[0];
+    if (s->effects & ~plain || s->action != SQL_ACTION_NONE || s->pinned_setting) return false;
+    /* An UPDATE or DELETE inside an INSERT or SELECT was not looked at for its conditions. */
+    bool writes = bytes_is(s->tag, "UPDATE") || bytes_is(s->tag, "DELETE");
+    if (!writes && s->effects & (EFFECT_UPDATE | EFFECT_DELETE)) return false;
+    for (size_t i = 0; i < s->n_functions; i++)
+        if (bytes_is(s->functions[i].name, "set_config")) return false;
+    return true;
+}

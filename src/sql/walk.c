@@ -1,0 +1,128 @@
+/* The walk over one statement's tree; see walk.h. A list costs one item however long it is; so the stack is
+ * as deep as the tree, and not as wide. */
+#include "sql/walk.h"
+
+#include <stddef.h>
+
+struct walk_item {
+    const Node *node;
+    struct walk_at at;
+    int next; /* of a list: which element comes next */
+};
+
+enum { ITEMS_FIRST = 64 };
+
+static bool grow(struct walk *walk)
+{
+    size_t size = walk->items_size * 2;
+    struct walk_item *items = ARENA_ARRAY(walk->arena, struct walk_item, size);
+    if (!items) {
+        walk->trouble = WALK_FULL;
+        return false;
+    }
+    memcpy(items, walk->items, walk->n_items * sizeof(*items));
+    walk->items = items;
+    walk->items_size = size;
+    return true;
+}
+
+void walk_push(struct walk *walk, const void *node, struct walk_at at)
+{
+    if (!node || walk->trouble) return;
+    if (at.depth >= SQL_DEPTH_CEILING) {
+        walk->trouble = WALK_DEEP;
+        return;
+    }
+    if (walk->n_items == walk->items_size && !grow(walk)) return;
+    at.depth++;
+    walk->items[walk->n_items++] = (struct walk_item){ .node = node, .at = at };
+}
+
+void walk_push_children(struct walk *walk, const void *node, struct walk_at at)
+{
+    const uint16_t *offsets = tree_children(tree_tag(node));
+    size_t n = 0;
+    if (!offsets) {
+        walk->unknown = tree_tag(node);
+        walk_effect(walk, EFFECT_UNKNOWN);
+        return;
+    }
+    while (offsets[n])
+        n++;
+    while (n > 0) {
+        const void *child;
+        memcpy(&child, (const char *)node + offsets[--n], sizeof(child));
+        walk_push(walk, child, at);
+    }
+}
+
+struct bytes walk_text(struct walk *walk, const char *text)
+{
+    if (!text) return (struct bytes){ 0 };
+    struct bytes copy = arena_copy(walk->arena, bytes_of(text));
+    if (!copy.p) walk->trouble = WALK_FULL;
+    return copy;
+}
+
+/* An UPDATE … SET (a, b) = (SELECT …) has one node for the right-hand side, reached once for each column. */
+static void visit_shared(struct walk *walk, const MultiAssignRef *ref, struct walk_at at)
+{
+    if (ref->colno == 1) walk_push(walk, ref->source, at);
+}
+
+static void visit(struct walk *walk, const Node *node, struct walk_at at)
+{
+    switch (tree_tag(node)) {
+    case T_RangeVar: relations_visit(walk, (const RangeVar *)node, at); return;
+    case T_MultiAssignRef: visit_shared(walk, (const MultiAssignRef *)node, at); return;
+    case T_FuncCall: functions_visit_call(walk, (const FuncCall *)node); break;
+    case T_A_Expr: functions_visit_operator(walk, ((const A_Expr *)node)->name); break;
+    case T_RangeTableSample: functions_visit_sample(walk, (const RangeTableSample *)node); break;
+    case T_SubLink: functions_visit_operator(walk, ((const SubLink *)node)->operName); break;
+    case T_SortBy: functions_visit_operator(walk, ((const SortBy *)node)->useOp); break;
+    default:
+        if (query_visit(walk, node, at) || utility_visit(walk, node, at)) return;
+    }
+    walk_push_children(walk, node, at);
+}
+
+/* Takes the top item's next element, and the item itself away behind its last. */
+static const Node *next_element(struct walk *walk, struct walk_item *top)
+{
+    const List *list = (const List *)top->node;
+    const Node *element = top->next < list->length ? tree_item(list, top->next) : NULL;
+    if (++top->next >= list->length) walk->n_items--;
+    return element;
+}
+
+void walk_statement(struct walk *walk, const Node *top)
+{
+    struct walk_item first[ITEMS_FIRST];
+    walk->items = first;
+    walk->items_size = ITEMS_FIRST;
+    walk->n_items = 0;
+    walk->statement->tag = utility_tag(walk, top);
+    walk_push(walk, top, (struct walk_at){ 0 });
+    while (walk->n_items > 0 && !walk->trouble) {
+        struct walk_item *item = &walk->items[walk->n_items - 1];
+        struct walk_at at = item->at;
+        enum NodeTag tag = tree_tag(item->node);
+        if (tag == T_List) {
+            const Node *element = next_element(walk, item);
+            /* A list of lists goes on the stack, so that it is not deeper than its elements. */
+            if (element && tree_tag(element) == T_List)
+                walk_push(walk, element, at);
+            else if (element)
+                visit(walk, element, at);
+        } else {
+            const Node *node = item->node;
+            walk->n_items--;
+            if (tag != T_IntList && tag != T_OidList) visit(walk, node, at);
+        }
+    }
+    walk->items = NULL;
+    for (size_t i = 0; i < walk->statement->n_relations; i++) {
+        struct sql_relation *relation = &walk->statement->relations[i];
+        if (relation->access & EFFECT_READ) relation->access |= walk->spread;
+    }
+}
