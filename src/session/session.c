@@ -142,7 +142,7 @@ static size_t client_ceiling(const struct session *s, uint8_t type, bool *in_pie
     switch (type) {
     case MESSAGE_QUERY:
     case MESSAGE_PARSE: return s->snapshot->statement_ceiling;
-    case MESSAGE_FUNCTION_CALL: return s->snapshot->statement_ceiling;
+    case MESSAGE_FUNCTION_CALL: return s->snapshot->message_ceiling;
     case MESSAGE_BIND:
     case MESSAGE_COPY_DATA: *in_pieces_out = true; return MESSAGE_LARGE_CEILING;
     case MESSAGE_CLOSE:
@@ -359,6 +359,10 @@ void session_on_time(struct session *s)
         session_fail_text(s, REFUSAL_DEADLINE, "the log-in took too long");
         return;
     }
+    if (now >= s->session_due_us && s->token_expired) {
+        session_fail_text(s, REFUSAL_EXPIRED, "terminating connection because its token has expired");
+        return;
+    }
     if (now >= s->session_due_us) {
         session_fail_text(s, REFUSAL_SESSION_TIME, "the session has reached its time limit");
         return;
@@ -373,69 +377,68 @@ void session_on_time(struct session *s)
     }
     if (!s->token_expired && now >= s->token_due_us) {
         s->token_expired = true;
-        s->session_due_us = s->session_due_us < now + 60000000
-                                ? s->session_due_us
-                                : now + 60000000; /* a transaction has a minute to end */
+        int64_t grace_due_us = now + s->snapshot->token_grace_us; /* for a transaction to end */
+        if (grace_due_us < s->session_due_us) s->session_due_us = grace_due_us;
     }
     session_settle(s);
 }
 
-void session_settle(struct session *s)
-{
-    if (s->token_expired && s->phase == PHASE_READY && s->pendings.n == 0 && s->status == 'I')
-        session_fail(s, REFUSAL_EXPIRED,
-                     BYTES_LITERAL("terminating connection because its token has expired"),
-                     BYTES_LITERAL("Connect again with a fresh token."));
-}
+    void session_settle(struct session * s)
+    {
+        if (s->token_expired && s->phase == PHASE_READY && s->pendings.n == 0 && s->status == 'I')
+            session_fail(s, REFUSAL_EXPIRED,
+                         BYTES_LITERAL("terminating connection because its token has expired"),
+                         BYTES_LITERAL("Connect again with a fresh token."));
+    }
 
-struct session_wants *session_wants(struct session *s)
-{
-    return &s->wants;
-}
+    struct session_wants *session_wants(struct session * s)
+    {
+        return &s->wants;
+    }
 
-struct buf *session_client_out(struct session *s)
-{
-    return &s->client_out;
-}
+    struct buf *session_client_out(struct session * s)
+    {
+        return &s->client_out;
+    }
 
-struct buf *session_server_out(struct session *s)
-{
-    return &s->server_out;
-}
+    struct buf *session_server_out(struct session * s)
+    {
+        return &s->server_out;
+    }
 
-const struct target *session_target(const struct session *s)
-{
-    return s->target;
-}
+    const struct target *session_target(const struct session *s)
+    {
+        return s->target;
+    }
 
-bool session_server_key(const struct session *s, int32_t *pid_out, struct bytes *key_out)
-{
-    *pid_out = s->server_pid;
-    *key_out = bytes_make(s->server_key, s->n_server_key);
-    return s->n_server_key != 0;
-}
+    bool session_server_key(const struct session *s, int32_t *pid_out, struct bytes *key_out)
+    {
+        *pid_out = s->server_pid;
+        *key_out = bytes_make(s->server_key, s->n_server_key);
+        return s->n_server_key != 0;
+    }
 
-uint64_t session_id(const struct session *s)
-{
-    return s->recording ? s->record.id : 0;
-}
+    uint64_t session_id(const struct session *s)
+    {
+        return s->recording ? s->record.id : 0;
+    }
 
-bool session_is_authenticated(const struct session *s)
-{
-    return s->phase >= PHASE_CONNECT && s->phase <= PHASE_READY;
-}
+    bool session_is_authenticated(const struct session *s)
+    {
+        return s->phase >= PHASE_CONNECT && s->phase <= PHASE_READY;
+    }
 
-struct session_snapshot *session_snapshot_of(const struct session *s)
-{
-    return s->snapshot;
-}
+    struct session_snapshot *session_snapshot_of(const struct session *s)
+    {
+        return s->snapshot;
+    }
 
-void session_set_user(struct session *s, void *user)
-{
-    s->user = user;
-}
+    void session_set_user(struct session * s, void *user)
+    {
+        s->user = user;
+    }
 
-void *session_user(const struct session *s)
-{
-    return s->user;
-}
+    void *session_user(const struct session *s)
+    {
+        return s->user;
+    }
