@@ -23,7 +23,7 @@ static enum sql_outcome understand_repeated(const char *before, const char *what
                                             const char *after)
 {
     struct buf text;
-    buf_init(&text, 64 << 20);
+    buf_init(&text, 80 << 20);
     buf_append_text(&text, before);
     for (size_t i = 0; i < times; i++)
         buf_append_text(&text, what);
