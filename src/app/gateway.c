@@ -13,6 +13,7 @@
 #include "app/worker.h"
 #include "base/log.h"
 #include "net/listener.h"
+#include "policy/compile.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -145,6 +146,20 @@ static void choose_origin(struct gateway *g)
     if (file) fclose(file);
     gethostname(host, sizeof host - 1);
     snprintf(g->origin, sizeof g->origin, "postern/%s", host);
+}
+
+/* What is accepted and has no effect in this version is said, so that nobody counts on it. */
+static void warn_of_later(const struct config *config)
+{
+    for (size_t i = 0; i < policy_snapshot_n(config->policies); i++) {
+        struct policy_reach reach;
+        policy_snapshot_reach(config->policies, i, &reach);
+        if (reach.retains)
+            log_line(
+                LOG_WARNING,
+                "policy \"%.*s\": record.retain has no effect in this version: records are kept for ever",
+                BYTES_FMT(reach.name));
+    }
 }
 
 /* ---- the parts, in the order in which they start */
@@ -283,6 +298,7 @@ static int start(struct gateway *g)
     if (error) return error;
     choose_origin(g);
     if (!list_logins(g, g->config)) return -ENOMEM;
+    warn_of_later(g->config);
     error = start_children(g);
     if (!error) error = start_log(g);
     if (!error) error = resolver_new(&g->workers.resolver);
