@@ -6,6 +6,8 @@
 #include "session/session-private.h"
 #include <stdlib.h>
 
+enum { COPY_PARTS = RECORDING_COPY_PARTS, COPY_FRAME = 512 * 1024 };
+
 static enum step unexpected(struct session *s, const struct message *m)
 {
     return session_fail(
@@ -131,16 +133,34 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
     return STEP_NEXT;
 }
 
-static enum step on_copy_out(struct session *s, const struct message *m)
+/* A run of CopyData messages is recorded as one frame of their data, and delivered as it is. */
+static enum step on_copy_out(struct session *s, const struct message *first, struct bytes in,
+                             size_t *used_out)
 {
     struct pending *p = pending_head(&s->pendings);
-    if (!p || !p->copying_out) return unexpected(s, m);
-    enum record_outcome outcome = recording_rows(s, FRAME_COPY_OUT, 0, p->run, 0, m->body);
+    struct bytes parts[COPY_PARTS];
+    size_t n = 0, used = 0, data = 0;
+    if (!p || !p->copying_out) return unexpected(s, first);
+    if (first->body.n < first->body_length) {
+        parts[n++] = first->body;
+        used = first->whole.n;
+        data = first->body.n;
+    } else {
+        struct message m;
+        while (n < COPY_PARTS && message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE &&
+               m.type == MESSAGE_COPY_DATA && data < COPY_FRAME) {
+            parts[n++] = m.body;
+            data += m.body.n;
+            used += m.whole.n;
+        }
+    }
+    *used_out = used;
+    enum record_outcome outcome = recording_copy(s, FRAME_COPY_OUT, p->run, parts, n);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
-    p->bytes += m->body.n;
+    p->bytes += data;
     s->piece_run = p->run;
     s->piece_to_client = !is_silent(s, p);
-    deliver(s, p, m->whole);
+    deliver(s, p, bytes_make(in.p, used));
     return STEP_NEXT;
 }
 
@@ -399,13 +419,13 @@ static enum step on_call_response(struct session *s, const struct message *m)
 {
     struct pending *p = pending_head(&s->pendings);
     if (!p || p->kind != PENDING_CALL || p->failed || p->refusal) return unexpected(s, m);
-    for (size_t at = 0; at == 0 || at < m->whole.n; at += 512 * 1024) {
-        enum record_outcome outcome =
-            recording_rows(s, FRAME_ROWS, at + 512 * 1024 < m->whole.n ? FRAME_PART : 0, p->run, 0,
-                           bytes_slice(m->whole, at, 512 * 1024));
+    while (p->bytes < m->whole.n) { /* and goes on from there after a wait */
+        struct bytes part = bytes_slice(m->whole, p->bytes, 512 * 1024);
+        uint8_t flags = p->bytes + part.n < m->whole.n ? FRAME_PART : 0;
+        enum record_outcome outcome = recording_rows(s, FRAME_ROWS, flags, p->run, 0, part);
         if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+        p->bytes += part.n;
     }
-    p->bytes += m->whole.n;
     recording_complete(s, p, RUN_COMPLETED, BYTES_LITERAL("FUNCTION CALL"));
     deliver(s, p, m->whole);
     return STEP_NEXT;
@@ -463,7 +483,7 @@ enum step backend_message(struct session *s, const struct message *m, struct byt
     skip_copy_ends(s);
     switch (m->type) {
     case MESSAGE_DATA_ROW: return on_rows(s, m, in, used_out);
-    case MESSAGE_COPY_DATA: return on_copy_out(s, m);
+    case MESSAGE_COPY_DATA: return on_copy_out(s, m, in, used_out);
     case MESSAGE_COPY_DONE: return on_copy_done(s, m);
     case MESSAGE_COMMAND_COMPLETE: return on_end_of_statement(s, m, RUN_COMPLETED);
     case MESSAGE_EMPTY_QUERY_RESPONSE: return on_end_of_statement(s, m, RUN_EMPTY);

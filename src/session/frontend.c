@@ -44,7 +44,9 @@ static enum step on_bind(struct session *s, const struct message *m)
 {
     struct message_bind bind;
     uint32_t sequence = 0;
-    if (!message_bind_decode_names(m->body, &bind) || (!is_partial(m) && !message_bind_check(m->body)))
+    bool named = message_bind_decode_names(m->body, &bind);
+    if (!named && is_partial(m) && m->body.n < SESSION_PIECE) return STEP_MORE;
+    if (!named || (!is_partial(m) && !message_bind_check(m->body)))
         return statement_refuse(s, CARRIER_PARSE, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid Bind message"));
     struct binding *statement = binding_find(&s->bindings, false, bind.statement);
     if (!statement && !s->open) return no_such(s, false, bind.statement);
@@ -63,6 +65,7 @@ static enum step on_bind(struct session *s, const struct message *m)
         portal->text = statement->text;
         portal->described = statement->described;
     }
+    s->client_piece_forward = true;
     forward(s, m);
     return STEP_NEXT;
 }
@@ -193,11 +196,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
                                 BYTES_LITERAL("function calls by OID are denied here"));
     enum record_outcome outcome = s->unrecorded ? RECORD_OK : record_reserve(s->world->lane, &s->record);
     if (outcome == RECORD_OK) {
-        for (size_t at = 0; outcome == RECORD_OK && (at == 0 || at < m->body.n); at += 512 * 1024) {
-            struct bytes part = bytes_slice(m->body, at, 512 * 1024);
-            outcome = recording_intent(s, FRAME_CALL, at + 512 * 1024 < m->body.n ? FRAME_PART : 0, &part, 1,
-                                       run ? NULL : &run);
-        }
+        outcome = recording_long(s, FRAME_CALL, (struct bytes){ 0 }, m->body, &run);
         if (outcome != RECORD_OK && !s->unrecorded) record_release(s->world->lane, &s->record);
     }
     if (outcome == RECORD_WAIT) {
@@ -235,7 +234,6 @@ static struct pending *copy_target(struct session *s)
 static enum step copy_data(struct session *s, struct bytes data, const struct message *m)
 {
     struct pending *p = copy_target(s);
-    s->client_piece_forward = false;
     s->client_piece_run = 0;
     if (!p) return STEP_NEXT; /* as a server does, outside COPY */
     enum record_outcome outcome = recording_rows(s, FRAME_COPY_IN, 0, p->run, 0, data);
@@ -268,6 +266,8 @@ static enum step on_terminate(struct session *s, const struct message *m)
 enum step frontend_message(struct session *s, const struct message *m)
 {
     bool small_body = m->body_length == 0;
+    /* The rest of a large message goes where its beginning went. */
+    s->client_piece_forward = false;
     if (s->copy_in && m->type != MESSAGE_COPY_DATA && m->type != MESSAGE_COPY_DONE &&
         m->type != MESSAGE_COPY_FAIL && m->type != MESSAGE_SYNC && m->type != MESSAGE_FLUSH &&
         m->type != MESSAGE_TERMINATE)
@@ -305,8 +305,8 @@ enum step frontend_message(struct session *s, const struct message *m)
 /* The rest of a large Bind or CopyData. */
 enum step frontend_piece(struct session *s, struct bytes piece, bool last)
 {
+    if (!s->client_piece_forward) return STEP_NEXT;
     if (s->client_piece_type == MESSAGE_COPY_DATA) {
-        if (!s->client_piece_forward) return STEP_NEXT;
         enum record_outcome outcome = recording_rows(s, FRAME_COPY_IN, 0, s->client_piece_run, 0, piece);
         if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     } else {

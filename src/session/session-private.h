@@ -95,6 +95,8 @@ struct session {
     /* the record */
     struct record_session record;
     bool recording, unrecorded; /* unrecorded: the policy says to go on without */
+    size_t long_at;             /* how far recording_long has come with the message that waits */
+    uint32_t long_first;
     uint32_t n_texts, n_descriptions;
     struct known texts[KNOWN_TEXTS], descriptions[KNOWN_DESCRIPTIONS];
     uint8_t recorded_status;
@@ -155,6 +157,10 @@ enum record_outcome recording_intent(struct session *s, enum frame_type type, ui
                                      const struct bytes *parts, size_t n, uint32_t *run_out);
 void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, const struct bytes *parts,
                        size_t n);
+/* A body of any length, in parts of at most 512 kB that each begin with the prefix. After RECORD_WAIT it is
+ * called again with the same body, and goes on where it was. */
+enum record_outcome recording_long(struct session *s, enum frame_type type, struct bytes prefix,
+                                   struct bytes body, uint32_t *first_out);
 /* The number of a text in this session's record, defined there now if it was not yet. Where the frame that
  * follows can carry a text of its own (inline_is_fine), the number may be that of another text of the same
  * template: *inline_out says that the text must stand in the frame. */
@@ -164,6 +170,10 @@ uint32_t recording_description(struct session *s, struct bytes body);
 /* Rows or COPY data of the run that answers now. False: there is no room, and the session was ended. */
 enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
                                    uint32_t description, struct bytes data);
+/* Data of several CopyData messages as one frame. */
+enum { RECORDING_COPY_PARTS = 256 };
+enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run,
+                                   const struct bytes *data, size_t n);
 void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag);
 void recording_report(struct session *s, enum frame_type type, uint32_t run, enum frame_origin origin,
                       struct bytes body, const struct understood *u);

@@ -130,7 +130,10 @@ static void print_body(struct printer *p, uint8_t type, struct bytes body)
         add_number(p, "n", cursor_u32(&c));
         if (!frame_fields_each(cursor_take(&c, cursor_left(&c)), add_field, p)) add_text(p, "", "malformed");
         break;
-    case FRAME_QUERY: add_number(p, "text", cursor_u32(&c)); break;
+    case FRAME_QUERY:
+        add_number(p, "text", cursor_u32(&c));
+        if (cursor_left(&c)) add(p, "own", cursor_take(&c, cursor_left(&c)));
+        break;
     case FRAME_PARSE:
         add_number(p, "text", cursor_u32(&c));
         add(p, "name", cursor_cstring(&c));
@@ -170,8 +173,7 @@ static size_t repeated(uint8_t type)
     switch (type) {
     case FRAME_ROWS: return 8;
     case FRAME_COPY_IN:
-    case FRAME_COPY_OUT:
-    case FRAME_TEXT: return 4;
+    case FRAME_COPY_OUT: return 4;
     case FRAME_ERROR:
     case FRAME_NOTICE: return 5;
     default: return 0;
