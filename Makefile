@@ -29,7 +29,9 @@ build/build.ninja:
 setup:
 	@scripts/setup
 
-demo: setup all
+demo:
+	@scripts/setup build run
+	@$(MAKE) all
 	@./build/src/postern demo
 
 test: setup all

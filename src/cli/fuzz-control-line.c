@@ -2,6 +2,7 @@
  * same; reading byte by byte gives the same as reading at once. */
 #include "base/check.h"
 #include "cli/control-line.h"
+#include <stdio.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -635,6 +635,13 @@ static void save_position(struct taking *t, const struct record_block *block)
     finish(t, q);
 }
 
+/* Frames that stand about the gateway itself, or that a connection which was turned away has as well. */
+static bool makes_session(uint8_t type)
+{
+    return type != FRAME_REJECTED && type != FRAME_GATEWAY && type != FRAME_SESSION_END &&
+           type != FRAME_ERROR && type != FRAME_NOTICE;
+}
+
 int index_batch_block(struct index *index, const struct record_block *block,
                       int (*next)(void *context, struct frame *frame_out), void *context,
                       struct index_progress *progress)
@@ -650,7 +657,7 @@ int index_batch_block(struct index *index, const struct record_block *block,
         if (frame.sequence <= t.seen) continue;
         t.last_sequence = frame.sequence;
         t.last_us = frame.time_us;
-        real |= frame.type != FRAME_REJECTED && frame.type != FRAME_GATEWAY;
+        real |= makes_session(frame.type);
         progress->frames++;
         take_frame(&t, &frame);
     }
