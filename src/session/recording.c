@@ -79,7 +79,8 @@ static enum record_outcome define_text(struct session *s, struct bytes text, uin
     for (size_t i = 0; i < 6; i++)
         buf_append(&body, parts[i]);
     enum record_outcome outcome =
-        body.failed ? RECORD_FULL : recording_long(s, FRAME_TEXT, (struct bytes){ 0 }, buf_bytes(&body), NULL);
+        body.failed ? RECORD_FULL
+                    : recording_long(s, FRAME_TEXT, (struct bytes){ 0 }, buf_bytes(&body), NULL);
     buf_free(&body);
     return outcome;
 }
