@@ -458,7 +458,6 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .clock = w->shared->clock,
                                        .lane = options->lane,
                                        .cache = w->cache,
-                                       .identity = w->shared->identity,
                                        .seed = w->shared->seed,
                                        .tls = w->shared->tls != NULL,
                                        .snapshot = world_snapshot,

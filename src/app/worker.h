@@ -17,7 +17,6 @@ struct worker;
 struct workers {
     const struct clock *clock;
     struct resolver *resolver;
-    struct identity *identity;
     struct tls_server *tls;            /* NULL: none */
     struct session_snapshot *snapshot; /* the one in force; under `lock` */
     pthread_mutex_t lock;

@@ -27,7 +27,8 @@ struct tally {
     struct tally *next;
     const struct known_text *text;
     int64_t minute, us;
-    uint64_t n, errors, rows;
+    uint64_t errors, rows;
+    int64_t n; /* below 0: runs of earlier blocks turned out to be skipped */
     uint32_t first_sequence, last_sequence;
 };
 
@@ -45,7 +46,8 @@ struct taking {
     uint32_t seen; /* frames up to here are in the index already */
     uint32_t last_sequence;
     int64_t last_us;
-    uint64_t statements, refused, errors, rows, damaged;
+    int64_t statements;
+    uint64_t refused, errors, rows, damaged;
     struct arena arena;
     struct map texts, tallies, runs;
     struct tally *all_tallies;
@@ -335,6 +337,7 @@ static void take_complete(struct taking *t, const struct frame *frame)
     uint64_t rows = cursor_u64(&c);
     cursor_u64(&c);
     uint64_t us = cursor_u64(&c);
+    uint8_t how = cursor_u8(&c);
     if (c.failed) {
         t->damaged++;
         return;
@@ -345,6 +348,9 @@ static void take_complete(struct taking *t, const struct frame *frame)
     open->tally->rows += rows;
     open->tally->us += (int64_t)us;
     open->completed = true;
+    if (how != RUN_SKIPPED) return;
+    open->tally->n--; /* an earlier statement of the pipeline failed: it never ran */
+    t->statements--;
 }
 
 static void take_error(struct taking *t, const struct frame *frame)
@@ -579,7 +585,7 @@ static void save_tally(struct taking *t, const struct tally *tally)
     struct sqlite_query *q = statement(t, INDEX_EXECUTION_ADD);
     if (!q) return;
     const struct known_text *text = tally->text;
-    const int64_t numbers[] = { (int64_t)tally->n,
+    const int64_t numbers[] = { tally->n,
                                 (int64_t)tally->errors,
                                 (int64_t)tally->rows,
                                 tally->us,
@@ -603,7 +609,7 @@ static void taking_save(struct taking *t)
     save_runs(t);
     struct sqlite_query *q = statement(t, INDEX_SESSION_COUNT);
     if (!q) return;
-    const uint64_t numbers[] = { t->last_sequence, t->statements, t->refused, t->errors, t->rows };
+    const uint64_t numbers[] = { t->last_sequence, (uint64_t)t->statements, t->refused, t->errors, t->rows };
     sqlite_query_bind_int(q, 1, (int64_t)t->session);
     sqlite_query_bind_int(q, 2, t->last_us);
     for (int i = 0; i < 5; i++)
@@ -629,6 +635,13 @@ static void save_position(struct taking *t, const struct record_block *block)
     finish(t, q);
 }
 
+/* Frames that stand about the gateway itself, or that a connection which was turned away has as well. */
+static bool makes_session(uint8_t type)
+{
+    return type != FRAME_REJECTED && type != FRAME_GATEWAY && type != FRAME_SESSION_END &&
+           type != FRAME_ERROR && type != FRAME_NOTICE;
+}
+
 int index_batch_block(struct index *index, const struct record_block *block,
                       int (*next)(void *context, struct frame *frame_out), void *context,
                       struct index_progress *progress)
@@ -644,7 +657,7 @@ int index_batch_block(struct index *index, const struct record_block *block,
         if (frame.sequence <= t.seen) continue;
         t.last_sequence = frame.sequence;
         t.last_us = frame.time_us;
-        real |= frame.type != FRAME_REJECTED && frame.type != FRAME_GATEWAY;
+        real |= makes_session(frame.type);
         progress->frames++;
         take_frame(&t, &frame);
     }

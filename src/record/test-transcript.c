@@ -161,6 +161,21 @@ static void test_alike(void **state)
                "report 4/3 gateway 42501 no rule=no-delete\n");
 }
 
+static void test_own_text(void **state)
+{
+    (void)state;
+    frames_init(&f, 7);
+    frames_text(&f, 1, "select 1", "deny", "p", "no-select", "SELECT", "read", NULL);
+    buf_put_u32(&f.body, 1);
+    buf_append_text(&f.body, "select 2");
+    uint32_t run = frames_end(&f, FRAME_QUERY, 0);
+    frames_error(&f, FRAME_ERROR, run, ORIGIN_GATEWAY, "ERROR", "42501", "no", NULL, NULL);
+    frames_query(&f, 1);
+    check_told(&f, 1 << 20,
+               "text 1/0\nstatement 2/2 p0 select 2\nreport 3/2 gateway 42501 no rule=no-select\n"
+               "statement 4/4 p0 select 1\n");
+}
+
 static void test_call(void **state)
 {
     (void)state;
@@ -214,7 +229,7 @@ static void test_damage(void **state)
     frames_init(&f, 7);
     frames_text(&f, 1, "select 1", "allow", "p", "allow", "SELECT", "read", NULL);
     buf_append(&f.body, BYTES_LITERAL("xx"));
-    frames_end(&f, FRAME_QUERY, 0);
+    frames_end(&f, FRAME_EXECUTE, 0);
     buf_append(&f.body, BYTES_LITERAL("\0\0\0\1\0\0\0\0D\0\0\0\x0e\0\1\0\0\0\2hi\0\0"));
     frames_end(&f, FRAME_ROWS, 0);
     frames_end(&f, (enum frame_type)200, 0);
@@ -257,6 +272,7 @@ int main(void)
         { "binary parameters and rows are read by their types", test_extended, NULL, NULL, NULL },
         { "a refusal names the rule of its text", test_refusal, NULL, NULL, NULL },
         { "a text that is said to be like another is judged like it", test_alike, NULL, NULL, NULL },
+        { "a run that carries its text is judged like the one it names", test_own_text, NULL, NULL, NULL },
         { "a function call is known by its first piece, and its answer is a row of one value", test_call,
           NULL, NULL, NULL },
         { "pieces are put together, and a missing rest is said", test_pieces, NULL, NULL, NULL },

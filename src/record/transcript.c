@@ -214,6 +214,19 @@ static void keep_statement(struct transcript *t, struct bytes name, struct known
     (void)kept;
 }
 
+static void keep_run(struct transcript *t, uint32_t text, bool extended, const struct bind_parts *parts)
+{
+    size_t n = parts ? parts->n_result_formats : 0;
+    struct known_run *run = calloc(1, sizeof *run + n * 2);
+    if (!run) return;
+    run->text = text;
+    run->extended = extended;
+    run->has_formats = parts != NULL;
+    run->n_formats = n;
+    if (n) memcpy(run->formats, parts->result_formats.p, n * 2);
+    put_number(&t->runs, t->first_sequence, run, sizeof *run + n * 2);
+}
+
 static bool feed_parse(struct transcript *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
@@ -226,6 +239,8 @@ static bool feed_parse(struct transcript *t, struct bytes body)
     event.of.prepare = (struct transcript_prepare){
         .text = transcript_text_find(t, text), .name = name, .types = s->types, .n_types = s->n_types
     };
+    /* A refusal of the Parse names it as its run. */
+    keep_run(t, text, true, NULL);
     show(t, &event);
     keep_statement(t, name, s);
     return true;
@@ -282,19 +297,6 @@ static bool feed_close(struct transcript *t, struct bytes body)
 
 /* ---- runs */
 
-static void keep_run(struct transcript *t, uint32_t text, bool extended, const struct bind_parts *parts)
-{
-    size_t n = parts ? parts->n_result_formats : 0;
-    struct known_run *run = calloc(1, sizeof *run + n * 2);
-    if (!run) return;
-    run->text = text;
-    run->extended = extended;
-    run->has_formats = parts != NULL;
-    run->n_formats = n;
-    if (n) memcpy(run->formats, parts->result_formats.p, n * 2);
-    put_number(&t->runs, t->first_sequence, run, sizeof *run + n * 2);
-}
-
 /* A run that carries its text: all but the text itself is as in the one it refers to. *number becomes one of
  * the transcript's own, which no text in the record has. */
 static bool keep_own_text(struct transcript *t, uint32_t *number, struct bytes own)
@@ -308,7 +310,7 @@ static bool keep_own_text(struct transcript *t, uint32_t *number, struct bytes o
     memcpy(known->body + like->fields.n, own.p, own.n);
     known->text.fields = bytes_make(known->body, like->fields.n);
     bool good = frame_fields_each(known->text.fields, keep_text_field, &known->text);
-    known->text.number = *number = t->frame->sequence | 0x80000000U;
+    known->text.number = *number = t->frame->sequence | TRANSCRIPT_OWN_TEXT;
     known->text.text = bytes_make(known->body + like->fields.n, own.n);
     put_number(&t->texts, known->text.number, known, sizeof *known + n);
     return good;

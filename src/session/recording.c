@@ -76,10 +76,10 @@ static enum record_outcome define_text(struct session *s, struct bytes text, uin
     if (text.n + fields.n < PIECE) return recording_intent(s, FRAME_TEXT, 0, parts, 6, NULL);
     struct buf body;
     buf_init(&body, text.n + fields.n + 64);
-    for (size_t i = 1; i < 6; i++)
+    for (size_t i = 0; i < 6; i++)
         buf_append(&body, parts[i]);
     enum record_outcome outcome =
-        body.failed ? RECORD_FULL : recording_long(s, FRAME_TEXT, parts[0], buf_bytes(&body), NULL);
+        body.failed ? RECORD_FULL : recording_long(s, FRAME_TEXT, (struct bytes){ 0 }, buf_bytes(&body), NULL);
     buf_free(&body);
     return outcome;
 }

@@ -142,7 +142,7 @@ static size_t client_ceiling(const struct session *s, uint8_t type, bool *in_pie
     switch (type) {
     case MESSAGE_QUERY:
     case MESSAGE_PARSE: return s->snapshot->statement_ceiling;
-    case MESSAGE_FUNCTION_CALL: return s->snapshot->statement_ceiling;
+    case MESSAGE_FUNCTION_CALL: return s->snapshot->message_ceiling;
     case MESSAGE_BIND:
     case MESSAGE_COPY_DATA: *in_pieces_out = true; return MESSAGE_LARGE_CEILING;
     case MESSAGE_CLOSE:
@@ -359,6 +359,10 @@ void session_on_time(struct session *s)
         session_fail_text(s, REFUSAL_DEADLINE, "the log-in took too long");
         return;
     }
+    if (now >= s->session_due_us && s->token_expired) {
+        session_fail_text(s, REFUSAL_EXPIRED, "terminating connection because its token has expired");
+        return;
+    }
     if (now >= s->session_due_us) {
         session_fail_text(s, REFUSAL_SESSION_TIME, "the session has reached its time limit");
         return;
@@ -373,9 +377,8 @@ void session_on_time(struct session *s)
     }
     if (!s->token_expired && now >= s->token_due_us) {
         s->token_expired = true;
-        s->session_due_us = s->session_due_us < now + 60000000
-                                ? s->session_due_us
-                                : now + 60000000; /* a transaction has a minute to end */
+        int64_t grace_due_us = now + s->snapshot->token_grace_us; /* for a transaction to end */
+        if (grace_due_us < s->session_due_us) s->session_due_us = grace_due_us;
     }
     session_settle(s);
 }

@@ -109,7 +109,7 @@ enum sql_outcome prescan_text(struct bytes text, struct arena *arena, struct pre
     *out = (struct prescan){ .may_hold_secret = true };
     size_t at = 0, rescanned = 0;
     if (text.n > SQL_TEXT_CEILING) {
-        out->error = BYTES_LITERAL("the text is longer than 4 MiB");
+        out->error = BYTES_LITERAL("the text is longer than 64 MiB");
         return SQL_HOSTILE;
     }
     if (!bytes_is_utf8(text)) {
