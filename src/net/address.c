@@ -41,7 +41,7 @@ int address_of_ip(const char *host, uint16_t port, struct address *out)
 int address_of_listen(const char *text, struct address *out)
 {
     char host[64];
-    if (strncmp(text, "unix:", 5) == 0) return address_of_ip(text + 5, 0, out);
+    if (strncmp(text, "unix:", 5) == 0) return text[5] == '/' ? address_of_ip(text + 5, 0, out) : -EINVAL;
     const char *colon = strrchr(text, ':');
     int64_t port;
     if (!colon || !bytes_to_int64(bytes_of(colon + 1), &port) || port < 0 || port > 65535) return -EINVAL;

@@ -13,7 +13,8 @@ static int clear_stale(const struct address *address)
     struct stat st;
     if (lstat(un->sun_path, &st)) return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(st.st_mode)) return -EADDRINUSE;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* Not blocking: one who lives, but whose queue is full, would keep us waiting; it is EAGAIN so. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -errno;
     int error = connect(fd, (const struct sockaddr *)un, address->length) == 0 || errno != ECONNREFUSED
                     ? -EADDRINUSE

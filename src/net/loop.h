@@ -39,7 +39,7 @@ struct loop_timer {
     void (*on_due)(struct loop_timer *timer);
     size_t place; /* in the heap, from 1; 0: not set */
 };
-/* Sets or moves it. 0 or -ENOMEM. */
+/* Sets or moves it; it is unset again when on_due is called, which may set it anew. 0 or -ENOMEM. */
 int loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_us) MUST_USE;
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 

@@ -7,7 +7,7 @@
 enum { RESOLVER_ADDRESSES = 8, RESOLVER_NAME = 256 };
 struct resolver;
 int resolver_new(struct resolver **out) MUST_USE;
-/* Waits for the name in work, and drops the others unanswered. */
+/* Waits for the name in work, whose answer its loop still gets, and drops the others unanswered. */
 void resolver_free(struct resolver *resolver);
 
 /* Lives, untouched by its owner, until on_answer was called on the loop. */

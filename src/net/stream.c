@@ -102,7 +102,10 @@ enum stream_io stream_write(struct stream *s, struct bytes from, size_t *n_out)
     if (s->tls) {
         s->wants_read = false;
         ERR_clear_error();
-        int put = SSL_write(s->tls, from.p, from.n > 1 << 30 ? 1 << 30 : (int)from.n);
+        /* A record at a time: of more, OpenSSL tells nothing until all is out, if each try ends in waiting.
+         */
+        int most = SSL3_RT_MAX_PLAIN_LENGTH;
+        int put = SSL_write(s->tls, from.p, from.n > (size_t)most ? most : (int)from.n);
         if (put <= 0) return tls_outcome(s, put, false);
         *n_out = (size_t)put;
         return STREAM_DONE;
@@ -187,17 +190,21 @@ size_t stream_peer_end_point(const struct stream *s, uint8_t out[64])
     X509 *certificate = s->tls ? SSL_get0_peer_certificate(s->tls) : NULL;
     int digest_nid = NID_undef;
     unsigned n = 0;
-    if (!certificate || !OBJ_find_sigid_algs(X509_get_signature_nid(certificate), &digest_nid, NULL))
-        return 0;
-    /* RFC 5929, section 4.1: MD5 and SHA-1 give way to SHA-256. */
-    if (digest_nid == NID_md5 || digest_nid == NID_sha1 || digest_nid == NID_undef) digest_nid = NID_sha256;
-    const EVP_MD *digest = EVP_get_digestbynid(digest_nid);
-    return digest && EVP_MD_get_size(digest) <= 64 && X509_digest(certificate, digest, out, &n) == 1 ? n : 0;
+    if (!certificate) return 0;
+    /* RFC 5929, section 4.1: MD5 and SHA-1 give way to SHA-256. It leaves open what a signature without one
+     * hash of its own has (Ed25519, or an algorithm that nobody knows): SHA-256 too, since who stands between
+     * must not be able to have the binding left out by showing such a certificate. */
+    if (!X509_get_signature_info(certificate, &digest_nid, NULL, NULL, NULL)) digest_nid = NID_undef;
+    const EVP_MD *digest =
+        digest_nid == NID_md5 || digest_nid == NID_sha1 ? NULL : EVP_get_digestbynid(digest_nid);
+    if (!digest || EVP_MD_get_size(digest) > 64) digest = EVP_sha256();
+    ERR_clear_error();
+    return X509_digest(certificate, digest, out, &n) == 1 ? n : 0;
 }
 
 void stream_shutdown(struct stream *s)
 {
-    if (s->tls) SSL_shutdown(s->tls);
+    if (s->tls && SSL_is_init_finished(s->tls)) SSL_shutdown(s->tls);
     if (s->fd >= 0) shutdown(s->fd, SHUT_WR);
 }
 

@@ -1,5 +1,5 @@
 /* Contexts of OpenSSL, and what both legs have in common: TLS 1.2 and newer, no compression, no
- * renegotiation, buffers released when idle. */
+ * renegotiation, no resumption (each handshake checks certificates anew), buffers released when idle. */
 #include "net/tls.h"
 #include "net/tls-private.h"
 #include <errno.h>
@@ -11,17 +11,29 @@ static const unsigned char alpn_postgresql[] = "\x0apostgresql";
 static const char *last_error(void)
 {
     unsigned long code = ERR_get_error();
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    const char *reason =
+        ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
     ERR_clear_error();
     return reason ? reason : "unknown TLS error";
 }
 
+/* A key under a passphrase is refused: OpenSSL would ask for it at the terminal. */
+static int no_passphrase(char *to, int room, int writing, void *context)
+{
+    (void)to, (void)room, (void)writing, (void)context;
+    return -1;
+}
+
 static SSL_CTX *context_new(const SSL_METHOD *method)
 {
+    ERR_clear_error();
     SSL_CTX *context = SSL_CTX_new(method);
     if (!context) return NULL;
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(context, 0);
+    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     return context;
@@ -45,7 +57,10 @@ int tls_server_new(const char *certificate, const char *key, const char *client_
                    const char **error_out)
 {
     struct tls_server *tls = calloc(1, sizeof *tls);
-    if (!tls) return -ENOMEM;
+    if (!tls) {
+        *error_out = "no memory";
+        return -ENOMEM;
+    }
     tls->context = context_new(TLS_server_method());
     bool good = tls->context && SSL_CTX_use_certificate_chain_file(tls->context, certificate) == 1 &&
                 SSL_CTX_use_PrivateKey_file(tls->context, key, SSL_FILETYPE_PEM) == 1 &&
@@ -60,7 +75,6 @@ int tls_server_new(const char *certificate, const char *key, const char *client_
         return -EINVAL;
     }
     SSL_CTX_set_alpn_select_cb(tls->context, select_alpn, NULL);
-    SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_OFF);
     *out = tls;
     return 0;
 }
@@ -74,7 +88,10 @@ void tls_server_free(struct tls_server *tls)
 int tls_client_new(enum tls_check check, const char *ca, struct tls_client **out, const char **error_out)
 {
     struct tls_client *tls = calloc(1, sizeof *tls);
-    if (!tls) return -ENOMEM;
+    if (!tls) {
+        *error_out = "no memory";
+        return -ENOMEM;
+    }
     tls->context = context_new(TLS_client_method());
     tls->check = check;
     bool good = tls->context != NULL;

@@ -5,9 +5,9 @@
 #include "base/check.h"
 
 struct tls_server; /* our certificate, towards clients; shared by workers, counted by its owner */
-/* PEM files. TLS 1.2 and newer; ALPN "postgresql" is selected where it is offered. client_ca: NULL, or a file
- * of authorities whose client certificates are asked for. 0 or -errno; *error_out is a sentence (static or
- * thread-local) for the operator. */
+/* PEM files; a key under a passphrase is refused. TLS 1.2 and newer; ALPN "postgresql" is selected where it
+ * is offered. client_ca: NULL, or a file of authorities whose client certificates are asked for. 0 or -errno;
+ * *error_out is a sentence (static or thread-local) for the operator. */
 int tls_server_new(const char *certificate, const char *key, const char *client_ca, struct tls_server **out,
                    const char **error_out) MUST_USE;
 void tls_server_free(struct tls_server *tls);
