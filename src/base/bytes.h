@@ -42,7 +42,7 @@ static inline struct bytes bytes_slice(struct bytes b, size_t from, size_t n)
 {
     if (from > b.n) from = b.n;
     if (n > b.n - from) n = b.n - from;
-    return bytes_make(b.p + from, n);
+    return bytes_make(b.p ? b.p + from : b.p, n);
 }
 
 bool bytes_starts_with(struct bytes b, const char *prefix);
