@@ -20,6 +20,7 @@ help:
 	@echo 'make lint     clang-format, cppcheck, shellcheck'
 	@echo 'make shape    sizes of rooms, files and functions'
 	@echo 'make soak     works and kills the gateway for MINUTES=30'
+	@echo 'make install  installs program, man page, completion and examples (DESTDIR=, as meson install)'
 	@echo 'make clean    removes what was built'
 
 build/build.ninja:
@@ -28,7 +29,9 @@ build/build.ninja:
 setup:
 	@scripts/setup
 
-demo: setup all
+demo:
+	@scripts/setup build run
+	@$(MAKE) all
 	@./build/src/postern demo
 
 test: setup all
@@ -61,7 +64,10 @@ shape:
 soak: setup all
 	@scripts/soak $(MINUTES)
 
+install: all
+	@meson install -C build --no-rebuild
+
 clean:
 	@rm -rf build build-asan build-tsan build-fuzz build-cover
 
-.PHONY: all help setup demo test check asan tsan fuzz cover bench regress lint shape soak clean
+.PHONY: all help setup demo test check asan tsan fuzz cover bench regress lint shape soak install clean

@@ -18,6 +18,9 @@ static void check_target(struct yaml_reader *reader, void *object)
     if (target->ca.n && !verified)
         yaml_errors_add(reader->errors, yaml_place_of(target->at, "ca"),
                         "\"ca\" is only used with tls: verify-full or verify-ca");
+    if (target->target_session_attrs != CONFIG_SESSION_ANY)
+        yaml_errors_add(reader->errors, yaml_place_of(target->at, "target_session_attrs"),
+                        "target_session_attrs other than any " CONFIG_UNSUPPORTED);
     for (size_t i = 0; i < target->host.n; i++)
         for (size_t k = 0; k < target->host.items[i].n; k++)
             if (target->host.items[i].p[k] <= ' ') {

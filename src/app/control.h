@@ -1,9 +1,18 @@
-/* The control socket <data>/control.sock: what the CLI on the same machine asks of a running gateway. */
+/* The control socket <data>/control.sock: what the command line on the same machine asks of a running gateway
+ * (doc/control.md). Only the gateway's own user, and root, are answered. */
 #ifndef POSTERN_APP_CONTROL_H
 #define POSTERN_APP_CONTROL_H
 #include "app/worker.h"
 
 struct control;
-int control_start(const char *data, struct workers *workers, struct control **out) MUST_USE;
+struct control_options {
+    const char *data;
+    struct workers *workers;
+    void (*reload)(void *context);
+    void *context;
+};
+int control_start(const struct control_options *options, struct control **out) MUST_USE;
+/* From any thread: blocks were synced; those who watch are told. */
+void control_blocks(struct control *control);
 void control_stop(struct control *control);
 #endif

@@ -211,11 +211,11 @@ static bool play(struct demo *d, const char *what, const char *const *argv, cons
                  const char *user)
 {
     struct bytes groups[] = { BYTES_LITERAL("ai-agents") };
-    struct demo_claims claims = { .user = bytes_of(user),
+    struct demo_claims claims = { .user = BYTES_LITERAL("analyst@example.com"),
                                   .groups = groups,
                                   .n_groups = 1,
                                   .machine = true,
-                                  .actor = BYTES_LITERAL("analyst@example.com"),
+                                  .actor = bytes_of(user),
                                   .now_us = clock_wall_us(&clock_system),
                                   .ttl_s = TOKEN_S };
     struct bytes token = demo_issuer_token(d->issuer, &claims, &d->arena);

@@ -12,8 +12,8 @@
 #include "app/targets.h"
 #include "app/worker.h"
 #include "base/log.h"
-#include "identity/identity.h"
 #include "net/listener.h"
+#include "policy/compile.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,6 +61,8 @@ static void on_blocks(void *context)
     struct gateway *g = context;
     struct follower *follower = __atomic_load_n(&g->follower, __ATOMIC_ACQUIRE);
     if (follower) follower_wake(follower);
+    struct control *control = __atomic_load_n(&g->control, __ATOMIC_ACQUIRE);
+    if (control) control_blocks(control);
 }
 
 static void on_keys(void *context)
@@ -69,6 +71,12 @@ static void on_keys(void *context)
     struct worker **all = __atomic_load_n(&g->workers.all, __ATOMIC_ACQUIRE);
     for (unsigned i = 0; all && i < g->workers.n; i++)
         if (all[i]) worker_keys(all[i]);
+}
+
+static void on_reload(void *context)
+{
+    struct gateway *g = context;
+    pthread_kill(g->main_thread, SIGHUP);
 }
 
 static void on_child_lost(void *context)
@@ -140,6 +148,20 @@ static void choose_origin(struct gateway *g)
     snprintf(g->origin, sizeof g->origin, "postern/%s", host);
 }
 
+/* What is accepted and has no effect in this version is said, so that nobody counts on it. */
+static void warn_of_later(const struct config *config)
+{
+    for (size_t i = 0; i < policy_snapshot_n(config->policies); i++) {
+        struct policy_reach reach;
+        policy_snapshot_reach(config->policies, i, &reach);
+        if (reach.retains)
+            log_line(
+                LOG_WARNING,
+                "policy \"%.*s\": record.retain has no effect in this version: records are kept for ever",
+                BYTES_FMT(reach.name));
+    }
+}
+
 /* ---- the parts, in the order in which they start */
 
 static int start_children(struct gateway *g)
@@ -173,26 +195,6 @@ static int start_log(struct gateway *g)
                                       .on_blocks = on_blocks,
                                       .context = g };
     return error ? error : record_log_open(&options, &g->log);
-}
-
-static int start_identity(struct gateway *g)
-{
-    const struct config_identity *from = &g->config->identity;
-    struct identity_issuer_options *issuers =
-        ARENA_ARRAY(&g->arena, struct identity_issuer_options, from->oidc.n + 1);
-    if (!issuers) return -ENOMEM;
-    for (size_t i = 0; i < from->oidc.n; i++) {
-        const struct config_issuer *issuer = &from->oidc.items[i];
-        issuers[i] = (struct identity_issuer_options){ .issuer = issuer->issuer,
-                                                       .audience = issuer->audience,
-                                                       .jwks_file = issuer->jwks,
-                                                       .user_claim = issuer->user_claim,
-                                                       .groups_claim = issuer->groups_claim,
-                                                       .machine_claim = issuer->machine_claim,
-                                                       .machine_value = issuer->machine_value,
-                                                       .leeway_s = issuer->leeway_us / 1000000 };
-    }
-    return identity_new(issuers, from->oidc.n, from->refresh_us / 1000000, on_keys, g, &g->workers.identity);
 }
 
 static int start_tls(struct gateway *g)
@@ -296,12 +298,12 @@ static int start(struct gateway *g)
     if (error) return error;
     choose_origin(g);
     if (!list_logins(g, g->config)) return -ENOMEM;
+    warn_of_later(g->config);
     error = start_children(g);
     if (!error) error = start_log(g);
     if (!error) error = resolver_new(&g->workers.resolver);
-    if (!error) error = start_identity(g);
     if (!error) error = start_tls(g);
-    g->workers.snapshot = error ? NULL : targets_of_config(g->config);
+    g->workers.snapshot = error ? NULL : targets_of_config(g->config, on_keys, g);
     if (!error && !g->workers.snapshot) error = -EINVAL;
     if (!error) error = start_workers(g);
     if (!error) {
@@ -309,7 +311,12 @@ static int start(struct gateway *g)
         error = follower_start(g->data, &g->follower_keys, &follower);
         __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
     }
-    if (!error) error = control_start(g->data, &g->workers, &g->control);
+    if (!error) {
+        struct control_options options = { g->data, &g->workers, on_reload, g };
+        struct control *control = NULL;
+        error = control_start(&options, &control);
+        __atomic_store_n(&g->control, control, __ATOMIC_RELEASE);
+    }
     return error;
 }
 
@@ -318,7 +325,7 @@ static int start(struct gateway *g)
 static void reload(struct gateway *g)
 {
     const struct config *config = load(g->options->config);
-    struct session_snapshot *snapshot = config ? targets_of_config(config) : NULL;
+    struct session_snapshot *snapshot = config ? targets_of_config(config, on_keys, g) : NULL;
     if (!snapshot || !list_logins(g, config) ||
         keys_child_set_logins(g->keys_child, g->logins, g->n_logins)) {
         log_line(LOG_ERROR, "reload: the new configuration is not used; the old one goes on");
@@ -364,7 +371,9 @@ static void wait_for_signals(struct gateway *g, const sigset_t *signals)
 
 static void stop(struct gateway *g)
 {
-    control_stop(g->control);
+    struct control *control = g->control;
+    __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
+    /* The sequencer may hold the old pointer for a moment; it lives until the log is closed. */
     for (unsigned i = 0; g->workers.all && i < g->workers.n; i++)
         if (g->workers.all[i]) worker_stop(g->workers.all[i]);
     struct worker **all = g->workers.all;
@@ -373,9 +382,9 @@ static void stop(struct gateway *g)
         __atomic_store_n(&all[i], NULL, __ATOMIC_RELEASE);
         if (worker) worker_join(worker);
     }
-    identity_free(g->workers.identity);
     resolver_free(g->workers.resolver);
     if (g->log) record_log_close(g->log);
+    control_stop(control);
     follower_stop(g->follower);
     if (g->keys_child) keys_child_stop(g->keys_child);
     if (g->parser_child) parser_child_stop(g->parser_child);

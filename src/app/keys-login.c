@@ -61,7 +61,10 @@ struct keys_desk *keys_desk_new(int reader)
     if (!d) return NULL;
     d->reader = reader;
     d->cache = keys_vault_pages(sizeof *d->cache);
-    if (!d->cache || RAND_priv_bytes(d->cache->key, KEY) != 1) return NULL;
+    if (!d->cache || RAND_priv_bytes(d->cache->key, KEY) != 1) {
+        free(d);
+        return NULL;
+    }
     return d;
 }
 

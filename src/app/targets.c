@@ -1,6 +1,8 @@
 /* Targets live in one arena with their snapshot; what they borrow, the configuration keeps. */
 #include "app/targets.h"
 #include "base/log.h"
+#include "identity/identity.h"
+#include <pthread.h>
 #include <stdlib.h>
 
 enum { ARENA_CEILING = 64 << 20 };
@@ -13,14 +15,49 @@ struct built {
     size_t n;
 };
 
-static void built_free(struct session_snapshot *snapshot)
+static void *free_built(void *context)
 {
-    struct built *b = (struct built *)snapshot;
+    struct built *b = context;
+    identity_free(b->snapshot.identity);
     for (size_t i = 0; i < b->n; i++)
         tls_client_free(b->targets[i].tls_client);
     arena_free(&b->arena);
     config_unref(b->config);
     free(b);
+    return NULL;
+}
+
+/* The last session that used it may end on any worker's loop, which must not wait for the key fetcher. */
+static void built_free(struct session_snapshot *snapshot)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, free_built, snapshot))
+        free_built(snapshot);
+    else
+        pthread_detach(thread);
+}
+
+static bool build_identity(struct built *b, void (*on_keys)(void *context), void *context)
+{
+    const struct config_identity *from = &b->config->identity;
+    struct identity_issuer_options *issuers =
+        ARENA_ARRAY(&b->arena, struct identity_issuer_options, from->oidc.n + 1);
+    if (!issuers) return false;
+    for (size_t i = 0; i < from->oidc.n; i++) {
+        const struct config_issuer *issuer = &from->oidc.items[i];
+        issuers[i] = (struct identity_issuer_options){ .issuer = issuer->issuer,
+                                                       .audience = issuer->audience,
+                                                       .jwks_file = issuer->jwks,
+                                                       .user_claim = issuer->user_claim,
+                                                       .groups_claim = issuer->groups_claim,
+                                                       .machine_claim = issuer->machine_claim,
+                                                       .machine_value = issuer->machine_value,
+                                                       .leeway_s = issuer->leeway_us / 1000000 };
+    }
+    int error = identity_new(issuers, from->oidc.n, from->refresh_us / 1000000, on_keys, context,
+                             &b->snapshot.identity);
+    if (error) log_line(LOG_ERROR, "identity: the issuers' keys cannot be set up: %s", strerror(-error));
+    return error == 0;
 }
 
 /* A host that begins with '/' is the folder of the socket, as in libpq. */
@@ -93,7 +130,8 @@ static bool build_target(struct arena *a, const struct config_connection *from, 
            build_tls(a, from, to);
 }
 
-struct session_snapshot *targets_of_config(const struct config *config)
+struct session_snapshot *targets_of_config(const struct config *config, void (*on_keys)(void *context),
+                                           void *context)
 {
     struct built *b = calloc(1, sizeof *b);
     if (!b) return NULL;
@@ -109,10 +147,13 @@ struct session_snapshot *targets_of_config(const struct config *config)
                                              .n_targets = b->n,
                                              .policies = config->policies,
                                              .statement_ceiling = (size_t)config->limits.statement_bytes,
+                                             .message_ceiling = (size_t)config->limits.message_bytes,
                                              .login_deadline_us = config->limits.login_us,
+                                             .token_grace_us = config->limits.token_grace_us,
                                              .n_users = 1,
                                              .free = built_free };
+    good = good && build_identity(b, on_keys, context);
     if (good) return &b->snapshot;
-    built_free(&b->snapshot);
+    free_built(b);
     return NULL;
 }

@@ -6,5 +6,8 @@
 
 /* NULL: errors (at least one line logged) or no memory. The snapshot holds a reference of the configuration.
  */
-struct session_snapshot *targets_of_config(const struct config *config) MUST_USE;
+/* on_keys: see identity_new. What is freed with the snapshot is freed on a thread of its own, since that may
+ * wait for a fetch. */
+struct session_snapshot *targets_of_config(const struct config *config, void (*on_keys)(void *context),
+                                           void *context) MUST_USE;
 #endif

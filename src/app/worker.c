@@ -6,10 +6,18 @@
 #include "session/understood.h"
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 
-enum { ACCEPTS_PER_TURN = 64, CACHE_ENTRIES = 8192, CACHE_BYTES = 64 << 20, ACCEPT_PAUSE_US = 100000 };
+enum {
+    KILL_ANSWER_S = 5,
+    ACCEPTS_PER_TURN = 64,
+    CACHE_ENTRIES = 8192,
+    CACHE_BYTES = 64 << 20,
+    ACCEPT_PAUSE_US = 100000
+};
 
 struct listening {
     struct loop_source source;
@@ -325,35 +333,68 @@ void worker_stop(struct worker *w)
     loop_post(w->loop, &w->stop_task);
 }
 
-struct kill_task {
-    struct loop_task task;
-    struct worker *worker;
+/* Shared by the tasks of one call; the last to let go frees it. */
+struct kill_request {
+    unsigned n_users, n_left; /* atomic */
+    bool found;               /* atomic */
+    sem_t answered;
     uint64_t session;
     char by[128];
 };
+struct kill_task {
+    struct loop_task task;
+    struct worker *worker;
+    struct kill_request *request;
+};
+
+static void kill_request_release(struct kill_request *request)
+{
+    if (__atomic_sub_fetch(&request->n_users, 1, __ATOMIC_ACQ_REL)) return;
+    sem_destroy(&request->answered);
+    free(request);
+}
 
 static void run_kill(struct loop_task *task)
 {
     struct kill_task *t = (struct kill_task *)task;
-    struct session *session = relays_find(&t->worker->relays, t->session);
+    struct session *session = relays_find(&t->worker->relays, t->request->session);
     if (session) {
-        session_kill(session, false, bytes_of(t->by));
+        session_kill(session, false, bytes_of(t->request->by));
         relay_touch(&t->worker->relays, session);
+        __atomic_store_n(&t->request->found, true, __ATOMIC_SEQ_CST);
     }
+    if (__atomic_sub_fetch(&t->request->n_left, 1, __ATOMIC_SEQ_CST) == 0 || session)
+        sem_post(&t->request->answered);
+    kill_request_release(t->request);
     free(t);
 }
 
-void workers_kill(struct workers *workers, uint64_t session, const char *by)
+bool workers_kill(struct workers *workers, uint64_t session, const char *by)
 {
+    struct kill_request *request = calloc(1, sizeof *request);
+    struct timespec until;
+    if (!request) return false;
+    sem_init(&request->answered, 0, 0);
+    request->session = session;
+    memcpy(request->by, by, strnlen(by, sizeof request->by - 1));
+    request->n_users = 1 + workers->n;
+    request->n_left = workers->n;
     for (unsigned i = 0; i < workers->n; i++) {
         struct kill_task *t = calloc(1, sizeof *t);
-        if (!t) return;
-        t->task.run = run_kill;
-        t->worker = workers->all[i];
-        t->session = session;
-        memcpy(t->by, by, strnlen(by, sizeof t->by - 1));
+        if (!t) {
+            kill_request_release(request);
+            continue;
+        }
+        *t = (struct kill_task){ .task.run = run_kill, .worker = workers->all[i], .request = request };
         loop_post(t->worker->loop, &t->task);
     }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += KILL_ANSWER_S;
+    while (sem_timedwait(&request->answered, &until) && errno == EINTR)
+        ;
+    bool found = __atomic_load_n(&request->found, __ATOMIC_SEQ_CST);
+    kill_request_release(request);
+    return found;
 }
 
 /* ---- the thread */
@@ -417,7 +458,6 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .clock = w->shared->clock,
                                        .lane = options->lane,
                                        .cache = w->cache,
-                                       .identity = w->shared->identity,
                                        .seed = w->shared->seed,
                                        .tls = w->shared->tls != NULL,
                                        .snapshot = world_snapshot,

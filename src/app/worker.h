@@ -17,7 +17,6 @@ struct worker;
 struct workers {
     const struct clock *clock;
     struct resolver *resolver;
-    struct identity *identity;
     struct tls_server *tls;            /* NULL: none */
     struct session_snapshot *snapshot; /* the one in force; under `lock` */
     pthread_mutex_t lock;
@@ -49,6 +48,7 @@ void worker_join(struct worker *worker);
 /* From any thread: the log has room for this worker's lane; keys of an issuer arrived. */
 void worker_room(struct worker *worker);
 void worker_keys(struct worker *worker);
-/* Every worker looks for the session and, where it has it, ends it in somebody's name. */
-void workers_kill(struct workers *workers, uint64_t session, const char *by);
+/* Every worker looks for the session and, where it has it, ends it with somebody's words. Waits (up to 5 s)
+ * for their answers; not for a worker's own thread. False: none has it. */
+bool workers_kill(struct workers *workers, uint64_t session, const char *by);
 #endif

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <time.h>
 #ifdef __GNUC__
+/* glibc makes macros of these two for a fortified build with clang. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atof tmpnam mktemp   \
     system popen
 #pragma GCC poison asctime ctime gmtime localtime

@@ -157,6 +157,9 @@ static void look(void *context, const struct transcript_event *e)
         if (holds(s, e->of.text->text)) found(s, e, "statement", e->of.text->text);
         break;
     case EVENT_STATEMENT:
+        if (e->of.statement.text && e->of.statement.text->number & TRANSCRIPT_OWN_TEXT &&
+            holds(s, e->of.statement.text->text))
+            found(s, e, "statement", e->of.statement.text->text);
         for (size_t i = 0; i < e->of.statement.n_parameters; i++)
             if (holds(s, e->of.statement.parameters[i].text))
                 found(s, e, "parameter", e->of.statement.parameters[i].text);

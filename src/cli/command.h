@@ -36,8 +36,9 @@ struct cli_command {
 
 /* Where a command finds the log: from --data, --key-file, or the configuration. */
 struct cli_place {
-    struct buf data;   /* the folder, NUL behind it */
-    struct secret key; /* the key-encryption key as its source gave it; data == NULL: <data>/kek */
+    struct buf data;         /* the folder, NUL behind it */
+    struct secret key;       /* the key-encryption key as its source gave it; data == NULL: <data>/kek */
+    const char *key_problem; /* NULL, or why its source gave none */
 };
 
 /* What a command gets of the world. */

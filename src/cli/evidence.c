@@ -95,8 +95,10 @@ static bool find_keys(const struct cli_call *call, struct evidence *e, const str
     char path[EVIDENCE_PATH + 8];
     const char *file = cli_option(call, "key-file");
     if (!file) snprintf(path, sizeof path, "%s/kek", e->data);
-    bool good;
-    if (!file && place->key.data) {
+    bool good = false;
+    if (!file && place->key_problem)
+        cli_fail(call, "%s", place->key_problem);
+    else if (!file && place->key.data) {
         good = decode_key(secret_bytes(&place->key), kek);
         if (!good)
             cli_fail(call,

@@ -58,7 +58,7 @@ static void put_fields(struct json_writer *w, const char *name, struct bytes fie
 static void put_text(struct json_writer *w, const struct transcript_text *t)
 {
     if (!t) return;
-    json_write_int_member(w, "text_number", t->number);
+    if (!(t->number & TRANSCRIPT_OWN_TEXT)) json_write_int_member(w, "text_number", t->number);
     member(w, "sql", t->text);
     member_if(w, "decision", t->decision);
     member_if(w, "policy", t->policy);

@@ -62,11 +62,13 @@ static void with_parameters(struct replay *r, const struct transcript_event *e)
 {
     const struct transcript_statement *s = &e->of.statement;
     buf_printf(r->out, "PREPARE postern_%u", e->sequence);
-    bool typed = true;
+    bool typed = false;
     for (size_t i = 0; i < s->n_parameters; i++)
-        typed &= typeout_name(s->parameters[i].type) != NULL;
-    for (size_t i = 0; i < s->n_parameters && typed; i++)
-        buf_printf(r->out, "%s%s", i ? ", " : " (", typeout_name(s->parameters[i].type));
+        typed |= typeout_name(s->parameters[i].type) != NULL;
+    for (size_t i = 0; i < s->n_parameters && typed; i++) {
+        const char *name = typeout_name(s->parameters[i].type);
+        buf_printf(r->out, "%s%s", i ? ", " : " (", name ? name : "unknown");
+    }
     buf_append_text(r->out, typed ? ") AS\n" : " AS\n");
     whole_text(r, s->text->text);
     buf_printf(r->out, "EXECUTE postern_%u (", e->sequence);
@@ -89,8 +91,9 @@ static void statement(struct replay *r, const struct transcript_event *e)
                                              : BYTES_LITERAL("its text is not in the record"));
         return;
     }
+    bool idle = map_get(&r->idle, bytes_make(&e->run, sizeof e->run)) != NULL;
     bool parsed = !frame_fields_get(s->text->fields, "grammar").p && bytes_is_utf8(s->text->text);
-    if (!bytes_is(s->text->decision, "allow") || !parsed) {
+    if (!bytes_is(s->text->decision, "allow") || !parsed || idle) {
         comment(r, parsed ? "not run: " : "not parsed: ", s->text->text);
         return;
     }
@@ -120,6 +123,15 @@ static void copy_end(struct replay *r)
     struct bytes b = buf_bytes(r->out);
     if (b.n && b.p[b.n - 1] != '\n') buf_append_text(r->out, "\n");
     buf_append_text(r->out, "\\.\n");
+}
+
+void replay_sql_scout(struct replay *r, const struct transcript_event *e)
+{
+    static char present;
+    bool idle =
+        e->kind == EVENT_COMPLETE && (e->of.complete.how == RUN_SKIPPED || e->of.complete.how == RUN_REFUSED);
+    if (idle && map_put(&r->idle, bytes_make(&e->run, sizeof e->run), &present, NULL) == MAP_FULL)
+        r->out->failed = true;
 }
 
 void replay_sql_begin(struct replay *r)

@@ -18,12 +18,14 @@ enum { GRID_CEILING = 64 << 20 };
 void replay_init(struct replay *r, struct buf *out, uint64_t session)
 {
     *r = (struct replay){ .out = out, .session = session, .rows_most = 20 };
+    map_init(&r->idle, 1 << 22, 0);
 }
 
 void replay_free(struct replay *r)
 {
     if (r->rows_wait) grid_free(&r->grid);
     r->rows_wait = false;
+    map_free(&r->idle, NULL);
 }
 
 static void colour(struct replay *r, const char *code)
@@ -70,6 +72,16 @@ static void heading(struct replay *r, const struct transcript_event *e)
     colour(r, PLAIN);
 }
 
+/* In a pipeline outcomes come after several statements: one that is not of the last says whose it is. */
+static void whose(struct replay *r, uint32_t run)
+{
+    if (!run || run == r->shown_run) return;
+    colour(r, DIM);
+    buf_printf(r->out, "  of #%u:\n", run);
+    colour(r, PLAIN);
+    r->shown_run = run;
+}
+
 static void field_line(struct replay *r, const char *name, struct bytes value)
 {
     if (!value.n) return;
@@ -84,6 +96,7 @@ static void field_line(struct replay *r, const char *name, struct bytes value)
 static void flush_copy(struct replay *r)
 {
     if (!r->copy_run) return;
+    whose(r, r->copy_run);
     buf_printf(r->out, "  COPY %s: %llu bytes\n", r->copy_in ? "in" : "out",
                (unsigned long long)r->copy_bytes);
     r->copy_run = 0;
@@ -95,6 +108,7 @@ static void flush_rows(struct replay *r)
     flush_copy(r);
     if (!r->rows_wait) return;
     r->rows_wait = false;
+    whose(r, r->rows_run);
     grid_print(&r->grid, r->colour ? BOLD : "", r->colour ? PLAIN : "", r->out);
     uint64_t more = r->rows_seen - r->grid.n_rows;
     if (more) buf_printf(r->out, "… %llu more\n", (unsigned long long)more);
@@ -185,6 +199,7 @@ static void statement(struct replay *r, const struct transcript_event *e)
 {
     const struct transcript_statement *s = &e->of.statement;
     heading(r, e);
+    r->shown_run = e->run;
     colour(r, BOLD);
     if (s->protocol == PROTOCOL_CALL)
         buf_printf(r->out, "function call %u\n", s->function);
@@ -206,6 +221,7 @@ static void prepare(struct replay *r, const struct transcript_event *e)
     bool refused = t && (bytes_is(t->decision, "deny") || bytes_is(t->decision, "hold"));
     if (!refused && !r->everything) return;
     heading(r, e);
+    r->shown_run = e->sequence;
     text(r, "prepare ");
     if (e->of.prepare.name.n) {
         safe(r, e->of.prepare.name);
@@ -230,6 +246,7 @@ static void complete(struct replay *r, const struct transcript_event *e)
     const struct transcript_complete *c = &e->of.complete;
     char took[24];
     if (c->how == RUN_REFUSED) return; /* it says so already */
+    whose(r, e->run);
     when_duration((int64_t)c->us, took);
     colour(r, c->how == RUN_COMPLETED || c->how == RUN_SUSPENDED || c->how == RUN_EMPTY ? GREEN : RED);
     text(r, "  ");
@@ -244,6 +261,7 @@ static void complete(struct replay *r, const struct transcript_event *e)
 static void report(struct replay *r, const struct transcript_event *e)
 {
     const struct transcript_report *p = &e->of.report;
+    whose(r, e->run);
     colour(r, p->is_error ? RED : YELLOW);
     text(r, "  ");
     safe(r, p->severity);
@@ -342,6 +360,7 @@ static void small(struct replay *r, const struct transcript_event *e)
 
 static void rows_note(struct replay *r, const struct transcript_event *e)
 {
+    whose(r, e->run);
     if (e->kind == EVENT_CUT) {
         colour(r, RED);
         text(r, "  rows cut here: the log had no room");

@@ -3,6 +3,7 @@
 #ifndef POSTERN_CLI_REPLAY_H
 #define POSTERN_CLI_REPLAY_H
 #include "base/buf.h"
+#include "base/map.h"
 #include "cli/grid.h"
 #include "record/transcript.h"
 
@@ -21,9 +22,10 @@ struct replay {
     uint64_t copy_bytes, copy_rows;
     uint32_t copy_run;
     bool copy_in;
-    int64_t last_us;
+    uint32_t shown_run; /* the statement that was shown last: outcomes of another say whose they are */
     /* the SQL form */
     bool copying;
+    struct map idle; /* the runs that never ran */
 };
 
 void replay_init(struct replay *r, struct buf *out, uint64_t session);
@@ -35,7 +37,9 @@ void replay_text(struct replay *r, const struct transcript_event *event);
 void replay_text_finish(struct replay *r);
 /* One JSON object a line; see doc/replay-json.md. */
 void replay_json(struct replay *r, const struct transcript_event *event);
-/* A script for psql. */
+/* A script for psql. Whether a statement ran is known only behind it, so events come twice: all of them to
+ * replay_sql_scout first, then to replay_sql. */
+void replay_sql_scout(struct replay *r, const struct transcript_event *event);
 void replay_sql_begin(struct replay *r);
 void replay_sql(struct replay *r, const struct transcript_event *event);
 void replay_sql_finish(struct replay *r);

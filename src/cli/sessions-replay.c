@@ -66,10 +66,28 @@ static void play_event(void *context, const struct transcript_event *e)
     if (buf_length(&p->out) > 64 * 1024) cli_write(p->call, &p->out);
 }
 
+static void scout_event(void *context, const struct transcript_event *e)
+{
+    struct player *p = context;
+    replay_sql_scout(&p->replay, e);
+}
+
+static bool scout(struct player *p, struct evidence *e)
+{
+    struct session_feed feed;
+    enum session_step step =
+        session_feed_open(p->call, e, p->replay.session, &feed) ? SESSION_FED : SESSION_BAD;
+    while (step == SESSION_FED)
+        step = session_feed_step(&feed, scout_event, p);
+    session_feed_close(&feed);
+    return step != SESSION_BAD;
+}
+
 static int play_session(struct player *p, struct evidence *e)
 {
     struct session_feed feed;
     enum session_step step = SESSION_FED;
+    if (p->form == replay_sql && !scout(p, e)) return CLI_FAILED;
     if (!session_feed_open(p->call, e, p->replay.session, &feed)) step = SESSION_BAD;
     if (p->form == replay_sql) replay_sql_begin(&p->replay);
     while (step == SESSION_FED && !p->quit)

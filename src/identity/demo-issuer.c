@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { MAX_TOKEN = 65535 };
+enum { MAX_TOKEN = 32768 };
 
 struct demo_issuer {
     struct http_server *server;

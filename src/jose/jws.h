@@ -14,7 +14,7 @@
 #include "jose/algorithm.h"
 #include "jose/jwk.h"
 
-enum { JWS_MAX_BYTES = 65535, JWS_MAX_HEADER_BYTES = 8192 };
+enum { JWS_MAX_BYTES = 32768, JWS_MAX_HEADER_BYTES = 8192 };
 
 struct jws {
     struct bytes

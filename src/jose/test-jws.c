@@ -258,7 +258,7 @@ static void base64_has_one_form_only(void **state)
         assert_int_equal(parse(f, bytes_of(shapes[i])), JWS_MALFORMED);
 }
 
-static void length_is_limited_to_65535_bytes(void **state)
+static void length_is_limited(void **state)
 {
     struct fixture *f = *state;
     struct buf payload;
@@ -268,12 +268,12 @@ static void length_is_limited_to_65535_bytes(void **state)
         buf_consume(&payload, buf_length(&payload));
         buf_consume(&f->token, buf_length(&f->token));
         buf_append_text(&payload, "{\"a\":\"");
-        while (buf_length(&payload) < 49000u + (more ? 100 : 0))
+        while (buf_length(&payload) < 24000u + (more ? 1000 : 0))
             buf_put_u8(&payload, 'x');
         buf_append_text(&payload, "\"}");
         assert_true(jose_signer_token(f->signers[6], buf_bytes(&payload), &f->token));
         if (!more) {
-            assert_true(buf_length(&f->token) > 65000 && buf_length(&f->token) <= JWS_MAX_BYTES);
+            assert_true(buf_length(&f->token) > 31000 && buf_length(&f->token) <= JWS_MAX_BYTES);
             assert_int_equal(parse(f, buf_bytes(&f->token)), JWS_PARSED);
             assert_int_equal(jws_verify(&f->jws, f->set), JWS_GOOD);
         }
@@ -301,7 +301,7 @@ int main(void)
         cmocka_unit_test(headers_that_ask_for_more_are_refused),
         cmocka_unit_test(ecdsa_signatures_have_exactly_their_length),
         cmocka_unit_test(base64_has_one_form_only),
-        cmocka_unit_test(length_is_limited_to_65535_bytes),
+        cmocka_unit_test(length_is_limited),
     };
     return cmocka_run_group_tests_name("jws", tests, begin, end);
 }

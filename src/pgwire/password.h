@@ -31,7 +31,8 @@ struct password_stretch {
 /* iterations from 1. 0 or -errno. */
 int password_stretch_begin(struct password_stretch *s, struct bytes prepared, struct bytes salt,
                            uint32_t iterations) MUST_USE;
-/* At most n_iterations more; 1 when done, 0 when there is more to do, -errno. 4,096 take about a millisecond. */
+/* At most n_iterations more; 1 when done, 0 when there is more to do, -errno. 4,096 take about a millisecond.
+ */
 int password_stretch_step(struct password_stretch *s, uint32_t n_iterations) MUST_USE;
 int password_stretch_keys(const struct password_stretch *s, struct password_keys *keys_out) MUST_USE;
 void password_stretch_end(struct password_stretch *s);

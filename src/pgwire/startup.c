@@ -38,7 +38,9 @@ enum startup_kind startup_decode(struct bytes in, struct arena *arena, struct st
     case CODE_CANCEL:
         out->cancel_pid = (int32_t)cursor_u32(&c);
         out->cancel_key = cursor_take(&c, cursor_left(&c));
-        return !c.failed && out->cancel_key.n >= 4 && out->cancel_key.n <= 256 ? STARTUP_CANCEL : STARTUP_BAD;
+        if (c.failed || out->cancel_key.n < 4 || out->cancel_key.n > 256)
+            out->cancel_key = (struct bytes){ 0 };
+        return STARTUP_CANCEL; /* one that makes no sense is met with the same silence as a wrong key */
     default:
         if (out->version >> 16 != 3) return STARTUP_VERSION;
         return decode_parameters(&c, arena, out) ? STARTUP_SESSION : STARTUP_BAD;

@@ -25,6 +25,8 @@ struct policy_reach {
     struct bytes name, login;      /* login: may be empty */
     struct yaml_texts connections; /* patterns; empty: every connection */
     struct yaml_place place, login_place, connections_place;
+    bool limits_changes; /* limits.affected_rows */
+    bool retains;        /* record.retain */
 };
 size_t policy_snapshot_n(const struct policy_snapshot *snapshot);
 void policy_snapshot_reach(const struct policy_snapshot *snapshot, size_t index,

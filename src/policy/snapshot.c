@@ -42,6 +42,12 @@ void policy_snapshot_reach(const struct policy_snapshot *snapshot, size_t index,
 {
     CHECK(index < snapshot->n);
     const struct policy *p = &snapshot->policies[index];
-    *reach_out = (struct policy_reach){ p->name,  p->login,       p->connections,
-                                        p->place, p->login_place, p->connections_place };
+    *reach_out = (struct policy_reach){ p->name,
+                                        p->login,
+                                        p->connections,
+                                        p->place,
+                                        p->login_place,
+                                        p->connections_place,
+                                        p->limits.affected_rows != 0,
+                                        p->retain_us != 0 };
 }

@@ -27,7 +27,8 @@ struct tally {
     struct tally *next;
     const struct known_text *text;
     int64_t minute, us;
-    uint64_t n, errors, rows;
+    uint64_t errors, rows;
+    int64_t n; /* below 0: runs of earlier blocks turned out to be skipped */
     uint32_t first_sequence, last_sequence;
 };
 
@@ -45,7 +46,8 @@ struct taking {
     uint32_t seen; /* frames up to here are in the index already */
     uint32_t last_sequence;
     int64_t last_us;
-    uint64_t statements, refused, errors, rows, damaged;
+    int64_t statements;
+    uint64_t refused, errors, rows, damaged;
     struct arena arena;
     struct map texts, tallies, runs;
     struct tally *all_tallies;
@@ -123,7 +125,7 @@ static void add_relations(struct taking *t, int64_t shape, struct bytes list)
 /* ---- shapes and texts */
 
 struct text_fields {
-    struct bytes text, shape, decision, policy, rule, would, tags, effects, relations;
+    struct bytes text, as, shape, decision, policy, rule, would, tags, effects, relations;
 };
 
 static void pick_text_field(void *context, struct bytes name, struct bytes value)
@@ -132,9 +134,10 @@ static void pick_text_field(void *context, struct bytes name, struct bytes value
     struct {
         const char *name;
         struct bytes *place;
-    } places[] = { { "text", &f->text },     { "shape", &f->shape },     { "decision", &f->decision },
-                   { "policy", &f->policy }, { "rule", &f->rule },       { "would", &f->would },
-                   { "tags", &f->tags },     { "effects", &f->effects }, { "relations", &f->relations } };
+    } places[] = { { "text", &f->text },          { "as", &f->as },         { "shape", &f->shape },
+                   { "decision", &f->decision },  { "policy", &f->policy }, { "rule", &f->rule },
+                   { "would", &f->would },        { "tags", &f->tags },     { "effects", &f->effects },
+                   { "relations", &f->relations } };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (bytes_is(name, places[i].name)) *places[i].place = value;
 }
@@ -203,33 +206,6 @@ static struct known_text *text_keep(struct taking *t, const struct known_text *t
     return t->error ? NULL : copy;
 }
 
-static void take_text(struct taking *t, struct bytes body)
-{
-    struct cursor c = cursor_over(body);
-    struct text_fields f = { 0 };
-    struct known_text text = { .number = cursor_u32(&c) };
-    if (!frame_fields_each(cursor_take(&c, cursor_left(&c)), pick_text_field, &f)) {
-        t->damaged++;
-        return;
-    }
-    text.shape = shape_of(t, &f);
-    /* A policy that only observes lets the statement through: what it would have said is what one looks for.
-     */
-    text.decision = f.would.n ? BYTES_LITERAL("observed") : f.decision;
-    text.policy = f.policy;
-    text.rule = f.rule;
-    struct sqlite_query *q = statement(t, INDEX_TEXT_ADD);
-    if (!q) return;
-    sqlite_query_bind_int(q, 1, (int64_t)t->session);
-    sqlite_query_bind_int(q, 2, text.number);
-    sqlite_query_bind_int(q, 3, text.shape);
-    sqlite_query_bind_text(q, 4, text.decision);
-    sqlite_query_bind_text(q, 5, text.policy);
-    sqlite_query_bind_text(q, 6, text.rule);
-    finish(t, q);
-    text_keep(t, &text);
-}
-
 static const struct known_text *text_find(struct taking *t, uint32_t number)
 {
     struct known_text *known = map_get(&t->texts, key32(&number));
@@ -248,6 +224,48 @@ static const struct known_text *text_find(struct taking *t, uint32_t number)
         t->error = sqlite_query_error(q);
     sqlite_query_reset(q);
     return known;
+}
+
+static void text_save(struct taking *t, const struct known_text *text)
+{
+    struct sqlite_query *q = statement(t, INDEX_TEXT_ADD);
+    if (!q) return;
+    sqlite_query_bind_int(q, 1, (int64_t)t->session);
+    sqlite_query_bind_int(q, 2, text->number);
+    sqlite_query_bind_int(q, 3, text->shape);
+    sqlite_query_bind_text(q, 4, text->decision);
+    sqlite_query_bind_text(q, 5, text->policy);
+    sqlite_query_bind_text(q, 6, text->rule);
+    finish(t, q);
+    text_keep(t, text);
+}
+
+static void take_text(struct taking *t, struct bytes body)
+{
+    struct cursor c = cursor_over(body);
+    struct text_fields f = { 0 };
+    struct known_text text = { .number = cursor_u32(&c) };
+    uint32_t number = text.number;
+    int64_t first;
+    if (!frame_fields_each(cursor_take(&c, cursor_left(&c)), pick_text_field, &f)) {
+        t->damaged++;
+        return;
+    }
+    /* "as": all but the text is what was said of an earlier text, of which this one is another instance. */
+    const struct known_text *alike =
+        f.as.p && bytes_to_int64(f.as, &first) ? text_find(t, (uint32_t)first) : NULL;
+    if (alike) {
+        text = *alike;
+        text.number = number;
+    } else {
+        text.shape = shape_of(t, &f);
+        /* A policy that only observes lets the statement through: what it would have said is what one looks
+         * for. */
+        text.decision = f.would.n ? BYTES_LITERAL("observed") : f.decision;
+        text.policy = f.policy;
+        text.rule = f.rule;
+    }
+    text_save(t, &text);
 }
 
 /* ---- runs */
@@ -319,6 +337,7 @@ static void take_complete(struct taking *t, const struct frame *frame)
     uint64_t rows = cursor_u64(&c);
     cursor_u64(&c);
     uint64_t us = cursor_u64(&c);
+    uint8_t how = cursor_u8(&c);
     if (c.failed) {
         t->damaged++;
         return;
@@ -329,6 +348,9 @@ static void take_complete(struct taking *t, const struct frame *frame)
     open->tally->rows += rows;
     open->tally->us += (int64_t)us;
     open->completed = true;
+    if (how != RUN_SKIPPED) return;
+    open->tally->n--; /* an earlier statement of the pipeline failed: it never ran */
+    t->statements--;
 }
 
 static void take_error(struct taking *t, const struct frame *frame)
@@ -456,7 +478,6 @@ static void part_drop(struct taking *t)
 
 static void take_text_frame(struct taking *t, const struct frame *frame)
 {
-    enum { FRONT = 4 }; /* the text's number, which each piece repeats */
     struct bytes before = part_load(t);
     bool part = frame->flags & FRAME_PART;
     if (!part && !before.p) {
@@ -466,7 +487,7 @@ static void take_text_frame(struct taking *t, const struct frame *frame)
     struct buf whole;
     buf_init(&whole, MEMORY_CEILING / 4);
     buf_append(&whole, before);
-    buf_append(&whole, before.p ? bytes_slice(frame->body, FRONT, frame->body.n) : frame->body);
+    buf_append(&whole, frame->body);
     if (whole.failed)
         t->damaged++;
     else if (part)
@@ -510,7 +531,8 @@ static void taking_begin(struct taking *t, struct index *index, uint64_t session
     struct sqlite_query *q = statement(t, INDEX_SESSION_GET);
     if (!q) return;
     sqlite_query_bind_int(q, 1, (int64_t)session);
-    if (sqlite_query_step(q) == SQLITE_STEP_ROW) t->seen = t->last_sequence = (uint32_t)sqlite_query_int(q, 0);
+    if (sqlite_query_step(q) == SQLITE_STEP_ROW)
+        t->seen = t->last_sequence = (uint32_t)sqlite_query_int(q, 0);
     t->error = sqlite_query_error(q);
     sqlite_query_reset(q);
 }
@@ -563,7 +585,7 @@ static void save_tally(struct taking *t, const struct tally *tally)
     struct sqlite_query *q = statement(t, INDEX_EXECUTION_ADD);
     if (!q) return;
     const struct known_text *text = tally->text;
-    const int64_t numbers[] = { (int64_t)tally->n,
+    const int64_t numbers[] = { tally->n,
                                 (int64_t)tally->errors,
                                 (int64_t)tally->rows,
                                 tally->us,
@@ -587,7 +609,7 @@ static void taking_save(struct taking *t)
     save_runs(t);
     struct sqlite_query *q = statement(t, INDEX_SESSION_COUNT);
     if (!q) return;
-    const uint64_t numbers[] = { t->last_sequence, t->statements, t->refused, t->errors, t->rows };
+    const uint64_t numbers[] = { t->last_sequence, (uint64_t)t->statements, t->refused, t->errors, t->rows };
     sqlite_query_bind_int(q, 1, (int64_t)t->session);
     sqlite_query_bind_int(q, 2, t->last_us);
     for (int i = 0; i < 5; i++)
@@ -613,6 +635,13 @@ static void save_position(struct taking *t, const struct record_block *block)
     finish(t, q);
 }
 
+/* Frames that stand about the gateway itself, or that a connection which was turned away has as well. */
+static bool makes_session(uint8_t type)
+{
+    return type != FRAME_REJECTED && type != FRAME_GATEWAY && type != FRAME_SESSION_END &&
+           type != FRAME_ERROR && type != FRAME_NOTICE;
+}
+
 int index_batch_block(struct index *index, const struct record_block *block,
                       int (*next)(void *context, struct frame *frame_out), void *context,
                       struct index_progress *progress)
@@ -628,7 +657,7 @@ int index_batch_block(struct index *index, const struct record_block *block,
         if (frame.sequence <= t.seen) continue;
         t.last_sequence = frame.sequence;
         t.last_us = frame.time_us;
-        real |= frame.type != FRAME_REJECTED && frame.type != FRAME_GATEWAY;
+        real |= makes_session(frame.type);
         progress->frames++;
         take_frame(&t, &frame);
     }

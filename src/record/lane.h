@@ -32,7 +32,7 @@ struct record_options {
     const char *origin;        /* the log's name in checkpoints, "postern.example/log-1" */
     unsigned n_lanes;          /* workers, plus one for the gateway itself: lane n_lanes - 1 */
     size_t tail_segment_bytes; /* 0: 64 MiB */
-    const struct clock *clock;
+    const struct clock *clock; /* asked by the workers and by the log's own threads */
     const struct record_keys *keys;
     /* Called from the sequencer thread when a lane that answered RECORD_WAIT or RECORD_FULL has room again.
      */
@@ -59,7 +59,10 @@ struct record_stats {
 };
 void record_log_stats(struct record_log *log, struct record_stats *stats_out);
 
-/* The part of a session that the log knows; embedded in the session, used by its worker only. */
+/* The part of a session that the log knows; embedded in the session, used by its worker only. The gateway's
+ * own frames (FRAME_GATEWAY, FRAME_REJECTED) go through { .id = 0, .next_sequence = 1 }, one for each lane
+ * that writes such; the sequencer numbers them, and record_append gives 0 as their sequence. Behind
+ * FRAME_SESSION_END the session is over: every later append says RECORD_FULL. */
 struct record_session {
     uint64_t id;
     uint32_t next_sequence; /* of the frame that will be appended next; starts at 1 */
@@ -75,7 +78,8 @@ enum record_outcome { RECORD_FULL = 0, RECORD_WAIT, RECORD_OK };
 
 /* INTENT is for what a client asks: it leaves the reserve alone. OUTCOME is for what must be written about
  * something already forwarded: it may take from the reserve (64 kB a reserved run), and so succeeds for
- * completions, errors and FRAME_CUT even when the disk is full. */
+ * completions, errors and FRAME_CUT even when the disk is full. Rows are appended as INTENT: where they no
+ * longer fit, the OUTCOME says so. */
 enum record_urgency { RECORD_INTENT = 0, RECORD_OUTCOME };
 
 /* Stages one frame whose body is the parts, one after the other (copied). A body is at most 1 MiB - 64 kB;

@@ -139,7 +139,7 @@ static int make_lanes(struct record_log *log)
     int error = 0;
     for (unsigned i = 0; i < o->n_lanes && !error; i++) {
         error = lane_init(&log->lanes[i], &log->shared, i, log->boot_key);
-        log->lanes[i].last_ms = (int64_t)log->pack.newest_ms;
+        log->lanes[i].last_ms = (int64_t)log->pack.newest_ms + 1; /* no number of an earlier opening again */
     }
     if (!error) error = o->keys->wrap(o->keys->context, log->boot_key, log->spares.wrapped);
     if (!error) error = spares_make_first(&log->spares);

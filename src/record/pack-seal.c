@@ -37,8 +37,7 @@ static void number_gateway_frames(struct pack_session *s)
 /* The plaintext or its compressed form, whichever is shorter. */
 static struct bytes compress(struct pack *p, struct bytes plain, uint32_t *flags)
 {
-    size_t n = ZSTD_compressCCtx(p->zstd, p->compressed, FORMAT_BLOCK_CIPHER_MAX - AEAD_TAG, plain.p, plain.n,
-                                 p->level);
+    size_t n = ZSTD_compress2(p->zstd, p->compressed, FORMAT_BLOCK_CIPHER_MAX - AEAD_TAG, plain.p, plain.n);
     if (ZSTD_isError(n) || n >= plain.n) {
         memcpy(p->compressed, plain.p, plain.n);
         return bytes_make(p->compressed, plain.n);

@@ -28,12 +28,13 @@ int pack_init(struct pack *p, struct blocks *blocks, struct session_keys *keys,
         session_init(&p->of_lane[i], 0, &p->gateway);
         p->of_lane[i].lane = i < FORMAT_LANES_MAX ? (uint32_t)i : PACK_GATEWAY_LANE;
     }
-    pack_adapt(p, 0);
     uint8_t no_key[AEAD_KEY] = { 0 };
     p->zstd = ZSTD_createCCtx();
     p->aead = aead_new(AEAD_SEAL, no_key);
     p->compressed = malloc(FORMAT_BLOCK_CIPHER_MAX);
-    return p->zstd && p->aead && p->compressed ? 0 : -ENOMEM;
+    if (!p->zstd || !p->aead || !p->compressed) return -ENOMEM;
+    pack_adapt(p, 0);
+    return 0;
 }
 
 static void session_free(void *value)
@@ -215,13 +216,26 @@ int pack_seal_due(struct pack *p, int64_t now_us)
     return 0;
 }
 
-/* zstd's negative levels trade ratio for speed: the further behind, the faster. Figures stand in README.md.
- */
+/* The further behind, the faster: zstd's negative levels trade ratio for speed, and a small hash table stays
+ * in the processor's nearest cache. Figures stand in README.md. */
 void pack_adapt(struct pack *p, uint64_t backlog)
 {
-    const unsigned mb = (unsigned)(backlog >> 20 < 1024 ? backlog >> 20 : 1024);
-    p->level = mb < 2 ? 1 : -3;
-    p->limit = mb < 2 ? PACK_BLOCK : PACK_BLOCK_BULK;
+    static const struct {
+        uint64_t from;
+        int level, hash_log; /* 0: zstd's own choice */
+        size_t limit;
+    } steps[] = { { 0, 1, 0, PACK_BLOCK },
+                  { 2 << 20, 1, 12, PACK_BLOCK_BULK },
+                  { 32 << 20, -3, 11, PACK_BLOCK_BULK } };
+    unsigned step = 0;
+    while (step + 1 < sizeof steps / sizeof steps[0] && backlog >= steps[step + 1].from)
+        step++;
+    if (p->limit && step == p->step) return;
+    p->step = step;
+    p->limit = steps[step].limit;
+    ZSTD_CCtx_reset(p->zstd, ZSTD_reset_session_and_parameters);
+    ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_compressionLevel, steps[step].level);
+    ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_hashLog, steps[step].hash_log);
 }
 
 struct id_list {

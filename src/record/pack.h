@@ -49,7 +49,7 @@ struct pack {
     struct pack_session *oldest, *newest;
     uint64_t n_opened;
     size_t open_bytes, limit;
-    int level;
+    unsigned step; /* how far behind: see pack_adapt */
     ZSTD_CCtx *zstd;
     struct aead *aead;
     uint8_t *compressed;

@@ -115,8 +115,8 @@ enum record_read record_reader_session(struct record_reader *r, uint64_t session
     if (r->next_leaf < first) r->next_leaf = first;
     uint64_t began = r->next_leaf;
     enum record_read found = find_block(r, &e);
-    if (found == RECORD_READ_END && began > first) {
-        /* Clocks went backwards: look everywhere. */
+    if (began > first && (found == RECORD_READ_END || (found == RECORD_READ_FRAME && e.head.number != 1))) {
+        /* Not there, or its first block is not: clocks may have gone backwards. Look everywhere. */
         r->next_leaf = first;
         found = find_block(r, &e);
     }

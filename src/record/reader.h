@@ -13,8 +13,10 @@ int record_reader_open(const char *folder, const struct record_keys *keys,
 void record_reader_free(struct record_reader *reader);
 
 enum record_read { RECORD_READ_BAD = 0 /* message says what */, RECORD_READ_END, RECORD_READ_FRAME };
-/* The frames of one session in order, from frame `from` on. Restart by calling record_reader_session again.
- */
+/* The frames of one session in order, from frame `from` on. RECORD_READ_FRAME: it is there, and
+ * record_reader_next yields its frames; RECORD_READ_END: no block of it yet. At END of a session that goes
+ * on, record_reader_next may be called again later. BAD (also where the session's key was erased) stays until
+ * the reader is placed anew: record_reader_session starts again. */
 enum record_read record_reader_session(struct record_reader *reader, uint64_t session,
                                        uint32_t from) MUST_USE;
 enum record_read record_reader_next(struct record_reader *reader, struct frame *frame_out) MUST_USE;
@@ -27,8 +29,9 @@ struct record_block {
     uint32_t first_sequence, last_sequence, number;
     int64_t time_us;
 };
-/* RECORD_READ_FRAME: a block was opened, and record_reader_next now yields its frames. RECORD_READ_END:
- * nothing newer yet. */
+/* RECORD_READ_FRAME: a block was opened, and record_reader_next now yields its frames; where there is no key
+ * for it (none given, or erased), block_out is filled all the same and record_reader_next says BAD: go on at
+ * next_position. RECORD_READ_END: nothing newer yet. */
 enum record_read record_reader_follow(struct record_reader *reader, uint64_t position,
                                       struct record_block *block_out) MUST_USE;
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SYNC_US = 100000, RETRY_US = 1000000, BULK_BYTES = 8 << 20 };
+enum { SYNC_US = 100000, RETRY_US = 1000000, TRIM_US = 5000000, BULK_BYTES = 8 << 20 };
 
 static struct tail_segment **ring_slot(struct record_lane *lane, uint64_t number)
 {
@@ -87,24 +87,25 @@ static void sync_lane(struct record_lane *lane)
             log_line(LOG_ERROR, "cannot sync the tail of lane %u: %s", lane->index, strerror(errno));
 }
 
-/* True while there is something to sync again soon. A lane that writes in bulk is left out: its bytes are in
- * blocks within moments, compressed, and writing them twice would cost the disk more than it saves. */
-static bool sync_lanes(struct spares *s)
+/* Returns after how long to look again; -1: when rung. A lane that writes in bulk is left out: its bytes are
+ * in blocks within moments, compressed, and writing them twice would cost the disk more than it saves. */
+static int64_t sync_lanes(struct spares *s)
 {
-    bool active = false;
+    int64_t now = clock_monotonic_us(s->shared->clock), again = -1;
     for (unsigned i = 0; i < s->n_lanes; i++) {
         struct record_lane *lane = &s->lanes[i];
         uint64_t bytes = atomic_load(&lane->committed_bytes), since = bytes - s->synced[i];
-        if (since == 0) {
-            trim(s, lane, 1);
+        if (since == 0 || atomic_load(&lane->dead)) {
+            if (now - s->written_us[i] >= TRIM_US) trim(s, lane, 1);
+            if (lane->n_idle > 1 && again < 0) again = TRIM_US;
             continue;
         }
-        if (atomic_load(&lane->dead)) continue;
-        active = true;
+        again = SYNC_US;
         s->synced[i] = bytes;
+        s->written_us[i] = now;
         if (since < BULK_BYTES) sync_lane(lane);
     }
-    return active;
+    return again;
 }
 
 static void *spares_run(void *argument)
@@ -125,8 +126,9 @@ static void *spares_run(void *argument)
             log_line(LOG_ERROR, "no room for another segment of the log's tail: %s", strerror(-worst));
         said = worst < 0;
         if (made_any) bell_ring(&s->shared->sequencer_bell);
-        bool active = sync_lanes(s);
-        bell_wait(&s->shared->spares_bell, seen, active ? SYNC_US : worst < 0 ? RETRY_US : -1);
+        int64_t again = sync_lanes(s);
+        if (worst < 0 && (again < 0 || again > RETRY_US)) again = RETRY_US;
+        bell_wait(&s->shared->spares_bell, seen, again);
     }
     return NULL;
 }

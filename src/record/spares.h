@@ -14,7 +14,8 @@ struct spares {
     uint8_t wrapped[FORMAT_WRAPPED_KEY];
     pthread_t thread;
     atomic_bool stop;
-    uint64_t synced[FORMAT_LANES_MAX]; /* committed_bytes of each lane at its last sync */
+    uint64_t synced[FORMAT_LANES_MAX];    /* committed_bytes of each lane at its last sync */
+    int64_t written_us[FORMAT_LANES_MAX]; /* when it was last seen writing */
 };
 
 /* The first segments of every lane, made at once; lanes can start then. 0 or -errno. */

@@ -139,7 +139,6 @@ static int replay_batches(struct replay *r)
         bool lost = !follows && at == FORMAT_TAIL_HEAD && batch.first_frame > r->expected;
         if (!follows && !lost) return 0;
         if (lost || !batch_opens(r, at, &batch)) {
-            if (r->expected == 0) return 0;
             r->expected = batch.first_frame;
             r->torn = true;
             count_cut(r, at);

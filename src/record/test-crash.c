@@ -3,6 +3,8 @@
  * log then, once, in order, whole, and the log must verify. */
 #include "record/test-log.h"
 
+#include "record/format.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -191,9 +193,123 @@ static void what_was_acknowledged_is_in_the_log_once_whenever_the_process_dies(v
     world_free(&w);
 }
 
+/* A child commits three batches of ten frames in one session and says so; then it is killed. */
+static uint64_t leave_three_batches(struct world *w)
+{
+    int ends[2];
+    struct told t;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (record_log_open(&w->options, &w->log) != 0) _exit(2);
+        struct record_lane *lane = record_log_lane(w->log, 0);
+        struct record_session s = record_session_begin(lane);
+        for (int i = 0; i < 30; i++) {
+            struct bytes part = BYTES_LITERAL("select 1");
+            if (record_append(lane, &s, RECORD_INTENT, FRAME_QUERY, 0, 1, &part, 1, &t.sequence) !=
+                    RECORD_OK ||
+                (i % 10 == 9 && !record_lane_commit(lane)))
+                _exit(2);
+        }
+        t.session = s.id;
+        if (write(ends[1], &t, sizeof t) != sizeof t) _exit(3);
+        pause();
+    }
+    assert_int_equal(read(ends[0], &t, sizeof t), sizeof t);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ends[0]);
+    close(ends[1]);
+    return t.session;
+}
+
+/* What a power cut can do: flips a byte of the lane's batch number `batch` (from 0). */
+static void tear_batch(const struct world *w, int batch)
+{
+    char path[300];
+    uint8_t head[FORMAT_BATCH_HEAD], byte;
+    struct format_batch b;
+    snprintf(path, sizeof path, "%s/tail/000-0000000000", w->folder);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    off_t at = FORMAT_TAIL_HEAD;
+    for (int i = 0;; i++) {
+        assert_int_equal(pread(fd, head, sizeof head, at), sizeof head);
+        format_batch_decode(head, &b);
+        assert_int_equal(b.n_frames, 10);
+        if (i == batch) break;
+        at += (off_t)format_batch_size(b.length);
+    }
+    assert_int_equal(pread(fd, &byte, 1, at + 50), 1);
+    byte ^= 4;
+    assert_int_equal(pwrite(fd, &byte, 1, at + 50), 1);
+    close(fd);
+}
+
+static void a_torn_batch_ends_the_recovery_and_is_written_down(void **state)
+{
+    (void)state;
+    for (int torn = 0; torn < 3; torn++) {
+        static struct world w;
+        struct record_reader *r;
+        struct frame f;
+        int n = 0, notes = 0;
+        world_make(&w, "/tmp", 1);
+        uint64_t session = leave_three_batches(&w);
+        tear_batch(&w, torn);
+        world_open(&w);
+        world_close(&w);
+        assert_int_equal(record_reader_open(w.folder, &w.keys.keys, &r), 0);
+        enum record_read found = record_reader_session(r, session, 1);
+        assert_int_equal(found, torn ? RECORD_READ_FRAME : RECORD_READ_END);
+        while (torn && record_reader_next(r, &f) == RECORD_READ_FRAME)
+            n++;
+        assert_int_equal(n, torn ? torn * 10 + 1 : 0);
+        if (torn) assert_int_equal(f.type, FRAME_SESSION_END);
+        assert_int_equal(record_reader_session(r, 0, 1), RECORD_READ_FRAME);
+        while (record_reader_next(r, &f) == RECORD_READ_FRAME) {
+            assert_bytes(frame_fields_get(f.body, "event"), "tail recovered");
+            int64_t cut = 0;
+            assert_true(bytes_to_int64(frame_fields_get(f.body, "bytes-cut"), &cut));
+            assert_int_equal(cut, (3 - torn) * 10 * (FORMAT_FRAME_HEAD + 8));
+            notes++;
+        }
+        assert_int_equal(notes, 1);
+        record_reader_free(r);
+        world_free(&w);
+    }
+}
+
+static void a_tail_whose_key_does_not_unwrap_is_kept(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct record_log *log;
+    struct frame f;
+    struct record_reader *r;
+    uint8_t right[32];
+    world_make(&w, "/tmp", 1);
+    uint64_t session = leave_three_batches(&w);
+    memcpy(right, w.keys.encryption_key, sizeof right);
+    w.keys.encryption_key[0] ^= 1;
+    assert_true(record_log_open(&w.options, &log) < 0);
+    memcpy(w.keys.encryption_key, right, sizeof right);
+    world_open(&w);
+    world_close(&w);
+    assert_int_equal(record_reader_open(w.folder, &w.keys.keys, &r), 0);
+    assert_int_equal(record_reader_session(r, session, 30), RECORD_READ_FRAME);
+    assert_int_equal(record_reader_next(r, &f), RECORD_READ_FRAME);
+    assert_int_equal(f.sequence, 30);
+    record_reader_free(r);
+    world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_torn_batch_ends_the_recovery_and_is_written_down),
+        cmocka_unit_test(a_tail_whose_key_does_not_unwrap_is_kept),
         cmocka_unit_test(what_was_acknowledged_is_in_the_log_once_whenever_the_process_dies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

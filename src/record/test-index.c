@@ -302,6 +302,12 @@ static void test_rebuild(void **state)
     free_index(index);
 }
 
+static void see_rejection(void *context, const struct index_rejection *r)
+{
+    buf_printf(context, "%llu %.*s %.*s;", (unsigned long long)r->session, BYTES_FMT(r->sqlstate),
+               BYTES_FMT(r->client));
+}
+
 static void test_rejected(void **state)
 {
     (void)state;
@@ -310,9 +316,17 @@ static void test_rejected(void **state)
     uint64_t position = 0;
     frames_init(&f, 77);
     frames_fields(&f, FRAME_REJECTED, "reason", "token", "sqlstate", "28P01", "client", "10.0.0.9", NULL);
+    frames_error(&f, FRAME_ERROR, 0, ORIGIN_GATEWAY, "FATAL", "28P01", "refused", NULL, NULL);
+    frames_fields(&f, FRAME_SESSION_END, "reason", "malformed", NULL);
     assert_int_equal(index_open(path, INDEX_WRITE, &index), 0);
-    feed_session(index, &f, 5, &position);
-    check_sessions(index, (struct index_filter){ 0 }, "");
+    struct index_filter any = { 0 };
+    struct buf out;
+    feed_session(index, &f, 2, &position);
+    check_sessions(index, any, "");
+    buf_init(&out, 4096);
+    assert_int_equal(index_rejections(index, &any, see_rejection, &out), 0);
+    assert_bytes(buf_bytes(&out), "77 28P01 10.0.0.9;");
+    buf_free(&out);
     index_free(index);
     frames_free(&f);
 }

@@ -144,6 +144,51 @@ static void test_refusal(void **state)
                "complete 4/2  how=5 rows=0 us=0\nreport 5/0 server 00000 hello\n");
 }
 
+static void test_alike(void **state)
+{
+    (void)state;
+    frames_init(&f, 7);
+    frames_text(&f, 1, "delete from t where id = 1", "deny", "p", "no-delete", "DELETE", "delete", "t");
+    buf_put_u32(&f.body, 2);
+    struct frame_fields fields = frame_fields_begin(&f.body);
+    frame_fields_add_text(&fields, "text", "delete from t where id = 2");
+    frame_fields_add_text(&fields, "as", "1");
+    frames_end(&f, FRAME_TEXT, 0);
+    uint32_t run = frames_query(&f, 2);
+    frames_error(&f, FRAME_ERROR, run, ORIGIN_GATEWAY, "ERROR", "42501", "no", NULL, NULL);
+    check_told(&f, 1 << 20,
+               "text 1/0\ntext 2/0\nstatement 3/3 p0 delete from t where id = 2\n"
+               "report 4/3 gateway 42501 no rule=no-delete\n");
+}
+
+static void test_own_text(void **state)
+{
+    (void)state;
+    frames_init(&f, 7);
+    frames_text(&f, 1, "select 1", "deny", "p", "no-select", "SELECT", "read", NULL);
+    buf_put_u32(&f.body, 1);
+    buf_append_text(&f.body, "select 2");
+    uint32_t run = frames_end(&f, FRAME_QUERY, 0);
+    frames_error(&f, FRAME_ERROR, run, ORIGIN_GATEWAY, "ERROR", "42501", "no", NULL, NULL);
+    frames_query(&f, 1);
+    check_told(&f, 1 << 20,
+               "text 1/0\nstatement 2/2 p0 select 2\nreport 3/2 gateway 42501 no rule=no-select\n"
+               "statement 4/4 p0 select 1\n");
+}
+
+static void test_call(void **state)
+{
+    (void)state;
+    frames_init(&f, 7);
+    buf_append(&f.body, BYTES_LITERAL("\0\0\0\x63\0\1\0\0\0\1\0\0\0\2h"));
+    frames_end(&f, FRAME_CALL, FRAME_PART);
+    buf_append(&f.body, BYTES_LITERAL("i\0\0"));
+    frames_end(&f, FRAME_CALL, 0);
+    buf_append(&f.body, BYTES_LITERAL("\0\0\0\1\0\0\0\0V\0\0\0\x0a\0\0\0\2ok"));
+    frames_end(&f, FRAME_ROWS, 0);
+    check_told(&f, 1 << 20, "statement 2/1 p2  <- hi\nrow 3/1  ok\n");
+}
+
 static void test_pieces(void **state)
 {
     (void)state;
@@ -158,7 +203,6 @@ static void test_pieces(void **state)
     buf_consume(&f.body, n);
     buf_append(&f.body, bytes_make(copy, 12));
     frames_end(&f, FRAME_TEXT, FRAME_PART);
-    buf_put_u32(&f.body, 1);
     buf_append(&f.body, bytes_make(copy + 12, n - 12));
     frames_end(&f, FRAME_TEXT, 0);
     uint32_t run = frames_query(&f, 1);
@@ -185,7 +229,7 @@ static void test_damage(void **state)
     frames_init(&f, 7);
     frames_text(&f, 1, "select 1", "allow", "p", "allow", "SELECT", "read", NULL);
     buf_append(&f.body, BYTES_LITERAL("xx"));
-    frames_end(&f, FRAME_QUERY, 0);
+    frames_end(&f, FRAME_EXECUTE, 0);
     buf_append(&f.body, BYTES_LITERAL("\0\0\0\1\0\0\0\0D\0\0\0\x0e\0\1\0\0\0\2hi\0\0"));
     frames_end(&f, FRAME_ROWS, 0);
     frames_end(&f, (enum frame_type)200, 0);
@@ -227,6 +271,10 @@ int main(void)
         { "a simple query comes with its text, rows and outcome", test_simple, NULL, NULL, NULL },
         { "binary parameters and rows are read by their types", test_extended, NULL, NULL, NULL },
         { "a refusal names the rule of its text", test_refusal, NULL, NULL, NULL },
+        { "a text that is said to be like another is judged like it", test_alike, NULL, NULL, NULL },
+        { "a run that carries its text is judged like the one it names", test_own_text, NULL, NULL, NULL },
+        { "a function call is known by its first piece, and its answer is a row of one value", test_call,
+          NULL, NULL, NULL },
         { "pieces are put together, and a missing rest is said", test_pieces, NULL, NULL, NULL },
         { "a malformed body is one damaged event and no more", test_damage, NULL, NULL, NULL },
         { "what is remembered has a ceiling, and the oldest is forgotten", test_ceiling, NULL, NULL, NULL },

@@ -47,7 +47,8 @@ struct transcript {
     struct arena scratch; /* of the event that is being made */
     struct buf partial;   /* the body so far of a frame that came in pieces */
     uint8_t partial_type;
-    bool partial_lost; /* pieces were left out, or were too much */
+    uint32_t first_sequence; /* of the frame that is fed, or of its first piece */
+    bool partial_lost;       /* pieces were left out, or were too much */
     bool started;
     int64_t start_us;
     size_t ceiling;

@@ -142,15 +142,16 @@ bool transcript_rows(struct transcript *t, uint32_t run, uint32_t description, s
     for (size_t at = 0; at < data.n;) {
         struct message m;
         struct row_reader r;
-        if (message_peek(bytes_slice(data, at, data.n), &m) != MESSAGE_WHOLE || m.type != MESSAGE_DATA_ROW)
-            return false;
+        if (message_peek(bytes_slice(data, at, data.n), &m) != MESSAGE_WHOLE) return false;
+        bool is_row = m.type == MESSAGE_DATA_ROW; /* a function call's answer is one value, without a count */
+        if (!is_row && m.type != MESSAGE_FUNCTION_CALL_RESPONSE) return false;
         at += m.whole.n;
         struct cursor c = cursor_over(m.body);
         struct transcript_value *values = NULL;
         arena_reset(&t->scratch);
         if (!row_reader_begin(t, run, description, &r)) return false;
         r.source.cursor = &c;
-        r.source.n = cursor_u16(&c);
+        r.source.n = is_row ? cursor_u16(&c) : 1;
         if (!transcript_values(t, &r.source, &values) || !cursor_done(&c)) return false;
         r.row.values = values;
         r.row.n_values = r.source.n;

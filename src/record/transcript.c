@@ -2,8 +2,9 @@
  * later frames refer to, and visits with one event. False from it means that the body is malformed: the
  * event is then EVENT_DAMAGED.
  *
- * Pieces (FRAME_PART) repeat the numbers that stand in front of a body, so that each frame can be placed by
- * itself; they are cut off from the second piece on. */
+ * Pieces (FRAME_PART) of rows, COPY data and reports repeat the numbers that stand in front of a body, so
+ * that each frame can be placed by itself; they are cut off from the second piece on. Other bodies simply go
+ * on. What came in pieces is known by the sequence number of its first. */
 #include "record/transcript.h"
 #include "pgwire/report.h"
 #include "record/transcript-private.h"
@@ -158,24 +159,39 @@ static void keep_text_field(void *context, struct bytes name, struct bytes value
         if (bytes_is(name, places[i].name)) *places[i].place = value;
 }
 
+/* "as": all but the text itself is what was said of an earlier text. */
+static struct bytes fields_alike(struct transcript *t, struct bytes fields)
+{
+    int64_t number;
+    struct bytes as = frame_fields_get(fields, "as");
+    const struct transcript_text *first =
+        as.p && bytes_to_int64(as, &number) ? transcript_text_find(t, (uint32_t)number) : NULL;
+    return first ? first->fields : (struct bytes){ 0 };
+}
+
 static bool feed_text(struct transcript *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
     uint32_t number = cursor_u32(&c);
-    struct bytes fields = cursor_take(&c, cursor_left(&c));
-    struct known_text *known = c.failed ? NULL : calloc(1, sizeof *known + fields.n);
+    struct bytes own = cursor_take(&c, cursor_left(&c)), alike = fields_alike(t, own);
+    size_t size = sizeof(struct known_text) + own.n + alike.n;
+    struct known_text *known = c.failed ? NULL : calloc(1, size);
     if (!known) return false;
-    memcpy(known->body, fields.p, fields.n);
+    memcpy(known->body, own.p, own.n);
+    if (alike.n) memcpy(known->body + own.n, alike.p, alike.n);
+    own = bytes_make(known->body, own.n);
+    alike = bytes_make(known->body + own.n, alike.n);
     known->text.number = number;
-    known->text.fields = bytes_make(known->body, fields.n);
-    if (!frame_fields_each(known->text.fields, keep_text_field, &known->text)) {
+    known->text.fields = alike.n ? alike : own;
+    if (alike.n) frame_fields_each(alike, keep_text_field, &known->text);
+    if (!frame_fields_each(own, keep_text_field, &known->text)) {
         free(known);
         return false;
     }
     struct transcript_event event = transcript_event_new(t, EVENT_TEXT, 0);
     event.of.text = &known->text;
     show(t, &event);
-    put_number(&t->texts, number, known, sizeof *known + fields.n);
+    put_number(&t->texts, number, known, size);
     return true;
 }
 
@@ -198,6 +214,19 @@ static void keep_statement(struct transcript *t, struct bytes name, struct known
     (void)kept;
 }
 
+static void keep_run(struct transcript *t, uint32_t text, bool extended, const struct bind_parts *parts)
+{
+    size_t n = parts ? parts->n_result_formats : 0;
+    struct known_run *run = calloc(1, sizeof *run + n * 2);
+    if (!run) return;
+    run->text = text;
+    run->extended = extended;
+    run->has_formats = parts != NULL;
+    run->n_formats = n;
+    if (n) memcpy(run->formats, parts->result_formats.p, n * 2);
+    put_number(&t->runs, t->first_sequence, run, sizeof *run + n * 2);
+}
+
 static bool feed_parse(struct transcript *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
@@ -210,6 +239,8 @@ static bool feed_parse(struct transcript *t, struct bytes body)
     event.of.prepare = (struct transcript_prepare){
         .text = transcript_text_find(t, text), .name = name, .types = s->types, .n_types = s->n_types
     };
+    /* A refusal of the Parse names it as its run. */
+    keep_run(t, text, true, NULL);
     show(t, &event);
     keep_statement(t, name, s);
     return true;
@@ -241,7 +272,7 @@ static bool feed_bind(struct transcript *t, struct bytes body)
     if (!transcript_bind_split(body, &parts)) return false;
     struct known_portal *portal = calloc(1, sizeof *portal + body.n);
     if (!portal) return false;
-    portal->bind = t->frame->sequence;
+    portal->bind = t->first_sequence;
     portal->statement = statement_copy(keep_get(&t->statements, parts.statement));
     portal->n = body.n;
     memcpy(portal->body, body.p, body.n);
@@ -266,19 +297,6 @@ static bool feed_close(struct transcript *t, struct bytes body)
 
 /* ---- runs */
 
-static void keep_run(struct transcript *t, uint32_t text, bool extended, const struct bind_parts *parts)
-{
-    size_t n = parts ? parts->n_result_formats : 0;
-    struct known_run *run = calloc(1, sizeof *run + n * 2);
-    if (!run) return;
-    run->text = text;
-    run->extended = extended;
-    run->has_formats = parts != NULL;
-    run->n_formats = n;
-    if (n) memcpy(run->formats, parts->result_formats.p, n * 2);
-    put_number(&t->runs, t->frame->sequence, run, sizeof *run + n * 2);
-}
-
 /* A run that carries its text: all but the text itself is as in the one it refers to. *number becomes one of
  * the transcript's own, which no text in the record has. */
 static bool keep_own_text(struct transcript *t, uint32_t *number, struct bytes own)
@@ -292,7 +310,7 @@ static bool keep_own_text(struct transcript *t, uint32_t *number, struct bytes o
     memcpy(known->body + like->fields.n, own.p, own.n);
     known->text.fields = bytes_make(known->body, like->fields.n);
     bool good = frame_fields_each(known->text.fields, keep_text_field, &known->text);
-    known->text.number = *number = t->frame->sequence | 0x80000000U;
+    known->text.number = *number = t->frame->sequence | TRANSCRIPT_OWN_TEXT;
     known->text.text = bytes_make(known->body + like->fields.n, own.n);
     put_number(&t->texts, known->text.number, known, sizeof *known + n);
     return good;
@@ -305,7 +323,7 @@ static bool feed_query(struct transcript *t, struct bytes body)
     struct bytes own = cursor_take(&c, cursor_left(&c));
     if (c.failed || (own.n && !keep_own_text(t, &text, own))) return false;
     keep_run(t, text, false, NULL);
-    struct transcript_event event = transcript_event_new(t, EVENT_STATEMENT, t->frame->sequence);
+    struct transcript_event event = transcript_event_new(t, EVENT_STATEMENT, t->first_sequence);
     event.of.statement.protocol = PROTOCOL_SIMPLE;
     event.of.statement.text = transcript_text_find(t, text);
     show(t, &event);
@@ -347,7 +365,7 @@ static bool feed_execute(struct transcript *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
     uint32_t text = cursor_u32(&c), bind = cursor_u32(&c);
-    struct transcript_event event = transcript_event_new(t, EVENT_STATEMENT, t->frame->sequence);
+    struct transcript_event event = transcript_event_new(t, EVENT_STATEMENT, t->first_sequence);
     struct transcript_statement *s = &event.of.statement;
     s->protocol = PROTOCOL_EXTENDED;
     s->portal = cursor_cstring(&c);
@@ -366,7 +384,7 @@ static bool feed_execute(struct transcript *t, struct bytes body)
 static bool feed_call(struct transcript *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
-    struct transcript_event event = transcript_event_new(t, EVENT_STATEMENT, t->frame->sequence);
+    struct transcript_event event = transcript_event_new(t, EVENT_STATEMENT, t->first_sequence);
     struct transcript_statement *s = &event.of.statement;
     s->protocol = PROTOCOL_CALL;
     s->function = cursor_u32(&c);
@@ -524,7 +542,7 @@ static const struct feeder {
     [FRAME_SESSION_START] = { feed_fields, 0 },
     [FRAME_SESSION_END] = { feed_fields, 0 },
     [FRAME_CONTEXT] = { feed_fields, 0 },
-    [FRAME_TEXT] = { feed_text, 4 },
+    [FRAME_TEXT] = { feed_text, 0 },
     [FRAME_QUERY] = { feed_query, 0 },
     [FRAME_PARSE] = { feed_parse, 0 },
     [FRAME_BIND] = { feed_bind, 0 },
@@ -575,6 +593,7 @@ static bool assemble(struct transcript *t, const struct frame *frame, const stru
         t->partial_lost = going = false;
     }
     *body_out = frame->body;
+    if (!going) t->first_sequence = frame->sequence;
     if ((!part && !going) || comes_whole(frame)) return true;
     t->partial_type = frame->type;
     buf_append(&t->partial, going ? bytes_slice(frame->body, feeder->front, frame->body.n) : frame->body);

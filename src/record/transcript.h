@@ -47,7 +47,9 @@ enum transcript_kind {
 };
 const char *transcript_kind_name(enum transcript_kind kind);
 
-/* A text of SQL as it was understood and judged. Missing fields are empty. */
+/* A text of SQL as it was understood and judged. Missing fields are empty. A text that came with its run, and
+ * not in a frame of its own, has this bit in its number. */
+#define TRANSCRIPT_OWN_TEXT 0x80000000U
 struct transcript_text {
     uint32_t number;
     struct bytes text;

@@ -8,6 +8,7 @@
 
 /* Longer than what any server sends of the kind, and shorter than a frame of the record. */
 enum { TAG_CEILING = 1024, ASIDE_CEILING = 64 * 1024, BODY_CEILING = 512 * 1024, ROWS_AT_ONCE = 512 * 1024 };
+enum { COPY_PARTS = RECORDING_COPY_PARTS, COPY_FRAME = 512 * 1024 };
 
 static enum step unexpected(struct session *s, const struct message *m)
 {
@@ -171,20 +172,43 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
     return STEP_NEXT;
 }
 
-static enum step on_copy_out(struct session *s, const struct message *m)
+/* A run of CopyData messages is recorded as one frame of their data, and delivered as it is. */
+static enum step on_copy_out(struct session *s, const struct message *first, struct bytes in,
+                             size_t *used_out)
 {
     struct pending *p = pending_head(&s->pendings);
-    if (!p || !p->copying_out) return unexpected(s, m);
+    struct bytes parts[COPY_PARTS];
+    size_t n = 0, used = 0, data = 0;
+    if (!p || !p->copying_out) return unexpected(s, first);
     /* A server sends a message for each row (and one for a header or a trailer). */
-    if (!p->overrun && rows_left(s, p) == 0) overrun(s, p);
+    uint64_t left = p->overrun ? UINT64_MAX : rows_left(s, p);
+    if (left == 0) {
+        overrun(s, p);
+        left = UINT64_MAX;
+    }
+    if (first->body.n < first->body_length) {
+        parts[n++] = first->body;
+        used = first->whole.n;
+        data = first->body.n;
+    } else {
+        struct message m;
+        while (n < COPY_PARTS && n < left &&
+               message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE &&
+               m.type == MESSAGE_COPY_DATA && data < COPY_FRAME) {
+            parts[n++] = m.body;
+            data += m.body.n;
+            used += m.whole.n;
+        }
+    }
+    *used_out = used;
     s->piece_run = p->run;
     s->piece_to_client = !p->overrun && !is_silent(s, p);
     if (p->overrun) return STEP_NEXT;
-    enum record_outcome outcome = recording_rows(s, FRAME_COPY_OUT, 0, p->run, 0, m->body);
+    enum record_outcome outcome = recording_copy(s, FRAME_COPY_OUT, p->run, parts, n);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
-    p->rows++;
-    p->bytes += m->body.n;
-    deliver(s, p, m->whole);
+    p->rows += n;
+    p->bytes += data;
+    deliver(s, p, bytes_make(in.p, used));
     return STEP_NEXT;
 }
 
@@ -411,7 +435,7 @@ static enum step on_error(struct session *s, const struct message *m)
     say_error(s, p, m->body);
     p->copying_in = p->copying_out = false;
     if (p->run) recording_complete(s, p, p->refusal ? RUN_REFUSED : RUN_FAILED, (struct bytes){ 0 });
-    if (p->kind == PENDING_PARSE && p->binding && p->binding->n == 0 && !p->refusal)
+    if (p->kind == PENDING_PARSE && p->binding && p->binding->n == 0)
         binding_forget(&s->bindings, false, (struct bytes){ 0 });
     if (p->kind == PENDING_QUERY || p->kind == PENDING_CALL) {
         names_revert(s, p);
@@ -437,7 +461,7 @@ static enum step abort_transaction(struct session *s)
         free(refusal);
         return session_fail_text(s, REFUSAL_ROWS, "the result has more rows than the policy lets out");
     }
-    return statement_poison(s, CARRIER_QUERY, (struct bytes){ 0 }, refusal, 0, NULL);
+    return statement_poison(s, CARRIER_QUERY, (struct bytes){ 0 }, refusal, 0, NULL, 0);
 }
 
 static enum step on_ready(struct session *s, const struct message *m)
@@ -469,17 +493,13 @@ static enum step on_call_response(struct session *s, const struct message *m)
 {
     struct pending *p = pending_head(&s->pendings);
     if (!p || p->kind != PENDING_CALL || p->failed || p->refusal) return unexpected(s, m);
-    uint32_t done = 0; /* frames that are there from before a wait */
-    for (size_t at = 0; at == 0 || at < m->whole.n; at += ROWS_AT_ONCE) {
-        if (done++ < s->server_frames) continue;
-        enum record_outcome outcome =
-            recording_rows(s, FRAME_ROWS, at + ROWS_AT_ONCE < m->whole.n ? FRAME_PART : 0, p->run, 0,
-                           bytes_slice(m->whole, at, ROWS_AT_ONCE));
+    while (p->bytes < m->whole.n) { /* and goes on from there after a wait */
+        struct bytes part = bytes_slice(m->whole, p->bytes, 512 * 1024);
+        uint8_t flags = p->bytes + part.n < m->whole.n ? FRAME_PART : 0;
+        enum record_outcome outcome = recording_rows(s, FRAME_ROWS, flags, p->run, 0, part);
         if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
-        s->server_frames++;
+        p->bytes += part.n;
     }
-    s->server_frames = 0;
-    p->bytes += m->whole.n;
     recording_complete(s, p, RUN_COMPLETED, BYTES_LITERAL("FUNCTION CALL"));
     deliver(s, p, m->whole);
     return STEP_NEXT;
@@ -538,7 +558,7 @@ enum step backend_message(struct session *s, const struct message *m, struct byt
     skip_copy_ends(s);
     switch (m->type) {
     case MESSAGE_DATA_ROW: return on_rows(s, m, in, used_out);
-    case MESSAGE_COPY_DATA: return on_copy_out(s, m);
+    case MESSAGE_COPY_DATA: return on_copy_out(s, m, in, used_out);
     case MESSAGE_COPY_DONE: return on_copy_done(s, m);
     case MESSAGE_COMMAND_COMPLETE: return on_end_of_statement(s, m, RUN_COMPLETED);
     case MESSAGE_EMPTY_QUERY_RESPONSE: return on_end_of_statement(s, m, RUN_EMPTY);

@@ -180,9 +180,9 @@ enum step client_start_identify(struct session *s, struct bytes token)
 {
     enum identity_refusal refusal = IDENTITY_UNAVAILABLE;
     struct bytes detail = { 0 };
-    if (!s->world->identity)
+    if (!s->snapshot->identity)
         return refuse_identity(s, IDENTITY_UNAVAILABLE, BYTES_LITERAL("no issuer is configured"));
-    switch (identity_verify_token(s->world->identity, token, clock_wall_us(s->world->clock), &s->arena,
+    switch (identity_verify_token(s->snapshot->identity, token, clock_wall_us(s->world->clock), &s->arena,
                                   &s->principal, &refusal, &detail)) {
     case IDENTITY_REFUSED: return refuse_identity(s, refusal, detail);
     case IDENTITY_WAIT:

@@ -162,35 +162,26 @@ static enum step on_close(struct session *s, const struct message *m)
     return STEP_NEXT;
 }
 
+/* A refused Parse has failed, or was skipped, by the time the server reads this Sync: its name is what it was
+ * before. */
+static void drop_doomed_bindings(struct session *s)
+{
+    for (uint32_t i = s->pendings.n; i > 0; i--) {
+        struct pending *p = pending_at(&s->pendings, i - 1);
+        if (p->kind == PENDING_SYNC) return;
+        if (p->kind == PENDING_PARSE && p->refusal && p->binding) binding_revert(&s->bindings, p->binding);
+    }
+}
+
 static enum step on_sync(struct session *s, const struct message *m)
 {
     s->skipping = false;
     if (s->copy_in) return STEP_NEXT; /* the server takes no notice of it in mid COPY (W77) */
+    drop_doomed_bindings(s);
     if (!pending_push(&s->pendings, PENDING_SYNC)) return session_drop(s, "out of memory");
     s->n_syncs++;
     forward(s, m);
     return STEP_NEXT;
-}
-
-static enum record_outcome record_call(struct session *s, struct bytes body, uint32_t *run_out)
-{
-    enum { PIECE = 512 * 1024 };
-    bool reserved;
-    uint32_t done = 0, run = 0;
-    enum record_outcome outcome = recording_reserve(s, &reserved);
-    for (size_t at = 0; outcome == RECORD_OK && (at == 0 || at < body.n); at += PIECE) {
-        struct bytes part = bytes_slice(body, at, PIECE);
-        bool first = s->client_frames == 0;
-        outcome = recording_intent_once(s, FRAME_CALL, at + PIECE < body.n ? FRAME_PART : 0, &part, 1, &run,
-                                        &done, &s->client_frames);
-        if (first && outcome == RECORD_OK) s->client_frames_run = run;
-    }
-    *run_out = s->unrecorded ? 0 : s->client_frames_run;
-    if (reserved && (outcome != RECORD_OK || *run_out == 0)) record_release(s->world->lane, &s->record);
-    if (outcome == RECORD_WAIT) return outcome;
-    if (outcome == RECORD_FULL && s->client_frames) recording_outcome(s, FRAME_CALL, 0, NULL, 0);
-    s->client_frames = 0;
-    return outcome;
 }
 
 /* The fast-path function call names a function by OID: nobody can say here which one that is. It counts as a
@@ -205,7 +196,10 @@ static enum step on_function_call(struct session *s, const struct message *m)
     if (verdict.decision != POLICY_ALLOW && !s->open)
         return statement_refuse(s, CARRIER_QUERY, REFUSAL_POLICY,
                                 BYTES_LITERAL("function calls by OID are denied here"));
-    enum record_outcome outcome = record_call(s, m->body, &run);
+    bool reserved;
+    enum record_outcome outcome = recording_reserve(s, &reserved);
+    if (outcome == RECORD_OK) outcome = recording_long(s, FRAME_CALL, (struct bytes){ 0 }, m->body, &run);
+    if (reserved && (outcome != RECORD_OK || run == 0)) record_release(s->world->lane, &s->record);
     if (outcome == RECORD_WAIT) return STEP_WAIT;
     if (outcome == RECORD_FULL)
         return statement_refuse(s, CARRIER_QUERY, REFUSAL_RECORD,

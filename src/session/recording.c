@@ -65,16 +65,6 @@ enum record_outcome recording_reserve(struct session *s, bool *reserved_out)
     return RECORD_OK;
 }
 
-enum record_outcome recording_intent_once(struct session *s, enum frame_type type, uint8_t flags,
-                                          const struct bytes *parts, size_t n, uint32_t *run_out,
-                                          uint32_t *done, uint32_t *there)
-{
-    if ((*done)++ < *there) return RECORD_OK;
-    enum record_outcome outcome = recording_intent(s, type, flags, parts, n, run_out);
-    if (outcome == RECORD_OK) ++*there;
-    return outcome;
-}
-
 void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, const struct bytes *parts,
                        size_t n)
 {
@@ -85,7 +75,24 @@ void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, c
                  (unsigned long)s->record.id);
 }
 
-/* One FRAME_TEXT, in as many parts as its length asks for. */
+enum record_outcome recording_long(struct session *s, enum frame_type type, struct bytes prefix,
+                                   struct bytes body, uint32_t *first_out)
+{
+    enum record_outcome outcome = RECORD_OK;
+    do {
+        struct bytes parts[] = { prefix, bytes_slice(body, s->long_at, PIECE) };
+        uint8_t flags = s->long_at + PIECE < body.n ? FRAME_PART : 0;
+        outcome = recording_intent(s, type, flags, parts, 2, s->long_at ? NULL : &s->long_first);
+        if (outcome == RECORD_WAIT) return outcome; /* and goes on from here when it is called again */
+        /* What is cut short must not take in the parts of what comes next. */
+        if (outcome == RECORD_FULL && s->long_at) recording_outcome(s, type, 0, parts, 1);
+        s->long_at += PIECE;
+    } while (outcome == RECORD_OK && s->long_at < body.n);
+    s->long_at = 0;
+    if (first_out) *first_out = s->unrecorded ? 0 : s->long_first;
+    return outcome;
+}
+
 static enum record_outcome define_text(struct session *s, struct bytes text, uint16_t n_fields,
                                        struct bytes fields)
 {
@@ -95,28 +102,17 @@ static enum record_outcome define_text(struct session *s, struct bytes text, uin
                              bytes_make(&count, 2),
                              bytes_make("text", 5),
                              bytes_make(&raw_length, 4),
-                             { 0 },
-                             { 0 } };
-    size_t first = text.n < PIECE ? text.n : PIECE;
-    bool whole = first == text.n && fields.n < PIECE;
-    parts[4] = bytes_slice(text, 0, first);
-    if (whole) parts[5] = fields;
-    uint32_t done = 0, *there = &s->client_frames;
+                             text,
+                             fields };
+    if (text.n + fields.n < PIECE) return recording_intent(s, FRAME_TEXT, 0, parts, 6, NULL);
+    struct buf body;
+    buf_init(&body, text.n + fields.n + 64);
+    for (size_t i = 0; i < 6; i++)
+        buf_append(&body, parts[i]);
     enum record_outcome outcome =
-        recording_intent_once(s, FRAME_TEXT, whole ? 0 : FRAME_PART, parts, 6, NULL, &done, there);
-    for (size_t at = first; outcome == RECORD_OK && at < text.n; at += PIECE) {
-        struct bytes part = bytes_slice(text, at, PIECE);
-        outcome = recording_intent_once(s, FRAME_TEXT, FRAME_PART, &part, 1, NULL, &done, there);
-    }
-    for (size_t at = 0; outcome == RECORD_OK && !whole && (at == 0 || at < fields.n); at += PIECE) {
-        struct bytes part = bytes_slice(fields, at, PIECE);
-        outcome = recording_intent_once(s, FRAME_TEXT, at + PIECE < fields.n ? FRAME_PART : 0, &part, 1, NULL,
-                                        &done, there);
-    }
-    if (outcome == RECORD_WAIT) return outcome;
-    /* A definition that is cut short must not take in the parts of the next. */
-    if (outcome == RECORD_FULL && *there) recording_outcome(s, FRAME_TEXT, 0, NULL, 0);
-    *there = 0;
+        body.failed ? RECORD_FULL
+                    : recording_long(s, FRAME_TEXT, (struct bytes){ 0 }, buf_bytes(&body), NULL);
+    buf_free(&body);
     return outcome;
 }
 
@@ -153,25 +149,58 @@ uint32_t recording_description(struct session *s, struct bytes body)
     return known->number;
 }
 
-enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
-                                   uint32_t description, struct bytes data)
+/* A result that cannot be recorded is not delivered: the session ends, and says up to where it is recorded.
+ */
+static enum record_outcome cut_result(struct session *s, uint32_t run)
 {
-    uint32_t raw_run, raw_description;
-    if (!s->recording || s->unrecorded || s->terms->rows != POLICY_ROWS_FULL) return RECORD_OK;
-    size_t n_parts = 0;
-    struct bytes parts[3];
-    parts[n_parts++] = number(&raw_run, run);
-    if (type == FRAME_ROWS) parts[n_parts++] = number(&raw_description, description);
-    parts[n_parts++] = data;
-    enum record_outcome outcome = recording_intent(s, type, flags, parts, n_parts, NULL);
-    if (outcome != RECORD_FULL) return outcome;
+    uint32_t raw_run;
     uint64_t none = 0;
+    if (!s->terms->record_or_refuse) {
+        go_unrecorded(s);
+        return RECORD_OK;
+    }
     struct bytes cut[] = { number(&raw_run, run), bytes_make(&none, 8) };
     recording_outcome(s, FRAME_CUT, 0, cut, 2);
     s->wants.cancel = true;
     session_fail(s, REFUSAL_RECORD, BYTES_LITERAL("the result cannot be recorded, so it cannot be delivered"),
                  BYTES_LITERAL("The log has no room left. The rows up to here are recorded."));
     return RECORD_FULL;
+}
+
+static bool keeps_rows(const struct session *s)
+{
+    return s->recording && !s->unrecorded && s->terms->rows == POLICY_ROWS_FULL;
+}
+
+static enum record_outcome append_result(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
+                                         const struct bytes *parts, size_t n)
+{
+    enum record_outcome outcome = append(s, RECORD_INTENT, type, flags, parts, n, NULL);
+    if (outcome == RECORD_WAIT) s->waits_for_room = true;
+    return outcome == RECORD_FULL ? cut_result(s, run) : outcome;
+}
+
+enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
+                                   uint32_t description, struct bytes data)
+{
+    uint32_t raw_run, raw_description;
+    struct bytes parts[3] = { number(&raw_run, run) };
+    size_t n = 1;
+    if (!keeps_rows(s)) return RECORD_OK;
+    if (type == FRAME_ROWS) parts[n++] = number(&raw_description, description);
+    parts[n++] = data;
+    return append_result(s, type, flags, run, parts, n);
+}
+
+enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run,
+                                   const struct bytes *data, size_t n)
+{
+    uint32_t raw_run;
+    struct bytes parts[RECORDING_COPY_PARTS + 1] = { number(&raw_run, run) };
+    CHECK(n <= RECORDING_COPY_PARTS);
+    if (!keeps_rows(s)) return RECORD_OK;
+    memcpy(parts + 1, data, n * sizeof *data);
+    return append_result(s, type, 0, run, parts, n + 1);
 }
 
 static enum record_outcome aside(struct session *s, enum frame_type type, const struct bytes *parts, size_t n)

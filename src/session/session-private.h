@@ -94,13 +94,12 @@ struct session {
     bool piece_to_client;      /* the rest of the server's large message is delivered */
     bool client_piece_forward; /* the rest of the client's is forwarded */
     uint32_t client_piece_run;
-    /* a message whose record is longer than a frame: how many frames of it are there, while it waits for room
-     */
-    uint32_t client_frames, server_frames, client_frames_run;
 
     /* the record */
     struct record_session record;
     bool recording, unrecorded; /* unrecorded: the policy says to go on without */
+    size_t long_at;             /* how far recording_long has come with the message that waits */
+    uint32_t long_first;
     uint32_t n_texts, n_descriptions;
     struct known texts[KNOWN_TEXTS], descriptions[KNOWN_DESCRIPTIONS];
     uint8_t recorded_status;
@@ -150,7 +149,7 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
 /* Sends what cannot parse in the place of a message, so that the server's own error recovery runs; the
  * refusal, which it takes over, is said when the server's error comes. name: of the statement in a Parse. */
 enum step statement_poison(struct session *s, enum statement_carrier carrier, struct bytes name,
-                           struct refusal *refusal, uint32_t run, struct understood *u);
+                           struct refusal *refusal, uint32_t run, struct understood *u, uint32_t text_number);
 /* The same for a message that is no text (Bind, Execute, FunctionCall, or one that is malformed). */
 enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
                            struct bytes message);
@@ -161,13 +160,12 @@ enum record_outcome recording_intent(struct session *s, enum frame_type type, ui
                                      const struct bytes *parts, size_t n, uint32_t *run_out);
 /* Room for the outcome of a run. RECORD_OK with *reserved_out false: the session goes on unrecorded. */
 enum record_outcome recording_reserve(struct session *s, bool *reserved_out);
-/* One of the frames that a message is cut into, when it may have waited in the middle: what is there already
- * is not written again. *done counts the frames of this try, *there those of all tries. */
-enum record_outcome recording_intent_once(struct session *s, enum frame_type type, uint8_t flags,
-                                          const struct bytes *parts, size_t n, uint32_t *run_out,
-                                          uint32_t *done, uint32_t *there);
 void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, const struct bytes *parts,
                        size_t n);
+/* A body of any length, in parts of at most 512 kB that each begin with the prefix. After RECORD_WAIT it is
+ * called again with the same body, and goes on where it was. */
+enum record_outcome recording_long(struct session *s, enum frame_type type, struct bytes prefix,
+                                   struct bytes body, uint32_t *first_out);
 /* The number of a text in this session's record, defined there now if it was not yet. Where the frame that
  * follows can carry a text of its own (inline_is_fine), the number may be that of another text of the same
  * template: *inline_out says that the text must stand in the frame. */
@@ -181,6 +179,10 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
 enum record_outcome recording_aside(struct session *s, enum frame_type type, struct bytes body);
 enum record_outcome recording_notice(struct session *s, uint32_t run, struct bytes body,
                                      const struct understood *u);
+/* Data of several CopyData messages as one frame. */
+enum { RECORDING_COPY_PARTS = 256 };
+enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run,
+                                   const struct bytes *data, size_t n);
 void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag);
 void recording_report(struct session *s, enum frame_type type, uint32_t run, enum frame_origin origin,
                       struct bytes body, const struct understood *u);

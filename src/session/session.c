@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 enum { ARENA_CEILING = 1 << 20, SCRATCH_CEILING = 8 << 20, OUT_CEILING = 192 << 20 };
-/* A transaction has a minute to end when its token has expired. A cancel request may be lost on its way. */
+/* A cancel request may be lost on its way. */
 enum { CRUMB = 1024 };
-enum { TOKEN_GRACE_US = 60000000, CANCEL_AGAIN_US = 10000000 };
+enum { CANCEL_AGAIN_US = 10000000 };
 
 struct session *session_new(struct session_world *world, const struct session_peer *peer)
 {
@@ -147,7 +147,7 @@ static size_t client_ceiling(const struct session *s, uint8_t type, bool *in_pie
     switch (type) {
     case MESSAGE_QUERY:
     case MESSAGE_PARSE: return s->snapshot->statement_ceiling;
-    case MESSAGE_FUNCTION_CALL: return s->snapshot->statement_ceiling;
+    case MESSAGE_FUNCTION_CALL: return s->snapshot->message_ceiling;
     case MESSAGE_BIND:
     case MESSAGE_COPY_DATA: *in_pieces_out = true; return MESSAGE_LARGE_CEILING;
     case MESSAGE_CLOSE:
@@ -360,7 +360,7 @@ int64_t session_due_us(const struct session *s)
     if (s->session_due_us < due) due = s->session_due_us;
     if (s->statement_due_us < due) due = s->statement_due_us;
     if (s->token_due_us == INT64_MAX) return due;
-    int64_t token_due_us = s->token_due_us + (s->token_expired ? TOKEN_GRACE_US : 0);
+    int64_t token_due_us = s->token_due_us + (s->token_expired ? s->snapshot->token_grace_us : 0);
     return token_due_us < due ? token_due_us : due;
 }
 
@@ -378,7 +378,7 @@ void session_on_time(struct session *s)
         session_fail_text(s, REFUSAL_DEADLINE, "the log-in took too long");
         return;
     }
-    if (s->token_expired && now >= s->token_due_us + TOKEN_GRACE_US) {
+    if (s->token_expired && now >= s->token_due_us + s->snapshot->token_grace_us) {
         end_expired(s);
         return;
     }
@@ -391,9 +391,7 @@ void session_on_time(struct session *s)
         s->statement_due_us = p ? now + CANCEL_AGAIN_US : INT64_MAX;
         if (p) s->timed_out = s->wants.cancel = true;
     }
-    if (!s->token_expired && now >= s->token_due_us) {
-        s->token_expired = true;
-    }
+    if (now >= s->token_due_us) s->token_expired = true;
     session_settle(s);
 }
 

@@ -38,9 +38,8 @@ struct session_world {
     const struct clock *clock;
     struct record_lane *lane;
     struct understood_cache *cache;
-    struct identity *identity; /* NULL: nobody can sign in */
-    uint64_t seed;             /* of hashes */
-    bool tls;                  /* we have a certificate: SSLRequest is answered with yes */
+    uint64_t seed; /* of hashes */
+    bool tls;      /* we have a certificate: SSLRequest is answered with yes */
     /* The configuration in force, held for the caller. */
     struct session_snapshot *(*snapshot)(struct session_world *world);
     /* Fills with random bytes; false: none to be had, and the session ends. */

@@ -189,7 +189,7 @@ static enum step step_forward(struct session *s, struct statement *st)
         struct refusal *refusal = make_refusal(s, st);
         s->n_refused++;
         if (!refusal) return session_drop(s, "out of memory");
-        return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u);
+        return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
     struct pending *p =
         pending_push(&s->pendings, st->carrier == CARRIER_QUERY ? PENDING_QUERY : PENDING_PARSE);
@@ -238,7 +238,7 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
 }
 
 enum step statement_poison(struct session *s, enum statement_carrier carrier, struct bytes name,
-                           struct refusal *refusal, uint32_t run, struct understood *u)
+                           struct refusal *refusal, uint32_t run, struct understood *u, uint32_t text_number)
 {
     struct buf text;
     buf_init(&text, 256);
@@ -254,6 +254,12 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
     p->reserved = run != 0;
     p->started_us = session_now(s);
     if (u) p->understood = understood_pin(u);
+    /* What the client pipelined behind it belongs to this text, until the next Sync (drop_doomed_bindings):
+     * the server skips it. */
+    if (u && carrier == CARRIER_PARSE) {
+        p->binding = binding_push(&s->bindings, false, name, u);
+        if (p->binding) p->binding->text = text_number;
+    }
     if (carrier == CARRIER_PARSE) {
         message_parse_encode(&s->server_out, name, buf_bytes(&text), (struct bytes){ 0 });
     } else {
@@ -274,5 +280,5 @@ enum step statement_refuse(struct session *s, enum statement_carrier carrier, en
     s->n_refused++;
     /* A name of its own, which a Parse that fails never makes: the client's unnamed statement stays as it is.
      */
-    return statement_poison(s, carrier, BYTES_LITERAL("postern"), refusal, 0, NULL);
+    return statement_poison(s, carrier, BYTES_LITERAL("postern"), refusal, 0, NULL, 0);
 }

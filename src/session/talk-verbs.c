@@ -447,7 +447,7 @@ static void on_only(struct talk *t, const struct talk_line *line)
 static void on_nobody(struct talk *t, const struct talk_line *line)
 {
     (void)line;
-    t->world.world.identity = NULL;
+    t->world.snapshot.identity = NULL;
 }
 
 static enum identity_refusal refusal_of(struct bytes code)

@@ -112,14 +112,16 @@ void talk_world_init(struct talk_world *w)
                                  .settings = w->settings };
     w->snapshot = (struct session_snapshot){ .targets = &w->target,
                                              .n_targets = 1,
-                                             .statement_ceiling = SQL_TEXT_CEILING,
+                                             .identity = &w->identity,
+                                             .statement_ceiling = 4 << 20,
+                                             .message_ceiling = 1 << 29,
+                                             .token_grace_us = 60000000,
                                              .login_deadline_us = 60000000,
                                              .n_users = 1,
                                              .free = keep_snapshot };
     w->world = (struct session_world){ .clock = &w->clock,
                                        .lane = &w->lane,
                                        .cache = understood_cache_new(64, 64 << 20, 1),
-                                       .identity = &w->identity,
                                        .seed = 1,
                                        .snapshot = give_snapshot,
                                        .random = give_random,

@@ -40,12 +40,15 @@ struct target {
 };
 
 /* One configuration, as sessions use it. Counted: a session holds the one that it began with. */
+struct identity;
 struct session_snapshot {
     const struct target *targets;
     size_t n_targets;
     const struct policy_snapshot *policies;
-    size_t statement_ceiling; /* bytes of one statement's message */
-    int64_t login_deadline_us;
+    struct identity *identity; /* NULL: nobody can sign in */
+    size_t statement_ceiling;  /* bytes of one statement's message */
+    size_t message_ceiling;    /* bytes of any other message of a client */
+    int64_t login_deadline_us, token_grace_us;
     unsigned n_users; /* atomic */
     void (*free)(struct session_snapshot *snapshot);
     void *owner; /* the configuration behind it */

@@ -128,7 +128,7 @@ enum sql_outcome sql_understand(struct bytes text, struct arena *arena,
 enum sql_outcome sql_prescan(struct bytes text, struct arena *arena, struct bytes *error_out) MUST_USE;
 enum {
     SQL_INLINE_BYTES = 16384, /* longer texts are parsed in the parser child */
-    SQL_TEXT_CEILING = 4 << 20,
+    SQL_TEXT_CEILING = 64 << 20,
     SQL_DEPTH_CEILING = 2000, /* of nodes within nodes */
     SQL_NAMES_CEILING = 2000, /* different relations, or functions, of one statement */
     SQL_STATEMENTS_CEILING = 10000

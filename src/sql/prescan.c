@@ -13,7 +13,7 @@ enum {
     COMMENT_DEPTH_CEILING = 8,
     /* "*" before a banner of dashes is a long run of operator characters, and harmless: PostgreSQL's scanner
      * reads it, and steps back to the comment. Many of them would cost. */
-    RESCANNED_CEILING = 16384
+    RESCANNED_CEILING = 4096
 };
 
 static bool hostile(struct prescan *out, struct arena *arena, const char *what, size_t at)
@@ -101,7 +101,7 @@ enum sql_outcome prescan_text(struct bytes text, struct arena *arena, struct pre
     *out = (struct prescan){ .may_hold_secret = true };
     size_t at = 0, rescanned = 0;
     if (text.n > SQL_TEXT_CEILING) {
-        out->error = BYTES_LITERAL("the text is longer than 4 MiB");
+        out->error = BYTES_LITERAL("the text is longer than 64 MiB");
         return SQL_HOSTILE;
     }
     if (!bytes_is_utf8(text)) {

@@ -1,6 +1,8 @@
 /* SET, RESET and their kin: which parameter, to which value, and what that means for the session. */
 #include "sql/walk.h"
 
+#include "base/buf.h"
+
 void setting_note(struct walk *walk, struct bytes name, struct bytes value)
 {
     switch (sql_setting_kind(name, value)) {
@@ -34,23 +36,26 @@ static struct bytes argument_text(struct walk *walk, const Node *node)
     }
 }
 
+/* All of them, joined; p == NULL where one is none. */
 static struct bytes value_text(struct walk *walk, const List *args)
 {
+    int n = tree_length(args);
+    if (n == 1) return argument_text(walk, tree_item(args, 0));
+    struct buf joined;
     struct bytes all = { 0 };
-    for (int i = 0; i < tree_length(args) && !walk->trouble; i++) {
+    bool whole = true;
+    buf_init(&joined, 2 * SQL_TEXT_CEILING);
+    for (int i = 0; i < n && whole && !walk->trouble; i++) {
         struct bytes one = argument_text(walk, tree_item(args, i));
-        if (!one.p) return (struct bytes){ 0 };
-        if (i == 0) {
-            all = one;
-            continue;
-        }
-        if (all.n + one.n > SQL_TEXT_CEILING) {
-            walk->trouble = WALK_MANY;
-            break;
-        }
-        all = arena_printf(walk->arena, "%.*s, %.*s", BYTES_FMT(all), BYTES_FMT(one));
+        if (!one.p) whole = false;
+        if (i > 0) buf_append_text(&joined, ", ");
+        buf_append(&joined, one);
+    }
+    if (whole && n > 0) {
+        all = joined.failed ? all : arena_copy(walk->arena, buf_bytes(&joined));
         if (!all.p) walk->trouble = WALK_FULL;
     }
+    buf_free(&joined);
     return all;
 }
 

@@ -188,12 +188,12 @@ static size_t number_end(struct bytes b, size_t i)
 /* An operator ends where a comment starts; and of a run that ends in + or -, those are cut off unless the run
  * holds one of ~ ! @ # ^ & | ` ? %. No more of a run is looked at than makes it too long for an operator, so
  * that a text of nothing else is still read in linear time. */
-enum { OPERATOR_LOOK = 128 };
+enum { OPERATOR_LOOK = 66 };
 
 static size_t operator_end(struct bytes b, size_t start, struct token *t)
 {
     size_t end = start;
-    while (end < b.n && is_operator(b.p[end]))
+    while (end < b.n && end - start < OPERATOR_LOOK && is_operator(b.p[end]))
         end++;
     t->run = end - start;
     bool special = false;

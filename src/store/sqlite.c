@@ -3,9 +3,11 @@
 #include "store/sqlite.h"
 #include "base/log.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct sqlite_db {
     sqlite3 *handle;
@@ -52,6 +54,9 @@ int sqlite_db_open(const char *path, enum sqlite_mode mode, struct sqlite_db **d
 {
     struct sqlite_db *db = calloc(1, sizeof *db);
     if (!db) return -ENOMEM;
+    /* Only its owner reads it; SQLite gives its side files the same mode. */
+    int fd = mode == SQLITE_DB_WRITE ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd >= 0) close(fd);
     int flags = (mode == SQLITE_DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
                 SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     int code = sqlite3_open_v2(path, &db->handle, flags, NULL);

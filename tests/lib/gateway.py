@@ -115,10 +115,13 @@ class Gateway:
         """`postern ARGUMENTS --config FILE`."""
         return process.run([binary(), *arguments, "--config", self.config_path], timeout, check)
 
-    def sessions(self, *arguments):
+    def sessions(self):
         """The ids of the sessions in the record."""
-        listed = parse_json(self.cli("sessions", "list", "--json", *arguments).stdout)
-        return [entry.get("id") or entry["session"] for entry in listed]
+        return [one["session"] for one in parse_json(self.cli("sessions", "list", "--json", "--limit", "0").stdout)]
+
+    def rejections(self):
+        """The connections that were turned away, as text: an object a line."""
+        return self.cli("sessions", "list", "--rejected", "--json", "--limit", "0").stdout
 
     def replay(self, session):
         """The events of a session, as `sessions replay ID --json` prints them."""

@@ -1,0 +1,32 @@
+# bash completion for postern; made by `postern completion`.
+_postern() {
+    local word=${COMP_WORDS[COMP_CWORD]} words=
+    COMPREPLY=()
+    case ${COMP_WORDS[COMP_CWORD-1]} in
+    --config|--key-file|--key) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --data) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    esac
+    case "${COMP_WORDS[*]:1:COMP_CWORD-1}" in
+    "gateway"|"gateway "*) words=" --config --ready-fd --help" ;;
+    "check"|"check "*) words=" --config --print --print-defaults --print-schema --json --help" ;;
+    "demo"|"demo "*) words=" --keep --bin-dir --help" ;;
+    "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --limit --config --data --key-file --json --no-color --help" ;;
+    "sessions show"|"sessions show "*) words=" --config --data --key-file --json --no-color --help" ;;
+    "sessions replay"|"sessions replay "*) words=" --rows --step --play --speed --as --everything --config --data --key-file --json --no-color --help" ;;
+    "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
+    "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
+    "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
+    "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
+    "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
+    "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;
+    "help"|"help "*) words=" --help" ;;
+    "man"|"man "*) words=" --help" ;;
+    "completion"|"completion "*) words=" --help" ;;
+    "sessions") words=" list show replay tail kill" ;;
+    "audit") words=" search verify" ;;
+    "keys") words=" show init" ;;
+    "") words=" gateway check demo sessions audit keys help man completion" ;;
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+}
+complete -F _postern postern

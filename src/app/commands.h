@@ -1,0 +1,12 @@
+/* The commands that only this room can run, since they build worlds or read the configuration; and the table
+ * of all commands. */
+#ifndef POSTERN_APP_COMMANDS_H
+#define POSTERN_APP_COMMANDS_H
+#include "cli/command.h"
+
+extern const struct cli_command command_gateway, command_demo, command_check, command_keys_init;
+/* NULL behind the last. */
+extern const struct cli_command *const command_table[];
+/* For struct cli_world: where the configuration says that the data and the key are. */
+bool command_locate(const struct cli_world *world, const char *config, struct cli_place *place_out);
+#endif
