@@ -99,6 +99,15 @@ static void keep(struct understood_cache *cache, struct understood *u)
     cache->bytes += u->arena.used;
 }
 
+/* The same number for two contexts that judge alike. */
+static uint64_t context_key(const struct understood_context *context)
+{
+    uint64_t key = policy_ruleset_key(context->ruleset);
+    for (size_t i = 0; i < context->target->n_settings; i++)
+        key = map_hash(context->target->settings[i].name, key);
+    return key;
+}
+
 static uint64_t hash_of(const struct understood_cache *cache, uint64_t ruleset, struct bytes key,
                         bool is_template)
 {
@@ -123,7 +132,7 @@ struct understood *understood_find(struct understood_cache *cache, const struct 
 {
     uint8_t template[SQL_TEMPLATE_BYTES];
     size_t n, n_literals;
-    uint64_t ruleset = policy_ruleset_key(context->ruleset);
+    uint64_t ruleset = context_key(context);
     struct understood *u = find(cache, ruleset, text, false);
     if (u || !sql_template(text, template, &n, &n_literals) || n_literals == 0) return u;
     return find(cache, ruleset, bytes_make(template, n), true);
@@ -191,7 +200,7 @@ static bool judge_statements(struct understood *u, const struct understood_conte
         struct policy_verdict verdict = { 0 };
         u->has_context |= s->action == SQL_ACTION_SET && s->setting == SQL_SETTING_CONTEXT;
         u->has_names |= s->action >= SQL_ACTION_PREPARE && s->action <= SQL_ACTION_DISCARD;
-        u->copies_in |= s->action == SQL_ACTION_COPY_IN;
+        u->n_copies_in += s->action == SQL_ACTION_COPY_IN;
         if (!open && moves_closed_setting(context->target, s)) {
             refuse(u, REFUSAL_POLICY, "closed setting", "this setting belongs to the gateway",
                    "Leave it as it is.");
@@ -349,7 +358,7 @@ static struct understood *understood_new(struct understood_cache *cache,
     if (!u) return NULL;
     arena_init(&u->arena, ARENA_CHUNK, ARENA_BASE + text.n * ARENA_PER_BYTE);
     u->text = arena_copy(&u->arena, text);
-    u->ruleset = policy_ruleset_key(context->ruleset);
+    u->ruleset = context_key(context);
     u->key = u->text;
     u->hash = hash_of(cache, u->ruleset, u->key, false);
     u->serial = cache->next_serial++;
