@@ -34,9 +34,9 @@ void session_free(struct session *s)
     if (!s) return;
     recording_end(s, "connection lost");
     if (s->registered) s->world->forget_key(s->world, s, s->server_pid, s->client_key);
-    server_start_free(s);
     if (s->waits_for_parse || (s->logging_in && s->logging_in->proof_asked && !s->logging_in->proof_given))
         s->world->abandon(s->world, s);
+    server_start_free(s);
     secret_free(&s->parsing);
     if (s->parsed) understood_unpin(s->world->cache, s->parsed);
     pending_free_all(&s->pendings, &s->bindings);
