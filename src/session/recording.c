@@ -242,6 +242,7 @@ static struct bytes without_secrets(struct session *s, struct bytes body, const 
 {
     struct buf out;
     if (!u || u->n_secrets == 0) return body;
+    s->wants.wipe = true; /* the server quotes it perhaps */
     buf_init(&out, 4 * REPORT_CEILING);
     for (size_t at = 0; at < body.n;) {
         struct bytes rest = bytes_slice(body, at, body.n);

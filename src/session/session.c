@@ -458,3 +458,10 @@ void *session_user(const struct session *s)
 {
     return s->user;
 }
+
+void session_wipe(struct session *s)
+{
+    arena_wipe(&s->scratch);
+    buf_wipe(&s->client_out);
+    buf_wipe(&s->server_out);
+}
