@@ -41,7 +41,7 @@ static int begin_with(void **state, const char *policy)
 
 static int begin(void **state)
 {
-    return begin_with(state, "name: p\nwho: any\nallow: [read, write, update, session]\n");
+    return begin_with(state, "name: p\nwho: any\nallow: [read, write, update, session, bulk_in, bulk_out]\n");
 }
 
 static int begin_open(void **state)
