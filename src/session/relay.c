@@ -470,6 +470,7 @@ void relays_free(struct relays *all)
         relay_free(r);
     map_free(&all->keys, NULL);
     free(all->scratch);
+    all->scratch = NULL;
 }
 
 int relay_accept(struct relays *all, int fd, const struct address *peer)
