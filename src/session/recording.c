@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "crypto/hash.h"
 #include "pgwire/report.h"
 #include "session/session-private.h"
 
@@ -167,9 +168,32 @@ static enum record_outcome cut_result(struct session *s, uint32_t run)
     return RECORD_FULL;
 }
 
-static bool keeps_rows(const struct session *s)
+/* Whether the data itself is recorded; where only its digest is, it is added to that. */
+static bool keeps_rows(struct session *s, const struct bytes *data, size_t n)
 {
-    return s->recording && !s->unrecorded && s->terms->rows == POLICY_ROWS_FULL;
+    if (!s->recording || s->unrecorded) return false;
+    if (s->terms->rows == POLICY_ROWS_FULL) return true;
+    if (s->terms->rows != POLICY_ROWS_DIGEST) return false;
+    if (!s->digest) s->digest = sha256_new();
+    CHECK(s->digest != NULL);
+    if (!s->digesting) sha256_begin(s->digest);
+    s->digesting = true;
+    for (size_t i = 0; i < n; i++)
+        sha256_add(s->digest, data[i]);
+    return false;
+}
+
+static void record_digest(struct session *s, const struct pending *p)
+{
+    uint8_t hash[SHA256_SIZE];
+    uint32_t raw_run;
+    uint64_t rows = __builtin_bswap64(p->rows), bytes = __builtin_bswap64(p->bytes);
+    if (!s->digesting) return;
+    s->digesting = false;
+    sha256_end(s->digest, hash);
+    struct bytes parts[] = { number(&raw_run, p->run), bytes_make(hash, sizeof hash), bytes_make(&rows, 8),
+                             bytes_make(&bytes, 8) };
+    recording_outcome(s, FRAME_DIGEST, 0, parts, 4);
 }
 
 static enum record_outcome append_result(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
@@ -186,7 +210,7 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
     uint32_t raw_run, raw_description;
     struct bytes parts[3] = { number(&raw_run, run) };
     size_t n = 1;
-    if (!keeps_rows(s)) return RECORD_OK;
+    if (!keeps_rows(s, &data, 1)) return RECORD_OK;
     if (type == FRAME_ROWS) parts[n++] = number(&raw_description, description);
     parts[n++] = data;
     return append_result(s, type, flags, run, parts, n);
@@ -198,7 +222,7 @@ enum record_outcome recording_copy(struct session *s, enum frame_type type, uint
     uint32_t raw_run;
     struct bytes parts[RECORDING_COPY_PARTS + 1] = { number(&raw_run, run) };
     CHECK(n <= RECORDING_COPY_PARTS);
-    if (!keeps_rows(s)) return RECORD_OK;
+    if (!keeps_rows(s, data, n)) return RECORD_OK;
     memcpy(parts + 1, data, n * sizeof *data);
     return append_result(s, type, 0, run, parts, n + 1);
 }
@@ -230,6 +254,7 @@ void recording_complete(struct session *s, struct pending *p, enum run_end how, 
     memcpy(raw + 20, &took, 8);
     raw[28] = (uint8_t)how;
     s->n_rows += p->rows;
+    record_digest(s, p);
     if (p->run) {
         struct bytes parts[] = { bytes_make(raw, sizeof raw), tag, bytes_make("", 1) };
         recording_outcome(s, FRAME_COMPLETE, 0, parts, 3);
@@ -242,6 +267,7 @@ static struct bytes without_secrets(struct session *s, struct bytes body, const 
 {
     struct buf out;
     if (!u || u->n_secrets == 0) return body;
+    s->wants.wipe = true; /* the server quotes it perhaps */
     buf_init(&out, 4 * REPORT_CEILING);
     for (size_t at = 0; at < body.n;) {
         struct bytes rest = bytes_slice(body, at, body.n);
@@ -344,7 +370,7 @@ enum record_outcome recording_start(struct session *s)
     struct buf body, scratch;
     buf_init(&body, 256 * 1024);
     buf_init(&scratch, 64 * 1024);
-    s->record = record_session_begin(s->world->lane);
+    if (!s->record.id) s->record = record_session_begin(s->world->lane);
     s->recording = true;
     struct frame_fields f = frame_fields_begin(&body);
     add_principal(&f, s, &scratch);
@@ -378,7 +404,7 @@ void recording_rejected(struct session *s, enum refusal_reason reason, struct by
 {
     struct buf body;
     buf_init(&body, 64 * 1024);
-    s->record = record_session_begin(s->world->lane);
+    if (!s->record.id) s->record = record_session_begin(s->world->lane);
     struct frame_fields f = frame_fields_begin(&body);
     frame_fields_add_text(&f, "reason", refusal_code(reason));
     frame_fields_add_text(&f, "sqlstate", refusal_sqlstate(reason));

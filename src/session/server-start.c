@@ -61,12 +61,15 @@ static enum step refuse_parameter(struct session *s, struct startup_parameter p,
 /* ${principal}, ${subject}, ${session} and ${connection}, filled in. */
 static struct bytes expand(struct session *s, struct bytes value)
 {
+    char id[14];
+    session_id_format(s->record.id, id);
     struct {
         const char *name;
         struct bytes value;
     } places[] = { { "${principal}", s->principal.user },
                    { "${subject}", s->principal.subject },
-                   { "${connection}", s->target->name } };
+                   { "${connection}", s->target->name },
+                   { "${session}", bytes_of(id) } };
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         ptrdiff_t at = bytes_find(value, bytes_of(places[i].name));
         if (at < 0) continue;
@@ -141,6 +144,7 @@ void session_on_connected(struct session *s, struct bytes address, const struct 
     buf_init(&l->parameters, PARAMETERS_CEILING);
     l->server_address = arena_copy(&s->arena, address);
     scram_client_init(&l->scram, nonce, binding, false);
+    s->record = record_session_begin(s->world->lane);
     s->phase = PHASE_LOGIN;
     send_startup(s);
     arena_reset(&s->scratch);

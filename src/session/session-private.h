@@ -97,6 +97,8 @@ struct session {
 
     /* the record */
     struct record_session record;
+    struct sha256 *digest; /* of the result that answers now, where the policy keeps no more of it */
+    bool digesting;
     bool recording, unrecorded; /* unrecorded: the policy says to go on without */
     size_t long_at;             /* how far recording_long has come with the message that waits */
     uint32_t long_first;

@@ -3,6 +3,7 @@
  *   - once phase is PHASE_ENDING or PHASE_CLOSED, no handler runs and nothing is put into server_out but
  * Terminate;
  *   - recording_end runs exactly once for a session that was recorded. */
+#include "crypto/hash.h"
 #include "pgwire/report.h"
 #include "session/session-private.h"
 #include <stdlib.h>
@@ -45,6 +46,7 @@ void session_free(struct session *s)
     pending_free_all(&s->pendings, &s->bindings);
     bindings_free(&s->bindings);
     secret_free(&s->token);
+    sha256_free(s->digest);
     buf_free(&s->client_out);
     buf_free(&s->server_out);
     arena_free(&s->scratch);
@@ -457,4 +459,11 @@ void session_set_user(struct session *s, void *user)
 void *session_user(const struct session *s)
 {
     return s->user;
+}
+
+void session_wipe(struct session *s)
+{
+    arena_wipe(&s->scratch);
+    buf_wipe(&s->client_out);
+    buf_wipe(&s->server_out);
 }

@@ -65,7 +65,8 @@ static enum step step_understand(struct session *s, struct statement *st)
     }
     st->understood = understood_find(s->world->cache, &context, st->text);
     if (st->understood) return STEP_NEXT;
-    if (st->text.n > SQL_INLINE_BYTES) return ask_parser(s, st);
+    /* So does one that may hold a password: the grammar's copies of it end with the parser. */
+    if (st->text.n > SQL_INLINE_BYTES || sql_may_hold_secret(st->text)) return ask_parser(s, st);
     st->understood = understood_make(s->world->cache, &context, st->text);
     if (!st->understood)
         refuse(st, REFUSAL_HOSTILE, "not understood",
@@ -185,6 +186,7 @@ static enum step step_forward(struct session *s, struct statement *st)
 {
     struct understood *u = st->understood;
     s->n_statements++;
+    if (u && u->n_secrets) s->wants.wipe = true;
     if (st->refused) {
         struct refusal *refusal = make_refusal(s, st);
         s->n_refused++;
@@ -230,8 +232,8 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
     enum step step = STEP_NEXT;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && step == STEP_NEXT; i++)
         step = steps[i].run(s, &st);
-    if (step == STEP_WAIT && st.understood && st.text.n > SQL_INLINE_BYTES)
-        s->parsed = st.understood; /* the next try need not ask the parser again */
+    if (step == STEP_WAIT && st.understood)
+        s->parsed = st.understood; /* the next try of this message begins with it */
     else if (st.understood)
         understood_unpin(s->world->cache, st.understood);
     return step;

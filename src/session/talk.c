@@ -104,8 +104,6 @@ static void talk_audit(struct talk *t)
         t->audit.at += whole;
         uint8_t type = untyped ? 0 : rest.p[0], frame = frame_of(type);
         if (frame == 0 || is_poison(bytes_slice(rest, 0, whole))) continue;
-        const struct policy_terms *terms = NULL;
-        (void)terms;
         if (++t->audit.sent[type & 127] > t->audit.kept[frame] && t->world.lane.answer != RECORD_FULL)
             talk_fail(t, "a message '%c' went to the server that is not in the record", type);
     }
@@ -251,7 +249,7 @@ static void renumber(struct talk *t, struct talk_word *word, const uint32_t *num
     }
 }
 
-static void print_record(struct talk *t, struct buf *out)
+void talk_print_record(struct talk *t, struct buf *out)
 {
     size_t at = 0, n;
     struct talk_word *words;
@@ -278,7 +276,7 @@ static void run_once(struct talk *t, struct buf *record)
     if (!t->failed) talk_flush(t);
     if (!t->failed) check_rest(t);
     if (!t->failed) talk_end_session(t);
-    print_record(t, record);
+    talk_print_record(t, record);
 }
 
 static bool differs(struct talk *t, const struct talk *first, struct bytes record, struct bytes first_record)

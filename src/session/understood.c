@@ -42,6 +42,7 @@ struct understood_cache *understood_cache_new(size_t entries, size_t bytes, uint
 
 static void understood_free(struct understood *u)
 {
+    if (u->n_secrets) arena_wipe(&u->arena);
     arena_free(&u->arena);
     free(u);
 }
@@ -90,7 +91,7 @@ static void evict_some(struct understood_cache *cache)
 
 static void keep(struct understood_cache *cache, struct understood *u)
 {
-    if (u->text.n > CACHED_TEXT_CEILING) return;
+    if (u->text.n > CACHED_TEXT_CEILING || u->n_secrets) return;
     if (cache->n >= cache->ceiling || cache->bytes >= cache->bytes_ceiling) evict_some(cache);
     if (cache->n >= cache->ceiling) return; /* everything is pinned */
     struct understood **slot = &cache->slots[u->hash & (cache->n_slots - 1)];
@@ -340,7 +341,7 @@ static bool encode_record(struct understood *u)
     if (u->refused) frame_fields_add_text(&f, "reason", refusal_code(u->reason));
     if (u->verdict.would.n) frame_fields_add(&f, "would", u->verdict.would);
     if (u->facts) add_facts(&f, &scratch, u->facts);
-    if (u->facts && u->facts->error.n) frame_fields_add(&f, "grammar", u->facts->error);
+    if (u->facts && u->facts->error.n && !u->n_secrets) frame_fields_add(&f, "grammar", u->facts->error);
     if (bytes_find(u->text, BYTES_LITERAL("='")) >= 0) {
         struct claim_sink sink = { &f, &u->arena };
         sql_comment_claims(u->text, &u->arena, add_claim, &sink);
