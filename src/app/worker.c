@@ -314,6 +314,12 @@ static void run_keys(struct loop_task *task)
     relays_each(&w->relays, visit_keys, NULL);
 }
 
+/* What still runs at a server is cancelled before the gateway goes. */
+static void stop_when_done(struct worker *w)
+{
+    if (w->relays.n == 0 && w->relays.n_cancelling == 0) loop_stop(w->loop);
+}
+
 static void run_stop(struct loop_task *task)
 {
     struct worker *w = (struct worker *)((char *)task - offsetof(struct worker, stop_task));
@@ -322,7 +328,7 @@ static void run_stop(struct loop_task *task)
         loop_remove(w->loop, &w->listening[i].source);
     loop_timer_cancel(w->loop, &w->accept_again);
     relays_each(&w->relays, visit_stop, NULL);
-    if (w->relays.n == 0) loop_stop(w->loop);
+    stop_when_done(w);
 }
 
 void worker_room(struct worker *w)
@@ -412,7 +418,7 @@ static void on_turn_end(void *context)
 {
     struct worker *w = context;
     relays_turn_end(&w->relays);
-    if (w->stopping && w->relays.n == 0) loop_stop(w->loop);
+    if (w->stopping) stop_when_done(w);
 }
 
 static void *worker_main(void *context)

@@ -9,9 +9,16 @@ void bindings_init(struct bindings *b, struct understood_cache *cache, uint64_t 
     map_init(&b->portals, BINDINGS_CEILING, seed);
 }
 
+/* Whether a text is cached does not change while it is pinned. */
+static size_t held_bytes(const struct understood *understood)
+{
+    return understood && !understood->cached ? understood->arena.used : 0;
+}
+
 void binding_release(struct bindings *b, struct binding *binding)
 {
     if (!binding || --binding->n_users) return;
+    b->bytes -= held_bytes(binding->understood);
     if (binding->understood) understood_unpin(b->cache, binding->understood);
     binding_release(b, binding->of);
     free(binding);
@@ -71,6 +78,7 @@ struct binding *binding_push(struct bindings *b, bool portal, struct bytes name,
                              struct understood *understood)
 {
     name = short_name(name);
+    if (b->bytes + held_bytes(understood) > BINDINGS_BYTES_CEILING) return NULL;
     struct binding *binding = malloc(sizeof *binding + name.n);
     if (!binding) return NULL;
     *binding = (struct binding){ .portal = portal,
@@ -84,6 +92,7 @@ struct binding *binding_push(struct bindings *b, bool portal, struct bytes name,
         free(binding);
         return NULL;
     }
+    b->bytes += held_bytes(understood);
     if (understood) binding->understood = understood_pin(understood);
     return binding;
 }

@@ -34,10 +34,14 @@ struct bindings {
     struct map statements, portals;
     struct binding *unnamed_statement, *unnamed_portal; /* "" is used all the time: no map for it */
     struct understood_cache *cache;
+    size_t bytes; /* of understood texts that no cache keeps, counted for each name */
 };
 /* NAME_BYTES: names are told apart by so many bytes, since that is what a server keeps of them (NAMEDATALEN
  * less one). */
 enum { BINDINGS_CEILING = 100000, BINDING_NAME_BYTES = 63 };
+/* Of what is understood and in no cache, a session's names may hold so much; the cache has a ceiling of its
+ * own. */
+enum { BINDINGS_BYTES_CEILING = 256 << 20 };
 
 void bindings_init(struct bindings *b, struct understood_cache *cache, uint64_t seed);
 void bindings_free(struct bindings *b);

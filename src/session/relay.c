@@ -276,6 +276,7 @@ static void on_cancel_dialled(void *context, struct dial_result *result)
     }
     session_snapshot_release(c->snapshot);
     secret_wipe(c->key, sizeof c->key);
+    c->all->n_cancelling--;
     free(c);
 }
 
@@ -296,7 +297,9 @@ static void send_cancel(struct relay *r)
                     loop_now_us(r->all->loop) + CANCEL_DEADLINE_US, on_cancel_dialled, c)) {
         session_snapshot_release(c->snapshot);
         free(c);
+        return;
     }
+    r->all->n_cancelling++;
 }
 
 /* ---- writing, and the session's wants */

@@ -255,8 +255,8 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
     p->run = run;
     p->reserved = run != 0;
     p->started_us = session_now(s);
-    if (u) p->understood = understood_pin(u);
-    /* What the client pipelined behind it belongs to this text, until the next Sync (drop_doomed_bindings):
+    /* The text of a Query is not kept: poison is short, and a great many may be on their way.
+     * What the client pipelined behind it belongs to this text, until the next Sync (drop_doomed_bindings):
      * the server skips it. */
     if (u && carrier == CARRIER_PARSE) {
         p->binding = binding_push(&s->bindings, false, name, u);

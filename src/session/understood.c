@@ -11,7 +11,8 @@ enum {
     ARENA_CHUNK = 2048,
     ARENA_PER_BYTE = 400,
     ARENA_BASE = 1 << 20,
-    NAMES_SHOWN = 64
+    NAMES_SHOWN = 64,
+    EVICT_STEPS = 64
 };
 
 struct understood_cache {
@@ -69,7 +70,8 @@ void understood_unpin(struct understood_cache *cache, struct understood *u)
 
 static void evict_some(struct understood_cache *cache)
 {
-    for (size_t looked = 0; looked < 2 * cache->n_slots; looked++) {
+    /* A few steps each time: where everything is pinned, nobody should pay for going all the way round. */
+    for (size_t looked = 0; looked < EVICT_STEPS; looked++) {
         if (cache->n < cache->ceiling && cache->bytes < cache->bytes_ceiling) return;
         struct understood **link = &cache->slots[cache->hand++ & (cache->n_slots - 1)];
         while (*link) {
