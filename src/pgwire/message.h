@@ -64,8 +64,8 @@ struct message {
     struct bytes whole; /* header and what is here of the body */
 };
 
-/* BAD: a length below 4. MORE: not even the header is here. HEADER: the type and length are known, the body
- * is not all here. WHOLE. */
+/* BAD: a length below 4. MORE: not even the header is here; *out is not set by either. PARTIAL: the type and
+ * length are known, the body is not all here. WHOLE: it is. */
 enum message_peek { MESSAGE_BAD = 0, MESSAGE_MORE, MESSAGE_PARTIAL, MESSAGE_WHOLE };
 static inline enum message_peek message_peek(struct bytes in, struct message *out)
 {
