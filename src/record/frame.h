@@ -64,7 +64,8 @@
     /* u32 run, 32 bytes SHA-256 over the DataRow or CopyData messages, u64 rows, u64 bytes: what `rows:     \
      * digest` keeps */                                                                                      \
     X(21, DIGEST, "digest")                                                                                  \
-    /* u32 run, u64 rows not recorded: the log had no room for them and the session ended there */           \
+    /* u32 run, u64 rows not recorded: the log had no room for them and the session ended there. Run 0: the  \
+     * session goes on unrecorded from here, as its policy says */                                           \
     X(22, CUT, "cut")                                                                                        \
     /* cstring 'S' or 'P' with name: a Close message, or what SQL closed */                                  \
     X(23, CLOSE, "close")                                                                                    \

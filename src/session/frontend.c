@@ -310,6 +310,10 @@ enum step frontend_piece(struct session *s, struct bytes piece, bool last)
     if (s->client_piece_type == MESSAGE_COPY_DATA) {
         enum record_outcome outcome = recording_rows(s, FRAME_COPY_IN, 0, s->client_piece_run, 0, piece);
         if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+        for (uint32_t i = 0; i < s->pendings.n; i++) {
+            struct pending *p = pending_at(&s->pendings, i);
+            if (p->run && p->run == s->client_piece_run) p->bytes += piece.n;
+        }
     } else {
         enum record_outcome outcome = recording_intent(s, FRAME_BIND, last ? 0 : FRAME_PART, &piece, 1, NULL);
         if (outcome == RECORD_WAIT) return STEP_WAIT;
