@@ -20,12 +20,13 @@ _postern() {
     "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;
     "help"|"help "*) words=" --help" ;;
+    "version"|"version "*) words=" --help" ;;
     "man"|"man "*) words=" --help" ;;
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
     "audit") words=" search verify" ;;
     "keys") words=" show init" ;;
-    "") words=" gateway check demo sessions audit keys help man completion" ;;
+    "") words=" gateway check demo sessions audit keys help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

@@ -3,6 +3,7 @@
 #include "app/keys-vault.h"
 #include "cli/evidence.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,15 @@ static const struct cli_option options[] = {
       "The log's name in its checkpoints; the default is postern/ and this machine's name" },
     { 0 },
 };
+
+/* The name in the public key that is there already: making what is missing must not ask for it again. */
+static bool origin_of_key(const char *path, char origin[256])
+{
+    FILE *file = fopen(path, "re");
+    bool found = file && fscanf(file, "%200[^+ \n]", origin) == 1;
+    if (file) fclose(file);
+    return found;
+}
 
 /* The folder as --data or the configuration names it. */
 static bool find_folder(struct cli_call *call, struct cli_place *place, const char **data_out)
@@ -39,6 +49,7 @@ static int run(struct cli_call *call)
     if (find_folder(call, &place, &data) && strlen(data) < EVIDENCE_PATH) {
         snprintf(path, sizeof path, "%s/log.pub", data);
         bool there = access(path, F_OK) == 0;
+        if (!name && origin_of_key(path, origin)) name = origin;
         int error = keys_vault_open(data, name ? name : origin, &place.key, &vault);
         if (error)
             cli_fail(call, "the keys in %s: %s", data, strerror(-error));

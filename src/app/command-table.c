@@ -16,6 +16,7 @@ const struct cli_command *const command_table[] = {
     &cli_command_keys_show,
     &command_keys_init,
     &cli_command_help,
+    &cli_command_version,
     &cli_command_man,
     &cli_command_completion,
     NULL,

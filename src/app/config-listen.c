@@ -101,8 +101,7 @@ static void check_tls(struct yaml_reader *reader, void *object)
 
 static const struct yaml_field tls_fields[] = {
     { "certificate", YAML_PATH, YAML_AT(config_tls, certificate),
-      "The certificate and its chain, a PEM file; read at the start.",
-      .example = "server.crt" },
+      "The certificate and its chain, a PEM file; read at the start.", .example = "server.crt" },
     { "key", YAML_PATH, YAML_AT(config_tls, key), "The certificate's private key, a PEM file.",
       .example = "server.key" },
     { "client_ca", YAML_PATH, YAML_AT(config_tls, client_ca),

@@ -64,8 +64,12 @@ static char *path_in(struct demo *d, const char *name)
 static bool find_postgres(struct demo *d)
 {
     if (d->options->bin_dir) {
+        char initdb[PATH + 16];
         snprintf(d->bin, sizeof d->bin, "%s", d->options->bin_dir);
-        return true;
+        snprintf(initdb, sizeof initdb, "%s/initdb", d->bin);
+        if (access(initdb, X_OK) == 0) return true;
+        fprintf(stderr, "demo: %s: %s\n", initdb, strerror(errno));
+        return false;
     }
     DIR *dir = opendir("/usr/lib/postgresql");
     long newest = 0;
@@ -251,7 +255,7 @@ static bool ask(struct demo *d, const char *what, const char *const *words)
     return status == 0 || say_failed(what, status);
 }
 
-/* The sessions' ids, oldest first, as `sessions list --json` gives them. */
+/* The sessions' ids, newest first, as `sessions list --json` gives them. */
 static size_t list_sessions(struct demo *d, char ids[8][14])
 {
     struct buf output;
@@ -277,11 +281,11 @@ static bool look_back(struct demo *d)
     if (!ask(d, "sessions list", (const char *[]){ "sessions", "list", NULL })) return false;
     size_t n = list_sessions(d, ids);
     if (n < 2) return say_failed("finding the sessions", (int)n);
-    for (size_t i = 0; i < n; i++) {
+    while (n-- > 0) { /* the oldest first */
         char title[160];
-        snprintf(title, sizeof title, "postern sessions replay %s", ids[i]);
+        snprintf(title, sizeof title, "postern sessions replay %s", ids[n]);
         headline(title);
-        if (!ask(d, "sessions replay", (const char *[]){ "sessions", "replay", ids[i], NULL })) return false;
+        if (!ask(d, "sessions replay", (const char *[]){ "sessions", "replay", ids[n], NULL })) return false;
     }
     headline("postern audit verify");
     return ask(d, "audit verify", (const char *[]){ "audit", "verify", NULL });
@@ -310,7 +314,7 @@ static void clean_up(struct demo *d, bool good)
     if (d->gateway > 0) run_stop(d->gateway, SIGTERM);
     if (d->postgres > 0) run_stop(d->postgres, SIGQUIT);
     demo_issuer_free(d->issuer);
-    if (d->options->keep || !good)
+    if (d->folder[0] && (d->options->keep || !good))
         printf("\nThe demo's folder is kept: %s\n", d->folder);
     else if (d->folder[0])
         nftw(d->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
@@ -321,7 +325,7 @@ static void say_next(void)
 {
     headline("What to try next");
     printf("  postern demo --keep             leaves the folder, so that you can look at the files\n"
-           "  postern sessions replay ID -h   plays a session with its own timing, as JSON, or as SQL\n"
+           "  postern sessions replay --help  with its own timing, as JSON, as a script for psql\n"
            "  postern audit search WORDS      finds statements in all sessions\n"
            "  examples/                       configurations to start from; doc/policy.md says what rules "
            "can do\n");

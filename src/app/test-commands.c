@@ -83,6 +83,9 @@ static void test_help(void **state)
 static void test_mistakes(void **state)
 {
     (void)state;
+    ASK(&a, W("--version"));
+    assert_int_equal(a.code, CLI_YES);
+    assert_true(bytes_starts_with(bytes_of(a.out), "postern "));
     ASK(&a, W("sesions"), W("list"));
     assert_int_equal(a.code, CLI_FAILED);
     assert_non_null(strstr(a.err, "did you mean \"sessions list\""));
@@ -122,6 +125,9 @@ static void test_empty(void **state)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, CLI_YES);
+    ASK(&a, W("keys"), W("init"), W("--data"), folder); /* whatever this machine is called */
+    assert_int_equal(a.code, CLI_YES);
+    assert_non_null(strstr(a.err, "already"));
     ASK(&a, W("keys"), W("show"), W("--data"), folder);
     assert_int_equal(a.code, CLI_YES);
     assert_true(bytes_starts_with(bytes_of(a.out), "postern.test/log+"));

@@ -222,7 +222,7 @@ static bool parse(struct cli_call *call, int argc, char *const *argv)
     }
     if (cli_option(call, "help")) return true;
     if (call->n_arguments < call->command->least) {
-        cli_fail(call, "it wants %s; see postern %s --help", call->command->arguments, call->command->name);
+        cli_fail(call, "%s is missing; see postern %s --help", call->command->arguments, call->command->name);
         return false;
     }
     if (call->n_arguments > call->command->most) {
@@ -237,10 +237,15 @@ int cli_main(const struct cli_command *const *commands, int argc, char *const *a
              const struct cli_world *world)
 {
     char *const help[] = { (char *)(uintptr_t) "help", NULL };
+    char *const version[] = { (char *)(uintptr_t) "version", NULL };
     int n = 0;
     argc--;
     argv++;
     bool bare = argc == 0;
+    if (!bare && strcmp(argv[0], "--version") == 0) {
+        argv = version;
+        argc = 1;
+    }
     if (bare || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
         argv = help;
         argc = 1;

@@ -93,5 +93,6 @@ void cli_help(const struct cli_command *const *commands, struct buf *out);
 void cli_help_command(const struct cli_command *command, struct buf *out);
 void cli_man_page(const struct cli_command *const *commands, struct buf *out);
 void cli_completion_bash(const struct cli_command *const *commands, struct buf *out);
-extern const struct cli_command cli_command_help, cli_command_man, cli_command_completion;
+extern const struct cli_command cli_command_help, cli_command_man, cli_command_completion,
+    cli_command_version;
 #endif

@@ -70,7 +70,8 @@ static bool read_key_file(const struct cli_call *call, const char *path, uint8_t
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        cli_fail(call, "the key-encryption key %s: %s", path, strerror(errno));
+        cli_fail(call, "the key-encryption key %s: %s%s", path, strerror(errno),
+                 errno == ENOENT ? "; is this a data folder? --key-file names a key elsewhere" : "");
         return false;
     }
     bool good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
@@ -141,7 +142,9 @@ bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence
     secret_free(&place.key);
     if (good && wanted & EVIDENCE_READER) {
         int error = record_reader_open(e->log, &e->keys.keys, &e->reader);
-        if (error) cli_fail(call, "the log %s: %s", e->log, strerror(-error));
+        if (error)
+            cli_fail(call, "the log %s: %s%s", e->log, strerror(-error),
+                     error == -ENOENT ? "; no gateway has run with this data folder yet" : "");
         good = error == 0;
     }
     return good && (!(wanted & EVIDENCE_INDEX) || open_index(call, e));

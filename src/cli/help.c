@@ -205,12 +205,21 @@ static int run_completion(struct cli_call *call)
     return print(call, cli_completion_bash);
 }
 
+static int run_version(struct cli_call *call)
+{
+    fprintf(call->world->out, "postern %s\n", POSTERN_VERSION);
+    return CLI_YES;
+}
+
 const struct cli_command cli_command_help = { .name = "help",
                                               .summary = "List the commands, or explain one",
                                               .arguments = "[COMMAND]",
                                               .most = 2,
                                               .own = true,
                                               .run = run_help };
+const struct cli_command cli_command_version = {
+    .name = "version", .summary = "Print the version", .arguments = "", .own = true, .run = run_version
+};
 const struct cli_command cli_command_man = { .name = "man",
                                              .summary = "Print the man page, in groff's format",
                                              .arguments = "",

@@ -27,7 +27,7 @@ struct relays {
 };
 /* 0 or -ENOMEM. */
 int relays_init(struct relays *relays, size_t most_sessions, uint64_t seed) MUST_USE;
-/* All sessions must be gone. */
+/* Ends what sessions are left; a second time does nothing. */
 void relays_free(struct relays *relays);
 
 /* Takes over a connection that was accepted. 0 or -errno (the descriptor is closed then). */

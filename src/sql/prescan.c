@@ -46,14 +46,21 @@ static bool number_is_new(struct bytes text, const struct token *t, size_t end)
 
 static bool speaks_of_secrets(struct bytes b)
 {
-    static const char *const words[] = { "passw", "secret", "postgres" };
-    for (size_t i = 0; i + 6 <= b.n; i++) {
+    /* What every word and every URL that sql_redact looks for has in it. */
+    static const char *const words[] = { "pass", "secret", "api_key", "access_token", "://" };
+    for (size_t i = 0; i < b.n; i++) {
         uint8_t c = b.p[i] | 0x20;
-        if (c != 'p' && c != 's') continue;
+        if (c != 'p' && c != 's' && c != 'a' && c != ':') continue;
         for (size_t w = 0; w < sizeof(words) / sizeof(*words); w++)
             if (bytes_equal_nocase(bytes_slice(b, i, strlen(words[w])), bytes_of(words[w]))) return true;
     }
     return false;
+}
+
+/* A string may spell such a word with escapes, or in parts. */
+static bool string_is_odd(const struct token *t)
+{
+    return t->escapes || memchr(t->content.p, '\n', t->content.n) || memchr(t->content.p, '\r', t->content.n);
 }
 
 static bool token_is_fine(struct bytes text, const struct token *t, struct prescan *out, struct arena *arena,
@@ -91,6 +98,7 @@ static bool token_is_fine(struct bytes text, const struct token *t, struct presc
     case TOKEN_BITS:
         /* The server goes on with the string, in its escape mode; libpg_query starts a new one. */
         if (t->over_comment) return hostile(out, arena, "a string that goes on behind a comment", at);
+        out->may_hold_secret |= t->content.n && string_is_odd(t);
         return true;
     }
     return true;
@@ -112,7 +120,10 @@ enum sql_outcome prescan_text(struct bytes text, struct arena *arena, struct pre
     for (;;) {
         struct token t = token_at(text, at);
         if (t.kind == TOKEN_END) break;
-        if (!token_is_fine(text, &t, out, arena, &rescanned)) return SQL_HOSTILE;
+        if (!token_is_fine(text, &t, out, arena, &rescanned)) {
+            out->may_hold_secret = true; /* nobody looked at the rest */
+            return SQL_HOSTILE;
+        }
         at += t.text.n;
     }
     return SQL_UNDERSTOOD;

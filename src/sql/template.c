@@ -5,35 +5,49 @@
  * makes the same tree of them but for the values of constants. Facts read constants in few places: conditions
  * that fold (only behind WHERE of UPDATE and DELETE: see `compared`), settings and their values (SET is no
  * template, set_config is excluded), file names and programs (COPY is none), and secrets (`may_be_secret`).
+ * A condition folds on whether two constants are the same (a = 1 OR a <> 1), too: where two are, the text is
+ * no template, so that the literals of all texts of one differ from each other (see `seen_before`).
  */
 #include "sql/facts.h"
 #include "sql/safe.h"
 #include "sql/token.h"
 
+enum { COMPARED_CEILING = 64 };
 struct scan {
-    struct token before, before_that;    /* without white space */
+    struct token before, before_that; /* without white space */
+    struct bytes compared[COMPARED_CEILING];
+    size_t n_compared;
     bool writes, behind_where, want_end; /* want_end: a compared literal came last, and what follows must not
                                             go on with its expression */
 };
 
-static bool is_digits(struct bytes b)
+/* What a literal leaves in the template: bytes that stand in no text that passes the pre-scan. The grammar
+ * takes an integer where it takes no other number (interval(3)), and what does not fit an int4 is none. */
+enum { MARK_INTEGER = 1, MARK_STRING = 2, MARK_NUMBER = 3, MARK_NONE = 0 };
+
+static uint8_t number_mark(struct bytes b)
 {
+    uint64_t value = 0;
     size_t dots = 0;
+    if (b.n > 18 || (b.n > 1 && b.p[0] == '0' && b.p[1] != '.')) return MARK_NONE; /* 01 and 1 are the same */
     for (size_t i = 0; i < b.n; i++) {
         if (b.p[i] == '.')
             dots++;
         else if (b.p[i] < '0' || b.p[i] > '9')
-            return false;
+            return MARK_NONE;
+        else
+            value = value * 10 + (b.p[i] - '0');
     }
-    return dots <= 1 && b.n <= 18;
+    if (dots > 1) return MARK_NONE;
+    return dots || value > INT32_MAX ? MARK_NUMBER : MARK_INTEGER;
 }
 
-/* A string that could hold a password, or that is anything but a plain '…' on one line. */
+/* A string that could hold a password, or SQL with one, or that is anything but a plain '…' on one line. */
 static bool may_be_secret(struct bytes content)
 {
     for (size_t i = 0; i < content.n; i++) {
         uint8_t c = content.p[i];
-        if (c == '\\' || c == '\n' || c == '\r' || c == ':') return true;
+        if (c == '\\' || c == '\n' || c == '\r' || c == ':' || c == '\'' || c == '$') return true;
         if ((c | 0x20) == 'p' && i + 4 <= content.n &&
             bytes_equal_nocase(bytes_slice(content, i, 4), BYTES_LITERAL("pass")))
             return true;
@@ -79,17 +93,36 @@ static bool is_first_word(const struct token *t, struct scan *s)
     return s->writes || token_is_word(t, "select") || token_is_word(t, "insert");
 }
 
+static uint8_t literal_mark(const struct token *t)
+{
+    if (t->kind == TOKEN_NUMBER) return number_mark(t->text);
+    return t->kind == TOKEN_STRING && is_plain_string(t) ? MARK_STRING : MARK_NONE;
+}
+
+/* Whether an equal literal was compared with something before, or too many were to tell. */
+static bool seen_before(struct scan *s, struct bytes literal)
+{
+    if (s->n_compared == COMPARED_CEILING) return true;
+    for (size_t i = 0; i < s->n_compared; i++)
+        if (bytes_equal(s->compared[i], literal)) return true;
+    s->compared[s->n_compared++] = literal;
+    return false;
+}
+
 static bool take_literal(const struct token *t, struct scan *s, struct bytes text, size_t end)
 {
-    bool plain = t->kind == TOKEN_NUMBER ? is_digits(t->text) : is_plain_string(t);
-    if (!plain) return false;
+    if (literal_mark(t) == MARK_NONE) return false;
+    /* The grammar itself checks the precision of float(25). */
+    if (s->before.kind == TOKEN_OTHER && s->before.text.p[0] == '(' &&
+        token_is_word(&s->before_that, "float"))
+        return false;
     /* "1abc" is a number and a name to this grammar, and an error to a newer one. */
     if (end < text.n && (text.p[end] == '_' || text.p[end] == '$' || text.p[end] >= 0x80 ||
                          ((text.p[end] | 0x20) >= 'a' && (text.p[end] | 0x20) <= 'z')))
         return false;
     if (!s->writes || !s->behind_where) return true;
     s->want_end = true;
-    return compared(s);
+    return compared(s) && !seen_before(s, t->text);
 }
 
 static bool take(const struct token *t, struct scan *s, struct bytes text, size_t end)
@@ -134,9 +167,8 @@ bool sql_template(struct bytes text, uint8_t *out, size_t *n_out, size_t *n_lite
             s.before_that = s.before;
             s.before = t;
         }
-        /* A byte that stands in no text that passes the pre-scan: numbers and strings are told apart. */
         if (literal)
-            out[n++] = t.kind == TOKEN_NUMBER ? 1 : 2;
+            out[n++] = literal_mark(&t);
         else {
             memcpy(out + n, t.text.p, t.text.n);
             n += t.text.n;

@@ -219,9 +219,31 @@ static void shared_nodes_are_read_once(void **state)
     buf_free(&text);
 }
 
+/* Whoever records a text asks its facts whether sql_redact must look at it. */
+static void facts_say_that_a_text_holds_a_secret(void **state)
+{
+    static const char *const texts[] = { "ALTER ROLE r PASSWORD 'abc'",
+                                         "SET x.api_key = 'abc'",
+                                         "CREATE USER MAPPING FOR u SERVER s OPTIONS (access_token 'abc')",
+                                         "CREATE USER MAPPING FOR u SERVER s OPTIONS (passphrase 'abc')",
+                                         "SELECT f('mysql://u:abc@h/d')",
+                                         "SELECT dblink(E'p\\assword=abc')",
+                                         "SELECT dblink('pass'\n'word=abc')" };
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        struct arena arena;
+        const struct sql_facts *facts;
+        arena_init(&arena, 4096, 1 << 20);
+        if (sql_understand(bytes_of(texts[i]), &arena, &facts) != SQL_UNDERSTOOD || !facts->holds_secret)
+            fail_msg("%s", texts[i]);
+        arena_free(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(facts_say_that_a_text_holds_a_secret),
         cmocka_unit_test(deep_texts_fit_on_a_stack_of_256_kilobytes),
         cmocka_unit_test(no_text_that_is_parsed_inline_takes_long),
         cmocka_unit_test(a_text_past_the_ceiling_is_hostile),
