@@ -90,6 +90,12 @@ enum frame_type {
 /* Flag bits of a frame. */
 enum { FRAME_PART = 1 /* the body goes on in this session's next frame of the same type */ };
 
+/* Kinds of frames as a set: bit n is type n, bit 0 stands for the types from 32 on. */
+static inline uint32_t frame_type_bit(uint8_t type)
+{
+    return UINT32_C(1) << (type < 32 ? type : 0);
+}
+
 enum frame_origin { ORIGIN_SERVER = 0, ORIGIN_GATEWAY = 1 };
 /* How a run ended. RUN_SUSPENDED: the portal has more rows. RUN_SKIPPED: an earlier error in the pipeline.
  * RUN_LOST: the session ended first. */
