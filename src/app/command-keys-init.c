@@ -59,6 +59,7 @@ static int run(struct cli_call *call)
             code = CLI_YES;
         }
     }
+    keys_vault_close(vault);
     buf_free(&place.data);
     secret_free(&place.key);
     return code;

@@ -53,7 +53,8 @@ static void on_room(void *context, unsigned lane)
     struct gateway *g = context;
     /* The sequencer runs before the workers do, and after them. */
     struct worker **all = __atomic_load_n(&g->workers.all, __ATOMIC_ACQUIRE);
-    if (all && lane < g->workers.n && all[lane]) worker_room(all[lane]);
+    struct worker *worker = all && lane < g->workers.n ? __atomic_load_n(&all[lane], __ATOMIC_ACQUIRE) : NULL;
+    if (worker) worker_room(worker);
 }
 
 static void on_blocks(void *context)
@@ -69,8 +70,10 @@ static void on_keys(void *context)
 {
     struct gateway *g = context;
     struct worker **all = __atomic_load_n(&g->workers.all, __ATOMIC_ACQUIRE);
-    for (unsigned i = 0; all && i < g->workers.n; i++)
-        if (all[i]) worker_keys(all[i]);
+    for (unsigned i = 0; all && i < g->workers.n; i++) {
+        struct worker *worker = __atomic_load_n(&all[i], __ATOMIC_ACQUIRE);
+        if (worker) worker_keys(worker);
+    }
 }
 
 static void on_reload(void *context)
@@ -373,15 +376,13 @@ static void stop(struct gateway *g)
 {
     struct control *control = g->control;
     __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
-    /* The sequencer may hold the old pointer for a moment; it lives until the log is closed. */
-    for (unsigned i = 0; g->workers.all && i < g->workers.n; i++)
-        if (g->workers.all[i]) worker_stop(g->workers.all[i]);
     struct worker **all = g->workers.all;
-    for (unsigned i = 0; all && i < g->workers.n; i++) {
-        struct worker *worker = all[i];
-        __atomic_store_n(&all[i], NULL, __ATOMIC_RELEASE);
-        if (worker) worker_join(worker);
-    }
+    for (unsigned i = 0; all && i < g->workers.n; i++)
+        if (all[i]) worker_stop(all[i]);
+    for (unsigned i = 0; all && i < g->workers.n; i++)
+        if (all[i]) worker_join(all[i]);
+    /* Workers, the sequencer, the issuers' fetcher and the control socket call workers: they are freed last.
+     */
     resolver_free(g->workers.resolver);
     if (g->log) record_log_close(g->log);
     control_stop(control);
@@ -389,6 +390,8 @@ static void stop(struct gateway *g)
     if (g->keys_child) keys_child_stop(g->keys_child);
     if (g->parser_child) parser_child_stop(g->parser_child);
     session_snapshot_release(g->workers.snapshot);
+    for (unsigned i = 0; all && i < g->workers.n; i++)
+        worker_free(all[i]);
     tls_server_free(g->workers.tls);
     config_unref(g->config);
     arena_free(&g->arena);

@@ -243,14 +243,23 @@ int keys_vault_open(const char *folder_name, const char *origin, const struct se
     struct keys_vault *v = keys_vault_pages(sizeof *v);
     if (!v) return -ENOMEM;
     v->aes = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    *vault_out = v; /* the caller's to close, even where something fails from here on */
     if (mkdir(folder_name, 0700) && errno != EEXIST) return -errno;
     int folder = open(folder_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) return -errno;
     int rc = v->aes ? load_kek(v, folder, kek) : -EIO;
     if (!rc) rc = load_signing_key(v, folder, origin);
     close(folder);
-    *vault_out = v;
     return rc;
+}
+
+void keys_vault_close(struct keys_vault *v)
+{
+    if (!v) return;
+    EVP_PKEY_free(v->signing);
+    EVP_CIPHER_free(v->aes);
+    OPENSSL_cleanse(v, sizeof *v);
+    munmap(v, sizeof *v);
 }
 
 void keys_vault_public(const struct keys_vault *v, uint8_t public_key_out[KEY])

@@ -17,6 +17,8 @@ void *keys_vault_pages(size_t n);
  * -errno, logged. */
 int keys_vault_open(const char *folder, const char *origin, const struct secret *kek,
                     struct keys_vault **vault_out) MUST_USE;
+/* Wipes and frees; NULL is fine. The keys child has no use for it: its vault ends with it. */
+void keys_vault_close(struct keys_vault *v);
 void keys_vault_public(const struct keys_vault *v, uint8_t public_key_out[32]);
 /* AES-256-GCM: 12 bytes random nonce, ciphertext, 16 bytes tag; no additional data. 0 or -errno. */
 int keys_vault_wrap(const struct keys_vault *v, const uint8_t key[32], uint8_t wrapped_out[60]) MUST_USE;

@@ -98,6 +98,16 @@ static void replace_parser(struct broker *b, struct parser *p, const char *why)
     if (busy) answer(b, client, &result);
 }
 
+/* It has answered, and ends as it said. */
+static void succeed_parser(struct broker *b, struct parser *p)
+{
+    kill(p->pid, SIGKILL);
+    while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    close(p->socket);
+    start_parser(b, p);
+}
+
 static void hear_parser(struct broker *b, struct parser *p)
 {
     struct parser_result result;
@@ -107,9 +117,13 @@ static void hear_parser(struct broker *b, struct parser *p)
         replace_parser(b, p, rc == -EPIPE ? "it died" : "it broke the protocol");
         return;
     }
-    p->busy = false;
+    size_t client = p->client;
     b->n_failures = 0;
-    answer(b, p->client, &result);
+    if (result.leaves)
+        succeed_parser(b, p);
+    else
+        p->busy = false;
+    answer(b, client, &result);
 }
 
 /* Takes one text of a client and gives it to a free parser. False: it had none. */

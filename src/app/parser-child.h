@@ -8,8 +8,9 @@
 #include "base/buf.h"
 #include <sys/types.h>
 
-/* Appends the encoded facts of a text. Runs in a parser, confined. */
-typedef void parser_understand(struct bytes text, struct buf *out);
+/* Appends the encoded facts of a text. Runs in a parser, confined. True: the text holds a secret, of which
+ * the grammar may have left copies in memory; the parser ends, and another takes its place. */
+typedef bool parser_understand(struct bytes text, struct buf *out);
 /* sql_understand and sql_facts_encode. */
 parser_understand parser_understand_sql;
 

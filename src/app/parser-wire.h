@@ -14,6 +14,7 @@ struct parser_result {
     uint64_t number;
     uint64_t outcome; /* enum parser_outcome */
     uint64_t n_facts; /* bytes behind the text */
+    uint64_t leaves;  /* 1: the parser ends behind this result */
 };
 
 struct parser_client *parser_client_new(int socket);

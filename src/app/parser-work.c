@@ -60,7 +60,7 @@ static struct parser_result serve(parser_understand *understand, const struct pa
     if (text == MAP_FAILED) return result;
     struct buf facts;
     buf_init(&facts, PARSER_FACTS_MOST);
-    understand(bytes_make(text, n), &facts);
+    result.leaves = understand(bytes_make(text, n), &facts);
     if (!facts.failed && buf_length(&facts) > 0 && write_all(fd, buf_bytes(&facts), n)) {
         result.n_facts = buf_length(&facts);
         result.outcome = PARSER_ANSWERED;
@@ -77,7 +77,7 @@ _Noreturn void parser_work(parser_understand *understand, size_t memory_bytes, i
     set_limits(memory_bytes);
     /* What the grammar sets up at first use may need a call that the filter forbids. */
     buf_init(&warm, PARSER_FACTS_MOST);
-    understand(BYTES_LITERAL("select 1"), &warm);
+    (void)understand(BYTES_LITERAL("select 1"), &warm);
     buf_free(&warm);
     int rc = child_confine(CHILD_FILTER_PARSER);
     if (rc) {
@@ -92,6 +92,6 @@ _Noreturn void parser_work(parser_understand *understand, size_t memory_bytes, i
         if (rc == 0) continue;
         struct parser_result result = serve(understand, &request, fd);
         if (fd >= 0) close(fd);
-        if (parser_send(broker, &result, sizeof result, -1)) _exit(0);
+        if (parser_send(broker, &result, sizeof result, -1) || result.leaves) _exit(0);
     }
 }

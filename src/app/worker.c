@@ -139,6 +139,12 @@ static void world_abandon(struct session_world *world, struct session *session)
     }
 }
 
+/* NULL while the gateway starts: the first workers are there before the last. */
+static struct worker *worker_at(const struct workers *workers, unsigned i)
+{
+    return __atomic_load_n(&workers->all[i], __ATOMIC_ACQUIRE);
+}
+
 struct cancel_task {
     struct loop_task task;
     struct worker *worker;
@@ -161,10 +167,11 @@ static void world_cancel(struct session_world *world, int32_t pid, struct bytes 
     struct workers *shared = worker_of(world)->shared;
     if (key.n != 4) return;
     for (unsigned i = 0; i < shared->n; i++) {
-        struct cancel_task *t = calloc(1, sizeof *t);
-        if (!t) return;
+        struct worker *worker = worker_at(shared, i);
+        struct cancel_task *t = worker ? calloc(1, sizeof *t) : NULL;
+        if (!t) continue;
         t->task.run = run_cancel;
-        t->worker = shared->all[i];
+        t->worker = worker;
         t->pid = pid;
         memcpy(t->key, key.p, 4);
         memcpy(t->from, from.p, from.n < sizeof t->from ? from.n : sizeof t->from - 1);
@@ -307,6 +314,12 @@ static void run_keys(struct loop_task *task)
     relays_each(&w->relays, visit_keys, NULL);
 }
 
+/* What still runs at a server is cancelled before the gateway goes. */
+static void stop_when_done(struct worker *w)
+{
+    if (w->relays.n == 0 && w->relays.n_cancelling == 0) loop_stop(w->loop);
+}
+
 static void run_stop(struct loop_task *task)
 {
     struct worker *w = (struct worker *)((char *)task - offsetof(struct worker, stop_task));
@@ -315,7 +328,7 @@ static void run_stop(struct loop_task *task)
         loop_remove(w->loop, &w->listening[i].source);
     loop_timer_cancel(w->loop, &w->accept_again);
     relays_each(&w->relays, visit_stop, NULL);
-    if (w->relays.n == 0) loop_stop(w->loop);
+    stop_when_done(w);
 }
 
 void worker_room(struct worker *w)
@@ -380,12 +393,14 @@ bool workers_kill(struct workers *workers, uint64_t session, const char *by)
     request->n_users = 1 + workers->n;
     request->n_left = workers->n;
     for (unsigned i = 0; i < workers->n; i++) {
-        struct kill_task *t = calloc(1, sizeof *t);
+        struct worker *worker = worker_at(workers, i);
+        struct kill_task *t = worker ? calloc(1, sizeof *t) : NULL;
         if (!t) {
+            if (__atomic_sub_fetch(&request->n_left, 1, __ATOMIC_SEQ_CST) == 0) sem_post(&request->answered);
             kill_request_release(request);
             continue;
         }
-        *t = (struct kill_task){ .task.run = run_kill, .worker = workers->all[i], .request = request };
+        *t = (struct kill_task){ .task.run = run_kill, .worker = worker, .request = request };
         loop_post(t->worker->loop, &t->task);
     }
     clock_gettime(CLOCK_REALTIME, &until);
@@ -403,7 +418,7 @@ static void on_turn_end(void *context)
 {
     struct worker *w = context;
     relays_turn_end(&w->relays);
-    if (w->stopping && w->relays.n == 0) loop_stop(w->loop);
+    if (w->stopping) stop_when_done(w);
 }
 
 static void *worker_main(void *context)
@@ -429,8 +444,9 @@ static int watch_all(struct worker *w)
     return error;
 }
 
-static void worker_free(struct worker *w)
+void worker_free(struct worker *w)
 {
+    if (!w) return;
     relays_free(&w->relays);
     understood_cache_free(w->cache);
     loop_free(w->loop);
@@ -492,5 +508,5 @@ int worker_start(const struct worker_options *options, struct worker **out)
 void worker_join(struct worker *w)
 {
     pthread_join(w->thread, NULL);
-    worker_free(w);
+    relays_free(&w->relays);
 }

@@ -42,8 +42,10 @@ struct worker_options {
 int worker_start(const struct worker_options *options, struct worker **out) MUST_USE;
 /* Asks it to end its sessions (57P01) and stop. */
 void worker_stop(struct worker *worker);
-/* Waits for its end, and frees it. */
+/* Waits for its end; its sessions are gone then. */
 void worker_join(struct worker *worker);
+/* Once no thread is left that might call it: another worker, the log's, the identity's, the control's. */
+void worker_free(struct worker *worker);
 
 /* From any thread: the log has room for this worker's lane; keys of an issuer arrived. */
 void worker_room(struct worker *worker);

@@ -1,5 +1,6 @@
 /* Chunks in a list, a bump pointer in the newest. `used` counts what was taken from the system. */
 #include "base/arena.h"
+#include "base/secret.h"
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,13 @@ void arena_free(struct arena *a)
 {
     arena_drop_until(a, NULL);
     a->at = a->end = NULL;
+}
+
+void arena_wipe(struct arena *a)
+{
+    for (struct arena_chunk *c = a->chunks; c; c = c->older)
+        secret_wipe(c->data, c->size);
+    arena_reset(a);
 }
 
 static bool arena_grow(struct arena *a, size_t n)

@@ -19,6 +19,8 @@ struct arena {
 void arena_init(struct arena *a, size_t chunk_size, size_t ceiling);
 /* Frees all but the oldest chunk; everything that the arena gave out is gone. */
 void arena_reset(struct arena *a);
+/* Overwrites everything that it ever gave out and still holds; what it gave out is gone then. */
+void arena_wipe(struct arena *a);
 /* Frees everything; the arena may be used again. */
 void arena_free(struct arena *a);
 

@@ -1,5 +1,6 @@
 /* One allocation, content in the middle; it is moved to the front before the allocation grows. */
 #include "base/buf.h"
+#include "base/secret.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +15,13 @@ void buf_free(struct buf *b)
 {
     free(b->data);
     buf_init(b, b->ceiling);
+}
+
+void buf_wipe(struct buf *b)
+{
+    if (!b->data) return;
+    secret_wipe(b->data, b->start);
+    secret_wipe(b->data + b->end, b->size - b->end);
 }
 
 void buf_release(struct buf *b)
@@ -46,6 +54,9 @@ uint8_t *buf_room(struct buf *b, size_t n)
             return NULL;
         }
         if (length) memcpy(data, b->data + b->start, length);
+        if (b->data)
+            secret_wipe(b->data,
+                        b->size); /* what is in it may have to be wiped later, and is out of reach then */
         free(b->data);
         b->data = data;
         b->size = size;

@@ -18,6 +18,8 @@ struct buf {
 void buf_init(struct buf *b, size_t ceiling);
 /* Wipes nothing; the buffer may be used again with the same ceiling. */
 void buf_free(struct buf *b);
+/* Overwrites what is not content any more: it may have held a secret. */
+void buf_wipe(struct buf *b);
 /* Gives the memory back if there is no content. */
 void buf_release(struct buf *b);
 

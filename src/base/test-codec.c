@@ -36,6 +36,47 @@ static void crc32c_gives_the_published_values(void **state)
     assert_int_equal(codec_crc32c(codec_crc32c(0, bytes_of("1234")), bytes_of("56789")), 0xE3069283U);
 }
 
+/* The definition, a bit at a time. */
+static uint32_t crc32c_by_definition(uint32_t crc, const uint8_t *p, size_t n)
+{
+    crc = ~crc;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= p[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0x82F63B78U : 0);
+    }
+    return ~crc;
+}
+
+static void crc32c_is_right_for_every_length_and_alignment(void **state)
+{
+    (void)state;
+    enum { MOST = 10000 };
+    static uint8_t text[MOST + 16];
+    uint32_t seed = 1;
+    for (size_t i = 0; i < sizeof text; i++) {
+        seed = seed * 1103515245 + 12345;
+        text[i] = (uint8_t)(seed >> 16);
+    }
+    for (size_t shift = 0; shift < 16; shift++) {
+        uint32_t expected = (uint32_t)shift; /* goes on from any value, a byte further each time */
+        for (size_t n = 0; n <= MOST; n++) {
+            if (codec_crc32c((uint32_t)shift, bytes_make(text + shift, n)) != expected)
+                fail_msg("%zu bytes at %zu", n, shift);
+            expected = crc32c_by_definition(expected, text + shift + n, 1);
+        }
+    }
+    uint8_t ones[32], up[32], down[32]; /* RFC 3720, B.4 */
+    for (uint8_t i = 0; i < 32; i++) {
+        ones[i] = 0xFF;
+        up[i] = i;
+        down[i] = (uint8_t)(31 - i);
+    }
+    assert_int_equal(codec_crc32c(0, bytes_make(ones, 32)), 0x62A8AB43U);
+    assert_int_equal(codec_crc32c(0, bytes_make(up, 32)), 0x46DD794EU);
+    assert_int_equal(codec_crc32c(0, bytes_make(down, 32)), 0x113FDB5CU);
+}
+
 static void hexadecimal_round_trips(void **state)
 {
     (void)state;
@@ -63,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base64_round_trips_and_is_strict),
         cmocka_unit_test(crc32c_gives_the_published_values),
+        cmocka_unit_test(crc32c_is_right_for_every_length_and_alignment),
         cmocka_unit_test(hexadecimal_round_trips),
         cmocka_unit_test(times_are_written_in_utc),
     };

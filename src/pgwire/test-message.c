@@ -21,7 +21,7 @@ static void a_message_is_whole_when_its_last_byte_is_here(void **state)
 {
     (void)state;
     static const uint8_t in[] = "Q\0\0\0\x0Dselect 1\0Z\0\0\0\x05I";
-    struct message m;
+    struct message m = { 0 };
     for (size_t n = 0; n < MESSAGE_HEADER; n++)
         assert_int_equal(message_peek(bytes_make(in, n), &m), MESSAGE_MORE);
     for (size_t n = MESSAGE_HEADER; n < 14; n++) {
@@ -43,7 +43,7 @@ static void a_message_is_whole_when_its_last_byte_is_here(void **state)
 static void a_length_counts_itself_and_so_is_at_least_four(void **state)
 {
     (void)state;
-    struct message m;
+    struct message m = { 0 };
     for (uint8_t length = 0; length < 4; length++) {
         uint8_t in[] = { 'S', 0, 0, 0, length, 0, 0, 0 };
         assert_int_equal(message_peek(bytes_make(in, sizeof in), &m), MESSAGE_BAD);
@@ -59,7 +59,7 @@ static void what_is_built_is_framed(void **state)
 {
     (void)state;
     struct buf b;
-    struct message m;
+    struct message m = { 0 };
     buf_init(&b, 100);
     message_put(&b, MESSAGE_SYNC, (struct bytes){ 0 });
     message_put(&b, MESSAGE_COPY_DATA, RAW("ab"));
@@ -94,7 +94,7 @@ static void a_parse_message_comes_back_as_it_was_built(void **state)
 {
     (void)state;
     struct buf b;
-    struct message m;
+    struct message m = { 0 };
     struct message_parse parse;
     buf_init(&b, 1000);
     message_parse_encode(&b, RAW("s1"), RAW("select $1"), RAW("\0\0\0\x17\0\0\0\x19"));
@@ -176,7 +176,7 @@ static void a_target_is_a_statement_or_a_portal_and_nothing_else(void **state)
 {
     (void)state;
     struct message_target t;
-    struct message m;
+    struct message m = { 0 };
     struct buf b;
     assert_true(message_target_decode(RAW("Sname\0"), &t));
     assert_int_equal(t.kind, 'S');

@@ -4,7 +4,7 @@
 #include "base/codec.h"
 #include "base/cursor.h"
 
-static const char tail_magic[8] = "PSTNTAIL", segment_magic[8] = "PSTNBLKS", block_magic[4] = "PBH1";
+static const char tail_magic[8] = "PSTNTAIL", segment_magic[8] = "PSTNBLKS", block_magic[4] = "PBH2";
 enum { VERSION = 1 };
 
 static void frame_head_tail(uint8_t *head, const struct frame *f)
@@ -108,10 +108,11 @@ void format_block_encode(const struct format_block *b, uint8_t out[FORMAT_BLOCK_
     format_put_u64(out + 56, (uint64_t)b->first_us);
     format_put_u64(out + 64, (uint64_t)b->sealed_us);
     format_put_u64(out + 72, b->key);
-    format_put_u32(out + 80, b->plain_length);
-    format_put_u32(out + 84, b->cipher_length);
-    memcpy(out + 88, b->previous, FORMAT_HASH);
-    memcpy(out + 120, b->digest, FORMAT_HASH);
+    format_put_u32(out + 80, b->types);
+    format_put_u32(out + 84, b->plain_length);
+    format_put_u32(out + 88, b->cipher_length);
+    memcpy(out + FORMAT_BLOCK_BOUND, b->previous, FORMAT_HASH);
+    memcpy(out + FORMAT_BLOCK_BOUND + FORMAT_HASH, b->digest, FORMAT_HASH);
 }
 
 bool format_block_decode(const uint8_t in[FORMAT_BLOCK_HEAD], struct format_block *b)
@@ -129,10 +130,11 @@ bool format_block_decode(const uint8_t in[FORMAT_BLOCK_HEAD], struct format_bloc
     b->first_us = (int64_t)format_get_u64(in + 56);
     b->sealed_us = (int64_t)format_get_u64(in + 64);
     b->key = format_get_u64(in + 72);
-    b->plain_length = format_get_u32(in + 80);
-    b->cipher_length = format_get_u32(in + 84);
-    memcpy(b->previous, in + 88, FORMAT_HASH);
-    memcpy(b->digest, in + 120, FORMAT_HASH);
+    b->types = format_get_u32(in + 80);
+    b->plain_length = format_get_u32(in + 84);
+    b->cipher_length = format_get_u32(in + 88);
+    memcpy(b->previous, in + FORMAT_BLOCK_BOUND, FORMAT_HASH);
+    memcpy(b->digest, in + FORMAT_BLOCK_BOUND + FORMAT_HASH, FORMAT_HASH);
     return (b->flags & ~(uint32_t)(BLOCK_ZSTD | BLOCK_ENDS_SESSION)) == 0 &&
            b->plain_length <= FORMAT_BLOCK_PLAIN_MAX && b->cipher_length >= 16 &&
            b->cipher_length <= FORMAT_BLOCK_CIPHER_MAX;

@@ -14,8 +14,8 @@ enum {
     FORMAT_BATCH_HEAD = 32,
     FORMAT_BATCH_MAX = 1 << 20, /* the longest batch, head not counted */
     FORMAT_TAIL_HEAD = 4096,    /* a page; batches begin behind it */
-    FORMAT_BLOCK_HEAD = 152,
-    FORMAT_BLOCK_BOUND = 88, /* the part of a block's head that the ciphertext's tag covers */
+    FORMAT_BLOCK_HEAD = 156,
+    FORMAT_BLOCK_BOUND = 92, /* the part of a block's head that the ciphertext's tag covers */
     FORMAT_BLOCK_PLAIN_MAX = 2 << 20,
     FORMAT_BLOCK_CIPHER_MAX = (2 << 20) + (64 << 10),
     FORMAT_ENTRY = FORMAT_BLOCK_HEAD + 8, /* in a .heads file: a head and where its block stands */
@@ -95,7 +95,8 @@ struct format_block {
     uint32_t lane;
     uint64_t boot, lane_frame; /* the number of the last frame in its lane */
     int64_t first_us, sealed_us;
-    uint64_t key; /* index in the keys file */
+    uint64_t key;   /* index in the keys file */
+    uint32_t types; /* of the frames: frame_type_bit of each */
     uint32_t plain_length, cipher_length;
     uint8_t previous[FORMAT_HASH]; /* leaf hash of the session's previous block, or zeros */
     uint8_t digest[FORMAT_HASH];   /* SHA-256 of the ciphertext, tag included */

@@ -64,7 +64,8 @@
     /* u32 run, 32 bytes SHA-256 over the DataRow or CopyData messages, u64 rows, u64 bytes: what `rows:     \
      * digest` keeps */                                                                                      \
     X(21, DIGEST, "digest")                                                                                  \
-    /* u32 run, u64 rows not recorded: the log had no room for them and the session ended there */           \
+    /* u32 run, u64 rows not recorded: the log had no room for them and the session ended there. Run 0: the  \
+     * session goes on unrecorded from here, as its policy says */                                           \
     X(22, CUT, "cut")                                                                                        \
     /* cstring 'S' or 'P' with name: a Close message, or what SQL closed */                                  \
     X(23, CLOSE, "close")                                                                                    \
@@ -88,6 +89,12 @@ enum frame_type {
 
 /* Flag bits of a frame. */
 enum { FRAME_PART = 1 /* the body goes on in this session's next frame of the same type */ };
+
+/* Kinds of frames as a set: bit n is type n, bit 0 stands for the types from 32 on. */
+static inline uint32_t frame_type_bit(uint8_t type)
+{
+    return UINT32_C(1) << (type < 32 ? type : 0);
+}
 
 enum frame_origin { ORIGIN_SERVER = 0, ORIGIN_GATEWAY = 1 };
 /* How a run ended. RUN_SUSPENDED: the portal has more rows. RUN_SKIPPED: an earlier error in the pipeline.

@@ -498,6 +498,15 @@ static void take_text_frame(struct taking *t, const struct frame *frame)
     if (!part) part_drop(t);
 }
 
+uint32_t index_types(void)
+{
+    return frame_type_bit(FRAME_SESSION_START) | frame_type_bit(FRAME_SESSION_END) |
+           frame_type_bit(FRAME_CONTEXT) | frame_type_bit(FRAME_TEXT) | frame_type_bit(FRAME_QUERY) |
+           frame_type_bit(FRAME_EXECUTE) | frame_type_bit(FRAME_CALL) | frame_type_bit(FRAME_PARSE) |
+           frame_type_bit(FRAME_COMPLETE) | frame_type_bit(FRAME_ERROR) | frame_type_bit(FRAME_REJECTED);
+}
+
+/* What index_types says, and nothing else. */
 static void take_frame(struct taking *t, const struct frame *frame)
 {
     switch ((enum frame_type)frame->type) {
@@ -670,44 +679,4 @@ int index_batch_block(struct index *index, const struct record_block *block,
     progress->last_us = block->time_us;
     progress->blocks++;
     return 0;
-}
-
-/* ---- from a log */
-
-struct following {
-    struct record_reader *reader;
-    bool bad;
-};
-
-static int next_frame(void *context, struct frame *frame_out)
-{
-    struct following *f = context;
-    switch (record_reader_next(f->reader, frame_out)) {
-    case RECORD_READ_FRAME: return 1;
-    case RECORD_READ_END: return 0;
-    case RECORD_READ_BAD: f->bad = true; return 0;
-    }
-    return 0;
-}
-
-int index_follow(struct index *index, struct record_reader *reader, struct index_progress *progress_out)
-{
-    int error = index_batch_begin(index, 100);
-    if (error) return error;
-    *progress_out = (struct index_progress){ .position = index->position };
-    for (int i = 0; i < INDEX_BATCH_BLOCKS && !error && !progress_out->at_end; i++) {
-        struct record_block block;
-        struct following f = { .reader = reader };
-        switch (record_reader_follow(reader, index->position, &block)) {
-        case RECORD_READ_END: progress_out->at_end = true; break;
-        case RECORD_READ_BAD: error = -EBADMSG; break;
-        case RECORD_READ_FRAME: error = index_batch_block(index, &block, next_frame, &f, progress_out); break;
-        }
-        if (f.bad) progress_out->damaged++;
-    }
-    if (error) {
-        index_batch_rollback(index);
-        return error;
-    }
-    return index_batch_commit(index);
 }

@@ -40,6 +40,9 @@ struct index {
     uint64_t seed;
 };
 
+/* The kinds of frames that the index takes something from, as a set (frame_type_bit). */
+uint32_t index_types(void);
+
 /* The prepared statement, reset; NULL and *error_out where it cannot be prepared. */
 struct sqlite_query *index_statement(struct index *index, enum index_statement which, int *error_out);
 #endif

@@ -82,7 +82,8 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_SESSION_COUNT] =
         "INSERT INTO session (id, started_us, last_us, last_sequence, statements, refused, errors, rows)"
         " VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET last_us = max(last_us, ?2),"
-        " last_sequence = ?3, statements = statements + ?4, refused = refused + ?5, errors = errors + ?6,"
+        " last_sequence = max(last_sequence, ?3), statements = statements + ?4, refused = refused + ?5, "
+        "errors = errors + ?6,"
         " rows = rows + ?7",
     [INDEX_SHAPE_FIND] = "SELECT id FROM shape WHERE hash = ?1",
     [INDEX_SHAPE_ADD] =

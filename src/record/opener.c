@@ -101,6 +101,8 @@ enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
                                .sequence = head->first_sequence - 1,
                                .time_us = head->first_us };
     o->last_sequence = head->last_sequence;
+    o->types = head->types;
+    o->types_seen = 0;
     return OPENED;
 }
 
@@ -108,9 +110,11 @@ int opener_next(struct opener *o, struct frame *frame_out)
 {
     uint32_t crc;
     if (o->at == o->frames.n) {
-        if (o->frames.n == 0 || o->frame.sequence == o->last_sequence) return 0;
-        o->message = "frames are missing at the block's end";
-        return -1;
+        if (o->frames.n == 0) return 0;
+        o->message = o->frame.sequence != o->last_sequence ? "frames are missing at the block's end"
+                     : o->types_seen != o->types ? "its frames are of other kinds than its head says"
+                                                 : NULL;
+        return o->message ? -1 : 0;
     }
     o->frame.sequence++;
     if (!format_packed_next(o->frames, &o->at, &o->frame, &crc)) {
@@ -121,6 +125,7 @@ int opener_next(struct opener *o, struct frame *frame_out)
         o->message = "a frame's checksum is wrong";
         return -1;
     }
+    o->types_seen |= frame_type_bit(o->frame.type);
     *frame_out = o->frame;
     return 1;
 }

@@ -20,7 +20,8 @@ struct opener {
     size_t at;
     struct frame frame;
     uint32_t last_sequence;
-    const char *message; /* why something was BAD or CLOSED */
+    uint32_t types, types_seen; /* what the head says, and what came so far */
+    const char *message;        /* why something was BAD or CLOSED */
 };
 
 /* The log's folder must be open; keys may be NULL. 0 or -errno. */

@@ -78,6 +78,7 @@ int pack_seal(struct pack *p, struct pack_session *s)
                                  .first_us = s->first_us,
                                  .sealed_us = clock_wall_us(p->clock),
                                  .key = chain->key_index,
+                                 .types = s->types,
                                  .plain_length = (uint32_t)buf_length(&s->plain) };
     memcpy(head.previous, chain->hash, FORMAT_HASH);
     struct bytes data = compress(p, buf_bytes(&s->plain), &head.flags);

@@ -31,6 +31,7 @@ struct pack_session {
     struct pack_session *older, *newer; /* open ones, in order of opening */
     struct buf plain;
     uint32_t n_frames, first_sequence, next_sequence;
+    uint32_t types; /* of the frames in the open block */
     uint32_t lane;
     uint64_t lane_frame, opened;
     int64_t first_us, last_us, opened_us; /* frames' times; opened_us by the monotonic clock */

@@ -22,6 +22,7 @@ struct record_reader {
     uint64_t session, next_leaf;
     uint32_t from, next_sequence;
     bool follows, ended, bad;
+    uint32_t follow_types;
     bool known; /* a block of the session was seen */
     char message[256];
 };
@@ -31,6 +32,7 @@ int record_reader_open(const char *folder, const struct record_keys *keys, struc
     struct record_reader *r = calloc(1, sizeof *r);
     if (!r) return -ENOMEM;
     r->blocks_fd = r->opener.keys_fd = r->heads.fd = r->heads.folder = -1;
+    r->follow_types = UINT32_MAX;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int error = fd < 0 ? -errno : opener_init(&r->opener, fd, keys);
     if (!error) {
@@ -161,6 +163,11 @@ enum record_read record_reader_next(struct record_reader *r, struct frame *frame
     return RECORD_READ_BAD;
 }
 
+void record_reader_follow_types(struct record_reader *r, uint32_t types)
+{
+    r->follow_types = types;
+}
+
 enum record_read record_reader_follow(struct record_reader *r, uint64_t position, struct record_block *out)
 {
     struct heads_entry e;
@@ -180,8 +187,11 @@ enum record_read record_reader_follow(struct record_reader *r, uint64_t position
                                   .first_sequence = e.head.first_sequence,
                                   .last_sequence = e.head.last_sequence,
                                   .number = e.head.number,
+                                  .types = e.head.types,
+                                  .first_us = e.head.first_us,
                                   .time_us = e.head.sealed_us };
     r->next_leaf = position + 1;
+    if (!(e.head.types & r->follow_types)) return RECORD_READ_FRAME;
     switch (open_block(r, &e)) {
     case OPENED: break;
     case OPENED_BAD: return bad(r, position, r->opener.message);

@@ -27,13 +27,18 @@ struct record_block {
     uint64_t position, next_position;
     uint64_t session;
     uint32_t first_sequence, last_sequence, number;
-    int64_t time_us;
+    uint32_t types;            /* of its frames: frame_type_bit of each */
+    int64_t first_us, time_us; /* of its first frame; when it was sealed */
 };
 /* RECORD_READ_FRAME: a block was opened, and record_reader_next now yields its frames; where there is no key
  * for it (none given, or erased), block_out is filled all the same and record_reader_next says BAD: go on at
  * next_position. RECORD_READ_END: nothing newer yet. */
 enum record_read record_reader_follow(struct record_reader *reader, uint64_t position,
                                       struct record_block *block_out) MUST_USE;
+
+/* From now on record_reader_follow opens only blocks that hold a frame of these types (frame_type_bit of
+ * each): of another, block_out is filled and record_reader_next says END. At first: all. */
+void record_reader_follow_types(struct record_reader *reader, uint32_t types);
 
 /* Verification with a public key and the files alone. */
 struct record_verify_result {

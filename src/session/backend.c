@@ -6,6 +6,8 @@
 #include "session/session-private.h"
 #include <stdlib.h>
 
+/* Longer than what any server sends of the kind, and shorter than a frame of the record. */
+enum { TAG_CEILING = 1024, ASIDE_CEILING = 64 * 1024, BODY_CEILING = 512 * 1024, ROWS_AT_ONCE = 512 * 1024 };
 enum { COPY_PARTS = RECORDING_COPY_PARTS, COPY_FRAME = 512 * 1024 };
 
 static enum step unexpected(struct session *s, const struct message *m)
@@ -48,10 +50,7 @@ static void pop(struct session *s)
     pending_drop(&s->pendings, &s->bindings, 0);
     skip_copy_ends(s);
     s->copy_in = false;
-    struct pending *next = pending_head(&s->pendings);
-    s->statement_due_us = next && next->run && s->terms->limits.statement_us
-                              ? session_now(s) + s->terms->limits.statement_us
-                              : INT64_MAX;
+    s->statement_due_us = INT64_MAX; /* session_settle sets it for what runs now */
 }
 
 /* What was pipelined behind an error is not run: the server skips to the next Sync, a Query in between
@@ -59,8 +58,10 @@ static void pop(struct session *s)
 static void skip_to_sync(struct session *s)
 {
     uint32_t n = 0;
+    struct pending *head;
     while (n < s->pendings.n && pending_at(&s->pendings, n)->kind != PENDING_SYNC)
         n++;
+    s->skipping = n == s->pendings.n;
     for (uint32_t i = n; i > 0; i--) {
         struct pending *p = pending_at(&s->pendings, i - 1);
         if (i > 1 && p->kind != PENDING_COPY_END && p->run)
@@ -68,24 +69,47 @@ static void skip_to_sync(struct session *s)
         names_revert(s, p);
         if (p->binding && (p->kind == PENDING_PARSE || p->kind == PENDING_BIND || p->kind == PENDING_CLOSE))
             binding_revert(&s->bindings, p->binding);
+        if (p->binding && p->kind == PENDING_DESCRIBE) p->binding->described = false;
     }
-    while (n-- > 0)
+    while ((head = pending_head(&s->pendings)) && head->kind != PENDING_SYNC)
         pop(s);
 }
 
 static void description_of(struct session *s, struct pending *p)
 {
-    if (p->description || !p->binding || p->kind != PENDING_EXECUTE) return;
-    p->description = p->binding->description ? p->binding->description
-                     : p->binding->of        ? p->binding->of->description
-                                             : 0;
+    const struct binding *b = p->binding;
     (void)s;
+    if (p->description || !b || p->kind != PENDING_EXECUTE) return;
+    if (!b->description && b->of) b = b->of;
+    p->description = b->description;
+    p->columns = b->columns;
+}
+
+/* Rows that a portal or a cursor has delivered count over all Execute and FETCH of it. NULL: neither. */
+static struct binding *counted_by(struct session *s, const struct pending *p)
+{
+    const struct understood *u = p->understood;
+    if (u && u->has_names && p->statement < u->facts->n_statements) {
+        const struct sql_statement *st = &u->facts->statements[p->statement];
+        if (st->action == SQL_ACTION_FETCH) return binding_find(&s->bindings, true, st->subject);
+    }
+    return p->kind == PENDING_EXECUTE ? p->binding : NULL;
+}
+
+/* How many more rows may be delivered. */
+static uint64_t rows_left(struct session *s, const struct pending *p)
+{
+    uint64_t most = s->terms->limits.returned_rows;
+    if (!most) return UINT64_MAX;
+    const struct binding *counted = counted_by(s, p);
+    uint64_t so_far = p->rows + (counted ? counted->rows : 0);
+    return so_far < most ? most - so_far : 0;
 }
 
 static bool takes_rows(const struct pending *p)
 {
-    return p && (p->kind == PENDING_QUERY || p->kind == PENDING_EXECUTE) && !p->failed && !p->refusal &&
-           !p->copying_in && !p->copying_out;
+    return p && ((p->kind == PENDING_QUERY && p->described) || p->kind == PENDING_EXECUTE) && !p->failed &&
+           !p->refusal && !p->copying_in && !p->copying_out;
 }
 
 static void overrun(struct session *s, struct pending *p)
@@ -94,25 +118,41 @@ static void overrun(struct session *s, struct pending *p)
     s->wants.cancel = true;
 }
 
+static enum step malformed_row(struct session *s)
+{
+    return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a malformed row");
+}
+
+/* As many values as columns were described. */
+static bool columns_fit(const struct pending *p, struct bytes body)
+{
+    struct cursor c = cursor_over(body);
+    return p->columns < 0 || cursor_u16(&c) == p->columns;
+}
+
 /* A run of DataRow messages is recorded and delivered as one. */
 static enum step on_rows(struct session *s, const struct message *first, struct bytes in, size_t *used_out)
 {
     struct pending *p = pending_head(&s->pendings);
-    uint64_t most = s->terms->limits.returned_rows;
     if (!takes_rows(p)) return unexpected(s, first);
+    description_of(s, p);
     bool large = first->body.n < first->body_length;
     size_t used = large ? first->whole.n : 0;
-    uint64_t rows = large ? 1 : 0;
-    if (large && most && p->rows >= most && !p->overrun) overrun(s, p);
-    while (!large) {
+    uint64_t rows = large ? 1 : 0, left = p->overrun ? UINT64_MAX : rows_left(s, p);
+    if (large && !columns_fit(p, first->body)) return malformed_row(s);
+    if (large && left == 0) overrun(s, p);
+    while (!large && used < ROWS_AT_ONCE) {
         struct message m;
         bool whole = message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE;
         if (!whole || m.type != MESSAGE_DATA_ROW) break;
-        if (!message_data_row_check(m.body))
-            return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a malformed row");
-        if (most && p->rows + rows >= most && !p->overrun) {
+        if (!message_data_row_check(m.body) || !columns_fit(p, m.body)) {
+            if (rows) break; /* what is good goes out first, wherever the bytes are cut */
+            return malformed_row(s);
+        }
+        if (rows >= left) {
             if (rows) break; /* what is allowed goes out first */
             overrun(s, p);
+            left = UINT64_MAX;
         }
         used += m.whole.n;
         rows++;
@@ -121,7 +161,6 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
     s->piece_to_client = !p->overrun && !is_silent(s, p);
     s->piece_run = p->run;
     if (p->overrun) return STEP_NEXT;
-    description_of(s, p);
     struct bytes slice = bytes_make(in.p, used);
     enum record_outcome outcome =
         recording_rows(s, FRAME_ROWS, large ? FRAME_PART : 0, p->run, p->description, slice);
@@ -141,13 +180,20 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
     struct bytes parts[COPY_PARTS];
     size_t n = 0, used = 0, data = 0;
     if (!p || !p->copying_out) return unexpected(s, first);
+    /* A server sends a message for each row (and one for a header or a trailer). */
+    uint64_t left = p->overrun ? UINT64_MAX : rows_left(s, p);
+    if (left == 0) {
+        overrun(s, p);
+        left = UINT64_MAX;
+    }
     if (first->body.n < first->body_length) {
         parts[n++] = first->body;
         used = first->whole.n;
         data = first->body.n;
     } else {
         struct message m;
-        while (n < COPY_PARTS && message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE &&
+        while (n < COPY_PARTS && n < left &&
+               message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE &&
                m.type == MESSAGE_COPY_DATA && data < COPY_FRAME) {
             parts[n++] = m.body;
             data += m.body.n;
@@ -155,11 +201,13 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
         }
     }
     *used_out = used;
+    s->piece_run = p->run;
+    s->piece_to_client = !p->overrun && !is_silent(s, p);
+    if (p->overrun) return STEP_NEXT;
     enum record_outcome outcome = recording_copy(s, FRAME_COPY_OUT, p->run, parts, n);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+    p->rows += n;
     p->bytes += data;
-    s->piece_run = p->run;
-    s->piece_to_client = !is_silent(s, p);
     deliver(s, p, bytes_make(in.p, used));
     return STEP_NEXT;
 }
@@ -195,6 +243,18 @@ static void say_overrun(struct session *s)
     free(refusal);
 }
 
+/* A COPY FROM STDIN has completed: the mark of its end is used up. Returns where the head is now. */
+static struct pending *end_copy_in(struct session *s)
+{
+    pending_head(&s->pendings)->n_copied_in++;
+    for (uint32_t i = 1; i < s->pendings.n; i++)
+        if (pending_at(&s->pendings, i)->kind == PENDING_COPY_END) {
+            pending_drop(&s->pendings, &s->bindings, i);
+            break;
+        }
+    return pending_head(&s->pendings);
+}
+
 /* CommandComplete, EmptyQueryResponse, PortalSuspended. */
 static enum step on_end_of_statement(struct session *s, const struct message *m, enum run_end how)
 {
@@ -202,10 +262,15 @@ static enum step on_end_of_statement(struct session *s, const struct message *m,
     struct bytes tag = { 0 };
     if (!p || (p->kind != PENDING_QUERY && p->kind != PENDING_EXECUTE) || p->failed || p->refusal)
         return unexpected(s, m);
-    if (how == RUN_COMPLETED && !message_string_decode(m->body, &tag)) return unexpected(s, m);
+    if (how == RUN_COMPLETED && (!message_string_decode(m->body, &tag) || tag.n > TAG_CEILING))
+        return unexpected(s, m);
     if (how == RUN_SUSPENDED && p->kind == PENDING_QUERY) return unexpected(s, m);
+    if (p->copying_in) p = end_copy_in(s);
     p->copying_in = p->copying_out = false;
     s->copy_in = false;
+    s->timed_out = false;
+    struct binding *counted = counted_by(s, p);
+    if (counted) counted->rows += p->rows;
     if (p->overrun) {
         /* The cancel request came too late. The client gets its error; a transaction that is open must fail
          * with it. */
@@ -218,7 +283,8 @@ static enum step on_end_of_statement(struct session *s, const struct message *m,
     }
     names_commit(s, p, p->statement++);
     p->description = 0;
-    p->overrun = false;
+    p->columns = -1;
+    p->described = p->overrun = false;
     if (p->kind == PENDING_EXECUTE) pop(s);
     return STEP_NEXT;
 }
@@ -227,15 +293,22 @@ static enum step on_row_description(struct session *s, const struct message *m)
 {
     struct pending *p = pending_head(&s->pendings);
     uint16_t n;
-    if (!p || p->failed || p->refusal || !message_row_description_check(m->body, &n)) return unexpected(s, m);
+    if (!p || p->failed || p->refusal || m->body.n > BODY_CEILING ||
+        !message_row_description_check(m->body, &n))
+        return unexpected(s, m);
     if (p->kind != PENDING_QUERY && p->kind != PENDING_DESCRIBE) return unexpected(s, m);
     uint32_t number = s->recording && !s->unrecorded ? recording_description(s, m->body) : 0;
     deliver(s, p, m->whole);
     if (p->kind == PENDING_QUERY) {
         p->description = number;
+        p->columns = n;
+        p->described = true;
         return STEP_NEXT;
     }
-    if (p->binding) p->binding->description = number;
+    if (p->binding) {
+        p->binding->description = number;
+        p->binding->columns = n;
+    }
     pop(s);
     return STEP_NEXT;
 }
@@ -288,13 +361,14 @@ static enum step on_copy_response(struct session *s, const struct message *m)
     if (!p || (p->kind != PENDING_QUERY && p->kind != PENDING_EXECUTE) || p->failed || p->refusal ||
         !message_copy_response_check(m->body))
         return unexpected(s, m);
-    if (in && p->understood && p->understood->outcome == SQL_UNDERSTOOD && !p->understood->copies_in &&
+    if (in && p->understood && p->understood->outcome == SQL_UNDERSTOOD && p->understood->n_copies_in == 0 &&
         !s->open)
         return unexpected(s, m);
     p->copying_in = in;
     p->copying_out = !in;
     if (in) {
-        if (p->kind == PENDING_EXECUTE) drop_eaten_syncs(s);
+        drop_eaten_syncs(s);
+        p = pending_head(&s->pendings);
         bool ended = false;
         for (uint32_t i = 1; i < s->pendings.n; i++)
             ended |= pending_at(&s->pendings, i)->kind == PENDING_COPY_END;
@@ -320,7 +394,7 @@ static void say_error(struct session *s, struct pending *p, struct bytes body)
         deliver_error(s, refusal_body(p->refusal));
     } else if (p->overrun) {
         say_overrun(s);
-    } else if (p->timed_out && cancelled) {
+    } else if (s->timed_out && cancelled) {
         struct refusal *refusal = refusal_new(
             REFUSAL_TIME, "ERROR", BYTES_LITERAL("the statement took longer than the policy allows"),
             (struct bytes){ 0 }, BYTES_LITERAL("Ask for less at a time."));
@@ -403,7 +477,7 @@ static enum step on_ready(struct session *s, const struct message *m)
     pop(s);
     s->status = status;
     if (status == 'I') bindings_forget_all(&s->bindings, true, false);
-    s->swallowing = s->aborting = false;
+    s->swallowing = s->aborting = s->timed_out = false;
     if (s->must_abort && status == 'T') return abort_transaction(s);
     s->must_abort = false;
     if (status != s->recorded_status) {
@@ -437,12 +511,12 @@ static enum step on_parameter_status(struct session *s, const struct message *m)
 {
     struct cursor c = cursor_over(m->body);
     struct bytes name = cursor_cstring(&c), value = cursor_cstring(&c);
-    if (!cursor_done(&c)) return unexpected(s, m);
+    if (!cursor_done(&c) || m->body.n > ASIDE_CEILING) return unexpected(s, m);
     if (!s->open && ((bytes_is(name, "standard_conforming_strings") && !bytes_is(value, "on")) ||
                      (bytes_is(name, "client_encoding") && !bytes_is(value, "UTF8"))))
         return session_fail_text(s, REFUSAL_POLICY, "a setting that the gateway pins was moved");
-    struct bytes part = m->body;
-    recording_outcome(s, FRAME_PARAMETER_STATUS, 0, &part, 1);
+    enum record_outcome outcome = recording_aside(s, FRAME_PARAMETER_STATUS, m->body);
+    if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     if (!s->terminated) buf_append(&s->client_out, m->whole);
     return STEP_NEXT;
 }
@@ -451,7 +525,8 @@ static enum step on_notice(struct session *s, const struct message *m)
 {
     struct pending *p = pending_head(&s->pendings);
     if (!report_check(m->body)) return unexpected(s, m);
-    recording_report(s, FRAME_NOTICE, p ? p->run : 0, ORIGIN_SERVER, m->body, p ? p->understood : NULL);
+    enum record_outcome outcome = recording_notice(s, p ? p->run : 0, m->body, p ? p->understood : NULL);
+    if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     if (!s->terminated && !s->aborting) buf_append(&s->client_out, m->whole);
     return STEP_NEXT;
 }
@@ -462,9 +537,9 @@ static enum step on_notification(struct session *s, const struct message *m)
     cursor_u32(&c);
     cursor_cstring(&c);
     cursor_cstring(&c);
-    if (!cursor_done(&c)) return unexpected(s, m);
-    struct bytes part = m->body;
-    recording_outcome(s, FRAME_NOTIFICATION, 0, &part, 1);
+    if (!cursor_done(&c) || m->body.n > ASIDE_CEILING) return unexpected(s, m);
+    enum record_outcome outcome = recording_aside(s, FRAME_NOTIFICATION, m->body);
+    if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     if (!s->terminated) buf_append(&s->client_out, m->whole);
     return STEP_NEXT;
 }
@@ -474,7 +549,7 @@ static enum step on_copy_done(struct session *s, const struct message *m)
     struct pending *p = pending_head(&s->pendings);
     if (!p || !p->copying_out || m->body.n) return unexpected(s, m);
     p->copying_out = false;
-    deliver(s, p, m->whole);
+    if (!p->overrun) deliver(s, p, m->whole);
     return STEP_NEXT;
 }
 

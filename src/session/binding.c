@@ -9,9 +9,16 @@ void bindings_init(struct bindings *b, struct understood_cache *cache, uint64_t 
     map_init(&b->portals, BINDINGS_CEILING, seed);
 }
 
+/* Whether a text is cached does not change while it is pinned. */
+static size_t held_bytes(const struct understood *understood)
+{
+    return understood && !understood->cached ? understood->arena.used : 0;
+}
+
 void binding_release(struct bindings *b, struct binding *binding)
 {
     if (!binding || --binding->n_users) return;
+    b->bytes -= held_bytes(binding->understood);
     if (binding->understood) understood_unpin(b->cache, binding->understood);
     binding_release(b, binding->of);
     free(binding);
@@ -38,6 +45,11 @@ static struct binding **unnamed(struct bindings *b, bool portal)
     return portal ? &b->unnamed_portal : &b->unnamed_statement;
 }
 
+static struct bytes short_name(struct bytes name)
+{
+    return bytes_slice(name, 0, BINDING_NAME_BYTES);
+}
+
 static struct binding *newest(const struct bindings *b, bool portal, struct bytes name)
 {
     if (name.n == 0) return portal ? b->unnamed_portal : b->unnamed_statement;
@@ -58,23 +70,29 @@ static bool set_newest(struct bindings *b, bool portal, struct bytes name, struc
 
 struct binding *binding_find(const struct bindings *b, bool portal, struct bytes name)
 {
-    struct binding *binding = newest(b, portal, name);
+    struct binding *binding = newest(b, portal, short_name(name));
     return binding && binding->understood ? binding : NULL;
 }
 
 struct binding *binding_push(struct bindings *b, bool portal, struct bytes name,
                              struct understood *understood)
 {
+    name = short_name(name);
+    if (b->bytes + held_bytes(understood) > BINDINGS_BYTES_CEILING) return NULL;
     struct binding *binding = malloc(sizeof *binding + name.n);
     if (!binding) return NULL;
-    *binding = (struct binding){
-        .portal = portal, .linked = true, .n_users = 2, .n = name.n, .older = newest(b, portal, name)
-    };
+    *binding = (struct binding){ .portal = portal,
+                                 .linked = true,
+                                 .n_users = 2,
+                                 .n = name.n,
+                                 .columns = -1,
+                                 .older = newest(b, portal, name) };
     if (name.n) memcpy(binding->name, name.p, name.n);
     if (!set_newest(b, portal, name, binding)) {
         free(binding);
         return NULL;
     }
+    b->bytes += held_bytes(understood);
     if (understood) binding->understood = understood_pin(understood);
     return binding;
 }
@@ -84,6 +102,7 @@ void binding_commit(struct bindings *b, struct binding *binding)
     if (!binding->linked) return;
     drop_chain(b, binding->older);
     binding->older = NULL;
+    binding->committed = true;
     if (!binding->understood) binding_revert(b, binding);
 }
 
@@ -104,15 +123,21 @@ void binding_revert(struct bindings *b, struct binding *binding)
     binding_release(b, binding);
 }
 
+static struct binding *oldest(struct binding *chain)
+{
+    while (chain && chain->older)
+        chain = chain->older;
+    return chain;
+}
+
 void binding_forget(struct bindings *b, bool portal, struct bytes name)
 {
-    struct binding *chain = newest(b, portal, name);
-    CHECK(set_newest(b, portal, name, NULL));
-    drop_chain(b, chain);
+    struct binding *binding = oldest(newest(b, portal, short_name(name)));
+    if (binding && binding->committed) binding_revert(b, binding);
 }
 
 struct collected {
-    struct binding **chains;
+    struct binding **bindings;
     size_t n;
     bool also_held;
 };
@@ -120,33 +145,38 @@ struct collected {
 static void collect(void *context, struct bytes name, void *value)
 {
     struct collected *c = context;
-    struct binding *binding = value;
+    struct binding *binding = oldest(value);
     (void)name;
-    if (c->also_held || !binding->hold) c->chains[c->n++] = binding;
+    if (binding->committed && (c->also_held || !binding->hold)) c->bindings[c->n++] = binding;
 }
 
 void bindings_forget_all(struct bindings *b, bool portal, bool also_held)
 {
     struct map *map = space(b, portal);
-    if (*unnamed(b, portal)) binding_forget(b, portal, (struct bytes){ 0 });
+    if (portal) binding_forget(b, portal, (struct bytes){ 0 });
     if (map->n == 0) return;
-    struct collected c = { .chains = calloc(map->n, sizeof(struct binding *)), .also_held = also_held };
-    if (!c.chains)
+    struct collected c = { .bindings = calloc(map->n, sizeof(struct binding *)), .also_held = also_held };
+    if (!c.bindings)
         return; /* names that linger cost attribution of a statement that the server will refuse, nothing more
                  */
     map_each(map, collect, &c);
-    for (size_t i = 0; i < c.n; i++) {
-        binding_use(c.chains[i]);
-        binding_forget(b, portal, bytes_make(c.chains[i]->name, c.chains[i]->n));
-        binding_release(b, c.chains[i]);
-    }
-    free(c.chains);
+    for (size_t i = 0; i < c.n; i++)
+        binding_revert(b, c.bindings[i]);
+    free(c.bindings);
+}
+
+static void drop_each(void *context, struct bytes name, void *value)
+{
+    (void)name;
+    drop_chain(context, value);
 }
 
 void bindings_free(struct bindings *b)
 {
-    bindings_forget_all(b, false, true);
-    bindings_forget_all(b, true, true);
-    map_free(&b->statements, NULL);
-    map_free(&b->portals, NULL);
+    for (int portal = 0; portal < 2; portal++) {
+        drop_chain(b, *unnamed(b, portal));
+        *unnamed(b, portal) = NULL;
+        map_each(space(b, portal), drop_each, b);
+        map_free(space(b, portal), NULL);
+    }
 }

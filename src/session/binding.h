@@ -16,12 +16,15 @@ struct binding {
     unsigned n_users;              /* the chain is one, each pending message that refers to it another */
     bool portal;                   /* of the portals' space */
     bool linked;                   /* still in its chain */
+    bool committed;                /* the server has it: it is the oldest of its chain */
     bool described;                /* a Describe for it is under way or answered */
     bool hold;                     /* a portal that survives its transaction (WITH HOLD, or not known) */
     struct binding *of;            /* a portal: a use of the statement that it was bound from; NULL */
     uint32_t text;                 /* number in the record; 0 */
     uint32_t bind;                 /* a portal's FRAME_BIND; 0 */
     uint32_t description;          /* number of its row description in the record; 0: not known, or none */
+    int32_t columns;               /* of that description; -1: not known */
+    uint64_t rows;                 /* a portal: delivered so far, by any number of Execute and FETCH */
     struct understood *understood; /* pinned; NULL: a tombstone */
     size_t n;
     uint8_t name[];
@@ -31,8 +34,14 @@ struct bindings {
     struct map statements, portals;
     struct binding *unnamed_statement, *unnamed_portal; /* "" is used all the time: no map for it */
     struct understood_cache *cache;
+    size_t bytes; /* of understood texts that no cache keeps, counted for each name */
 };
-enum { BINDINGS_CEILING = 100000 };
+/* NAME_BYTES: names are told apart by so many bytes, since that is what a server keeps of them (NAMEDATALEN
+ * less one). */
+enum { BINDINGS_CEILING = 100000, BINDING_NAME_BYTES = 63 };
+/* Of what is understood and in no cache, a session's names may hold so much; the cache has a ceiling of its
+ * own. */
+enum { BINDINGS_BYTES_CEILING = 256 << 20 };
 
 void bindings_init(struct bindings *b, struct understood_cache *cache, uint64_t seed);
 void bindings_free(struct bindings *b);
@@ -53,8 +62,10 @@ void binding_release(struct bindings *b, struct binding *binding);
 void binding_commit(struct bindings *b, struct binding *binding);
 /* The server did not: it leaves the chain. */
 void binding_revert(struct bindings *b, struct binding *binding);
-/* The server has no such name any more, whatever the chain says (and no tombstone was pushed). */
+/* The server has no such name any more, and no tombstone was pushed. What is on its way to the server stays.
+ */
 void binding_forget(struct bindings *b, bool portal, struct bytes name);
-/* DEALLOCATE ALL, DISCARD ALL; the end of a transaction for portals without hold. */
+/* DEALLOCATE ALL, DISCARD ALL (which leave the unnamed statement alone); the end of a transaction for portals
+ * without hold. What is on its way to the server stays. */
 void bindings_forget_all(struct bindings *b, bool portal, bool also_held);
 #endif

@@ -89,7 +89,7 @@ static enum step on_describe(struct session *s, const struct message *m)
 /* Rows that nobody described could not be read back: the gateway asks itself, and keeps the answer (W60). */
 static bool describe_for_the_record(struct session *s, struct binding *portal, struct bytes name)
 {
-    if (!portal || portal->described || !portal->understood->may_return_rows ||
+    if (!portal || portal->described || s->unrecorded || !portal->understood->may_return_rows ||
         s->terms->rows != POLICY_ROWS_FULL)
         return true;
     struct pending *p = push(s, PENDING_DESCRIBE, portal);
@@ -106,14 +106,13 @@ static enum record_outcome record_execute(struct session *s, const struct bindin
     uint32_t text = __builtin_bswap32(portal ? portal->text : 0),
              bind = __builtin_bswap32(portal ? portal->bind : 0);
     uint32_t most = __builtin_bswap32(execute->most_rows);
-    enum record_outcome outcome = s->unrecorded ? RECORD_OK : record_reserve(s->world->lane, &s->record);
-    if (outcome == RECORD_WAIT) s->waits_for_room = true;
-    if (outcome == RECORD_FULL && !s->terms->record_or_refuse) s->unrecorded = true;
-    if (outcome != RECORD_OK && !s->unrecorded) return outcome;
+    bool reserved;
+    enum record_outcome outcome = recording_reserve(s, &reserved);
+    if (outcome != RECORD_OK) return outcome;
     struct bytes parts[] = { bytes_make(&text, 4), bytes_make(&bind, 4), execute->portal, bytes_make("", 1),
                              bytes_make(&most, 4) };
     outcome = recording_intent(s, FRAME_EXECUTE, 0, parts, 5, run_out);
-    if (outcome != RECORD_OK) record_release(s->world->lane, &s->record);
+    if (reserved && (outcome != RECORD_OK || *run_out == 0)) record_release(s->world->lane, &s->record);
     return outcome;
 }
 
@@ -142,6 +141,8 @@ static enum step on_execute(struct session *s, const struct message *m)
     if (u && u->has_names && !names_push(s, p, u)) return session_drop(s, "out of memory");
     s->n_statements++;
     forward(s, m);
+    /* A server keeps its answers until it is asked for them: whoever measures wants each when it is there. */
+    if (s->terms->limits.statement_us) message_put(&s->server_out, MESSAGE_FLUSH, (struct bytes){ 0 });
     return STEP_NEXT;
 }
 
@@ -174,6 +175,7 @@ static void drop_doomed_bindings(struct session *s)
 
 static enum step on_sync(struct session *s, const struct message *m)
 {
+    s->skipping = false;
     if (s->copy_in) return STEP_NEXT; /* the server takes no notice of it in mid COPY (W77) */
     drop_doomed_bindings(s);
     if (!pending_push(&s->pendings, PENDING_SYNC)) return session_drop(s, "out of memory");
@@ -194,15 +196,11 @@ static enum step on_function_call(struct session *s, const struct message *m)
     if (verdict.decision != POLICY_ALLOW && !s->open)
         return statement_refuse(s, CARRIER_QUERY, REFUSAL_POLICY,
                                 BYTES_LITERAL("function calls by OID are denied here"));
-    enum record_outcome outcome = s->unrecorded ? RECORD_OK : record_reserve(s->world->lane, &s->record);
-    if (outcome == RECORD_OK) {
-        outcome = recording_long(s, FRAME_CALL, (struct bytes){ 0 }, m->body, &run);
-        if (outcome != RECORD_OK && !s->unrecorded) record_release(s->world->lane, &s->record);
-    }
-    if (outcome == RECORD_WAIT) {
-        s->waits_for_room = true;
-        return STEP_WAIT;
-    }
+    bool reserved;
+    enum record_outcome outcome = recording_reserve(s, &reserved);
+    if (outcome == RECORD_OK) outcome = recording_long(s, FRAME_CALL, (struct bytes){ 0 }, m->body, &run);
+    if (reserved && (outcome != RECORD_OK || run == 0)) record_release(s->world->lane, &s->record);
+    if (outcome == RECORD_WAIT) return STEP_WAIT;
     if (outcome == RECORD_FULL)
         return statement_refuse(s, CARRIER_QUERY, REFUSAL_RECORD,
                                 BYTES_LITERAL("this call cannot be recorded, so it does not run"));
@@ -220,13 +218,15 @@ static enum step on_function_call(struct session *s, const struct message *m)
  * COPY FROM STDIN. NULL: the server ignores it. */
 static struct pending *copy_target(struct session *s)
 {
+    uint32_t ended = 0; /* COPYs whose end has been sent */
     if (s->copy_in) return pending_head(&s->pendings);
     for (uint32_t i = s->pendings.n; i > 0; i--) {
         struct pending *p = pending_at(&s->pendings, i - 1);
-        if (p->kind == PENDING_COPY_END) return NULL;
-        if ((p->kind == PENDING_QUERY || p->kind == PENDING_EXECUTE) && !p->refusal && !p->failed &&
-            (!p->understood || p->understood->copies_in || p->understood->outcome == SQL_UNKNOWN))
-            return p;
+        ended += p->kind == PENDING_COPY_END;
+        if ((p->kind != PENDING_QUERY && p->kind != PENDING_EXECUTE) || p->refusal || p->failed) continue;
+        bool unknown = !p->understood || p->understood->outcome == SQL_UNKNOWN;
+        uint32_t most = unknown ? UINT32_MAX : p->understood->n_copies_in;
+        if (most > 0) return p->n_copied_in + ended < most ? p : NULL;
     }
     return NULL;
 }
@@ -268,6 +268,7 @@ enum step frontend_message(struct session *s, const struct message *m)
     bool small_body = m->body_length == 0;
     /* The rest of a large message goes where its beginning went. */
     s->client_piece_forward = false;
+    if (s->skipping && m->type != MESSAGE_SYNC && m->type != MESSAGE_TERMINATE) return STEP_NEXT;
     if (s->copy_in && m->type != MESSAGE_COPY_DATA && m->type != MESSAGE_COPY_DONE &&
         m->type != MESSAGE_COPY_FAIL && m->type != MESSAGE_SYNC && m->type != MESSAGE_FLUSH &&
         m->type != MESSAGE_TERMINATE)
@@ -309,6 +310,10 @@ enum step frontend_piece(struct session *s, struct bytes piece, bool last)
     if (s->client_piece_type == MESSAGE_COPY_DATA) {
         enum record_outcome outcome = recording_rows(s, FRAME_COPY_IN, 0, s->client_piece_run, 0, piece);
         if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
+        for (uint32_t i = 0; i < s->pendings.n; i++) {
+            struct pending *p = pending_at(&s->pendings, i);
+            if (p->run && p->run == s->client_piece_run) p->bytes += piece.n;
+        }
     } else {
         enum record_outcome outcome = recording_intent(s, FRAME_BIND, last ? 0 : FRAME_PART, &piece, 1, NULL);
         if (outcome == RECORD_WAIT) return STEP_WAIT;

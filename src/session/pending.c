@@ -16,7 +16,7 @@ struct pending *pending_push(struct pendings *p, enum pending_kind kind)
         p->size = size;
     }
     struct pending *e = pending_at(p, p->n++);
-    *e = (struct pending){ .kind = (uint8_t)kind };
+    *e = (struct pending){ .kind = (uint8_t)kind, .columns = -1 };
     return e;
 }
 

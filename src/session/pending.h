@@ -32,11 +32,14 @@ struct pending {
     bool parameters_seen;
     bool failed; /* a simple Query or FunctionCall that had its ErrorResponse: only ReadyForQuery is left */
     bool copying_in, copying_out;
+    bool described;          /* a simple Query: the rows that come now were described */
     bool reserved;           /* the record has room for its outcome */
-    bool overrun, timed_out; /* a limit was passed, and a cancel request is on its way */
+    bool overrun;            /* the limit of rows was passed, and a cancel request is on its way */
     uint32_t run;            /* sequence of its frame in the record; 0: none */
     uint32_t text;           /* its number in the record */
     uint32_t description;    /* of the rows that come now */
+    int32_t columns;         /* of that description; -1: not known */
+    uint32_t n_copied_in;    /* COPY FROM STDIN statements of the text that have completed */
     size_t statement;        /* simple Query: which statement of the text answers now */
     int64_t started_us;      /* monotonic */
     uint64_t rows, bytes;    /* of the statement that answers now */
@@ -67,8 +70,8 @@ static inline struct pending *pending_head(const struct pendings *p)
 {
     return p->n ? pending_at(p, 0) : NULL;
 }
-/* Takes out the i-th (0: the head) and frees what it holds; its changes of names were made final or taken
- * back before. */
+/* Takes out the i-th (0: the head) and frees what it holds; those before it move, so pointers to them are
+ * void; its changes of names were made final or taken back before. */
 void pending_drop(struct pendings *p, struct bindings *b, uint32_t i);
 void pending_free_all(struct pendings *p, struct bindings *b);
 #endif

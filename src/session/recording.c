@@ -4,16 +4,41 @@
 #include "base/cursor.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "crypto/hash.h"
 #include "pgwire/report.h"
 #include "session/session-private.h"
 
-enum { PIECE = 512 * 1024 };
+enum {
+    PIECE = 512 * 1024,
+    REPORT_CEILING = 60 * 1024 /* what a reservation surely covers */,
+    FIELD_CEILING = 16 * 1024
+};
 
 static enum record_outcome append(struct session *s, enum record_urgency urgency, enum frame_type type,
                                   uint8_t flags, const struct bytes *parts, size_t n, uint32_t *sequence_out)
 {
     return record_append(s->world->lane, &s->record, urgency, type, flags, clock_wall_us(s->world->clock),
                          parts, n, sequence_out);
+}
+
+static struct bytes number(uint32_t *space, uint32_t value)
+{
+    *space = __builtin_bswap32(value);
+    return bytes_make(space, 4);
+}
+
+/* The record says where it ends: a cut without a run. What ran before still gets its outcome, for which room
+ * is reserved. */
+static void go_unrecorded(struct session *s)
+{
+    uint32_t raw;
+    uint64_t none = 0;
+    if (s->unrecorded) return;
+    log_line(LOG_ERROR, "the log has no room: session %lu goes on UNRECORDED, as its policy says",
+             (unsigned long)s->record.id);
+    struct bytes cut[] = { number(&raw, 0), bytes_make(&none, 8) };
+    recording_outcome(s, FRAME_CUT, 0, cut, 2);
+    s->unrecorded = true;
 }
 
 enum record_outcome recording_intent(struct session *s, enum frame_type type, uint8_t flags,
@@ -25,25 +50,30 @@ enum record_outcome recording_intent(struct session *s, enum frame_type type, ui
     if (run_out) *run_out = run;
     if (outcome == RECORD_WAIT) s->waits_for_room = true;
     if (outcome != RECORD_FULL || s->terms->record_or_refuse) return outcome;
-    if (!s->unrecorded)
-        log_line(LOG_ERROR, "the log has no room: session %lu goes on UNRECORDED, as its policy says",
-                 (unsigned long)s->record.id);
-    s->unrecorded = true;
+    go_unrecorded(s);
+    return RECORD_OK;
+}
+
+enum record_outcome recording_reserve(struct session *s, bool *reserved_out)
+{
+    *reserved_out = false;
+    if (s->unrecorded) return RECORD_OK;
+    enum record_outcome outcome = record_reserve(s->world->lane, &s->record);
+    if (outcome == RECORD_WAIT) s->waits_for_room = true;
+    *reserved_out = outcome == RECORD_OK;
+    if (outcome != RECORD_FULL || s->terms->record_or_refuse) return outcome;
+    go_unrecorded(s);
     return RECORD_OK;
 }
 
 void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, const struct bytes *parts,
                        size_t n)
 {
-    if (s->recording && !s->unrecorded && append(s, RECORD_OUTCOME, type, flags, parts, n, NULL) != RECORD_OK)
+    /* Who goes on unrecorded takes no room from others but for what was begun before. */
+    if (s->unrecorded && type != FRAME_COMPLETE && type != FRAME_SESSION_END) return;
+    if (s->recording && append(s, RECORD_OUTCOME, type, flags, parts, n, NULL) != RECORD_OK)
         log_line(LOG_ERROR, "an outcome could not be recorded in session %lu: its reserve was too small",
                  (unsigned long)s->record.id);
-}
-
-static struct bytes number(uint32_t *space, uint32_t value)
-{
-    *space = __builtin_bswap32(value);
-    return bytes_make(space, 4);
 }
 
 enum record_outcome recording_long(struct session *s, enum frame_type type, struct bytes prefix,
@@ -55,10 +85,12 @@ enum record_outcome recording_long(struct session *s, enum frame_type type, stru
         uint8_t flags = s->long_at + PIECE < body.n ? FRAME_PART : 0;
         outcome = recording_intent(s, type, flags, parts, 2, s->long_at ? NULL : &s->long_first);
         if (outcome == RECORD_WAIT) return outcome; /* and goes on from here when it is called again */
+        /* What is cut short must not take in the parts of what comes next. */
+        if (outcome == RECORD_FULL && s->long_at) recording_outcome(s, type, 0, parts, 1);
         s->long_at += PIECE;
     } while (outcome == RECORD_OK && s->long_at < body.n);
     s->long_at = 0;
-    if (first_out) *first_out = s->long_first;
+    if (first_out) *first_out = s->unrecorded ? 0 : s->long_first;
     return outcome;
 }
 
@@ -125,7 +157,7 @@ static enum record_outcome cut_result(struct session *s, uint32_t run)
     uint32_t raw_run;
     uint64_t none = 0;
     if (!s->terms->record_or_refuse) {
-        s->unrecorded = true;
+        go_unrecorded(s);
         return RECORD_OK;
     }
     struct bytes cut[] = { number(&raw_run, run), bytes_make(&none, 8) };
@@ -136,9 +168,32 @@ static enum record_outcome cut_result(struct session *s, uint32_t run)
     return RECORD_FULL;
 }
 
-static bool keeps_rows(const struct session *s)
+/* Whether the data itself is recorded; where only its digest is, it is added to that. */
+static bool keeps_rows(struct session *s, const struct bytes *data, size_t n)
 {
-    return s->recording && !s->unrecorded && s->terms->rows == POLICY_ROWS_FULL;
+    if (!s->recording || s->unrecorded) return false;
+    if (s->terms->rows == POLICY_ROWS_FULL) return true;
+    if (s->terms->rows != POLICY_ROWS_DIGEST) return false;
+    if (!s->digest) s->digest = sha256_new();
+    CHECK(s->digest != NULL);
+    if (!s->digesting) sha256_begin(s->digest);
+    s->digesting = true;
+    for (size_t i = 0; i < n; i++)
+        sha256_add(s->digest, data[i]);
+    return false;
+}
+
+static void record_digest(struct session *s, const struct pending *p)
+{
+    uint8_t hash[SHA256_SIZE];
+    uint32_t raw_run;
+    uint64_t rows = __builtin_bswap64(p->rows), bytes = __builtin_bswap64(p->bytes);
+    if (!s->digesting) return;
+    s->digesting = false;
+    sha256_end(s->digest, hash);
+    struct bytes parts[] = { number(&raw_run, p->run), bytes_make(hash, sizeof hash), bytes_make(&rows, 8),
+                             bytes_make(&bytes, 8) };
+    recording_outcome(s, FRAME_DIGEST, 0, parts, 4);
 }
 
 static enum record_outcome append_result(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
@@ -155,7 +210,7 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
     uint32_t raw_run, raw_description;
     struct bytes parts[3] = { number(&raw_run, run) };
     size_t n = 1;
-    if (!keeps_rows(s)) return RECORD_OK;
+    if (!keeps_rows(s, &data, 1)) return RECORD_OK;
     if (type == FRAME_ROWS) parts[n++] = number(&raw_description, description);
     parts[n++] = data;
     return append_result(s, type, flags, run, parts, n);
@@ -167,9 +222,24 @@ enum record_outcome recording_copy(struct session *s, enum frame_type type, uint
     uint32_t raw_run;
     struct bytes parts[RECORDING_COPY_PARTS + 1] = { number(&raw_run, run) };
     CHECK(n <= RECORDING_COPY_PARTS);
-    if (!keeps_rows(s)) return RECORD_OK;
+    if (!keeps_rows(s, data, n)) return RECORD_OK;
     memcpy(parts + 1, data, n * sizeof *data);
     return append_result(s, type, 0, run, parts, n + 1);
+}
+
+static enum record_outcome aside(struct session *s, enum frame_type type, const struct bytes *parts, size_t n)
+{
+    if (!s->recording || s->unrecorded) return RECORD_OK;
+    enum record_outcome outcome = recording_intent(s, type, 0, parts, n, NULL);
+    if (outcome == RECORD_FULL)
+        session_fail(s, REFUSAL_RECORD, BYTES_LITERAL("what the server says cannot be recorded"),
+                     BYTES_LITERAL("The log has no room left."));
+    return outcome;
+}
+
+enum record_outcome recording_aside(struct session *s, enum frame_type type, struct bytes body)
+{
+    return aside(s, type, &body, 1);
 }
 
 void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag)
@@ -184,6 +254,7 @@ void recording_complete(struct session *s, struct pending *p, enum run_end how, 
     memcpy(raw + 20, &took, 8);
     raw[28] = (uint8_t)how;
     s->n_rows += p->rows;
+    record_digest(s, p);
     if (p->run) {
         struct bytes parts[] = { bytes_make(raw, sizeof raw), tag, bytes_make("", 1) };
         recording_outcome(s, FRAME_COMPLETE, 0, parts, 3);
@@ -194,34 +265,55 @@ void recording_complete(struct session *s, struct pending *p, enum run_end how, 
 /* A server may quote what the client wrote: literals that were cut out of the text are cut out here too. */
 static struct bytes without_secrets(struct session *s, struct bytes body, const struct understood *u)
 {
-    for (size_t i = 0; u && i < u->n_secrets; i++) {
-        ptrdiff_t at = u->secrets[i].n ? bytes_find(body, u->secrets[i]) : -1;
-        if (at < 0) continue;
-        struct bytes before = bytes_slice(body, 0, (size_t)at),
-                     after = bytes_slice(body, (size_t)at + u->secrets[i].n, body.n);
-        uint8_t *copy = arena_alloc(&s->scratch, before.n + 3 + after.n);
-        if (!copy) return (struct bytes){ 0 };
-        memcpy(copy, before.p, before.n);
-        memcpy(copy + before.n, "***", 3);
-        if (after.n) memcpy(copy + before.n + 3, after.p, after.n);
-        body = bytes_make(copy, before.n + 3 + after.n);
-        i--; /* the same literal may stand there again */
+    struct buf out;
+    if (!u || u->n_secrets == 0) return body;
+    s->wants.wipe = true; /* the server quotes it perhaps */
+    buf_init(&out, 4 * REPORT_CEILING);
+    for (size_t at = 0; at < body.n;) {
+        struct bytes rest = bytes_slice(body, at, body.n);
+        size_t longest = 0;
+        for (size_t i = 0; i < u->n_secrets; i++) {
+            struct bytes secret = u->secrets[i];
+            if (secret.n > longest && bytes_equal(bytes_slice(rest, 0, secret.n), secret)) longest = secret.n;
+        }
+        buf_append(&out, longest ? BYTES_LITERAL("***") : bytes_slice(rest, 0, 1));
+        at += longest ? longest : 1;
     }
-    return body;
+    struct bytes clean = out.failed ? (struct bytes){ 0 } : arena_copy(&s->scratch, buf_bytes(&out));
+    buf_free(&out);
+    return clean;
+}
+
+/* The parts of the frame of a report; a report too long for one is cut. */
+static size_t report_parts(struct session *s, uint32_t *raw, uint8_t *from, struct bytes body,
+                           const struct understood *u, struct bytes parts[4])
+{
+    body = without_secrets(s, bytes_slice(body, 0, REPORT_CEILING), u);
+    parts[0] = bytes_make(raw, 4);
+    parts[1] = bytes_make(from, 1);
+    parts[2] = bytes_slice(body, 0, REPORT_CEILING - 2);
+    parts[3] = bytes_make("\0", parts[2].n < body.n ? 2 : 0);
+    return 4;
 }
 
 void recording_report(struct session *s, enum frame_type type, uint32_t run, enum frame_origin origin,
                       struct bytes body, const struct understood *u)
 {
-    uint32_t raw;
+    uint32_t raw = __builtin_bswap32(run);
     uint8_t from = (uint8_t)origin;
-    body = without_secrets(s, body, u);
-    struct bytes parts[] = { number(&raw, run), bytes_make(&from, 1), body };
-    size_t most = 60 * 1024; /* what a reservation surely covers */
-    for (size_t at = 0; at == 0 || at < body.n; at += most) {
-        parts[2] = bytes_slice(body, at, most);
-        recording_outcome(s, type, at + most < body.n ? FRAME_PART : 0, parts, 3);
-    }
+    struct bytes parts[4];
+    size_t n = report_parts(s, &raw, &from, body, u, parts);
+    recording_outcome(s, type, 0, parts, n);
+}
+
+enum record_outcome recording_notice(struct session *s, uint32_t run, struct bytes body,
+                                     const struct understood *u)
+{
+    uint32_t raw = __builtin_bswap32(run);
+    uint8_t from = ORIGIN_SERVER;
+    struct bytes parts[4];
+    size_t n = report_parts(s, &raw, &from, body, u, parts);
+    return aside(s, FRAME_NOTICE, parts, n);
 }
 
 static void add_parameters(struct frame_fields *f, const struct session *s)
@@ -278,7 +370,7 @@ enum record_outcome recording_start(struct session *s)
     struct buf body, scratch;
     buf_init(&body, 256 * 1024);
     buf_init(&scratch, 64 * 1024);
-    s->record = record_session_begin(s->world->lane);
+    if (!s->record.id) s->record = record_session_begin(s->world->lane);
     s->recording = true;
     struct frame_fields f = frame_fields_begin(&body);
     add_principal(&f, s, &scratch);
@@ -312,12 +404,12 @@ void recording_rejected(struct session *s, enum refusal_reason reason, struct by
 {
     struct buf body;
     buf_init(&body, 64 * 1024);
-    s->record = record_session_begin(s->world->lane);
+    if (!s->record.id) s->record = record_session_begin(s->world->lane);
     struct frame_fields f = frame_fields_begin(&body);
     frame_fields_add_text(&f, "reason", refusal_code(reason));
     frame_fields_add_text(&f, "sqlstate", refusal_sqlstate(reason));
-    frame_fields_add(&f, "message", message);
-    frame_fields_add(&f, "detail", detail);
+    frame_fields_add(&f, "message", bytes_slice(message, 0, FIELD_CEILING));
+    frame_fields_add(&f, "detail", bytes_slice(detail, 0, FIELD_CEILING));
     frame_fields_add(&f, "client", s->peer.address);
     if (s->principal.user.n) frame_fields_add(&f, "principal", s->principal.user);
     add_parameters(&f, s);

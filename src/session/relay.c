@@ -89,12 +89,19 @@ static size_t feed(struct relay *r, const struct side *side, struct bytes in)
     return side == &r->client ? session_on_client(r->session, in) : session_on_server(r->session, in);
 }
 
+/* Memory that a password may have passed through is overwritten before it is given back. */
+static void release(struct relay *r, struct buf *b)
+{
+    if (session_wants(r->session)->wipe) buf_wipe(b);
+    buf_release(b);
+}
+
 /* What was left over from before, when the session takes bytes again. */
 static void feed_rest(struct relay *r, struct side *side)
 {
     if (buf_length(&side->in) == 0 || !reads(r, side)) return;
     buf_consume(&side->in, feed(r, side, buf_bytes(&side->in)));
-    buf_release(&side->in);
+    release(r, &side->in);
 }
 
 static void on_end(struct relay *r, struct side *side, bool broken)
@@ -126,7 +133,7 @@ static bool read_once(struct relay *r, struct side *side)
     if (held) {
         buf_added(&side->in, n);
         buf_consume(&side->in, feed(r, side, buf_bytes(&side->in)));
-        buf_release(&side->in);
+        release(r, &side->in);
     } else {
         size_t used = feed(r, side, bytes_make(to, n));
         buf_append(&side->in, bytes_make(to + used, n - used));
@@ -269,6 +276,7 @@ static void on_cancel_dialled(void *context, struct dial_result *result)
     }
     session_snapshot_release(c->snapshot);
     secret_wipe(c->key, sizeof c->key);
+    c->all->n_cancelling--;
     free(c);
 }
 
@@ -289,7 +297,9 @@ static void send_cancel(struct relay *r)
                     loop_now_us(r->all->loop) + CANCEL_DEADLINE_US, on_cancel_dialled, c)) {
         session_snapshot_release(c->snapshot);
         free(c);
+        return;
     }
+    r->all->n_cancelling++;
 }
 
 /* ---- writing, and the session's wants */
@@ -307,7 +317,16 @@ static void write_out(struct relay *r, struct side *side, struct buf *out)
         buf_consume(out, n);
     }
     if (side->stream.fd < 0 && side->ended) buf_consume(out, buf_length(out));
-    if (buf_length(out) == 0 && out->size > KEEP_BYTES) buf_release(out);
+    if (buf_length(out) == 0 && out->size > KEEP_BYTES) release(r, out);
+}
+
+static void wipe(struct relay *r)
+{
+    session_wipe(r->session);
+    buf_wipe(&r->client.in);
+    buf_wipe(&r->server.in);
+    secret_wipe(r->all->scratch, RELAY_SCRATCH);
+    session_wants(r->session)->wipe = false;
 }
 
 static void act_on_wants(struct relay *r)
@@ -315,6 +334,7 @@ static void act_on_wants(struct relay *r)
     struct session_wants *wants = session_wants(r->session);
     bool client_sent = buf_length(session_client_out(r->session)) == 0,
          server_sent = buf_length(session_server_out(r->session)) == 0;
+    if (wants->wipe && client_sent && server_sent) wipe(r);
     if (wants->tls && client_sent) {
         wants->tls = false;
         start_client_tls(r);
@@ -370,6 +390,7 @@ static void relay_free(struct relay *r)
 {
     struct relays *all = r->all;
     dial_abandon(r->dial);
+    if (session_wants(r->session)->wipe) wipe(r);
     if (!r->is_authenticated) all->n_unauthenticated--;
     session_free(r->session);
     side_close(r, &r->client);
@@ -452,6 +473,7 @@ void relays_free(struct relays *all)
         relay_free(r);
     map_free(&all->keys, NULL);
     free(all->scratch);
+    all->scratch = NULL;
 }
 
 int relay_accept(struct relays *all, int fd, const struct address *peer)

@@ -24,10 +24,11 @@ struct relays {
     struct relay *dirty; /* those with something to write, to watch or to free at the end of this turn */
     struct map keys;     /* cancel keys (8 bytes: process id and key) to relays */
     size_t n, n_unauthenticated;
+    size_t n_cancelling; /* cancel requests on their way to servers: their sessions may be gone already */
 };
 /* 0 or -ENOMEM. */
 int relays_init(struct relays *relays, size_t most_sessions, uint64_t seed) MUST_USE;
-/* All sessions must be gone. */
+/* Ends what sessions are left; a second time does nothing. */
 void relays_free(struct relays *relays);
 
 /* Takes over a connection that was accepted. 0 or -errno (the descriptor is closed then). */

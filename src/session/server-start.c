@@ -61,12 +61,15 @@ static enum step refuse_parameter(struct session *s, struct startup_parameter p,
 /* ${principal}, ${subject}, ${session} and ${connection}, filled in. */
 static struct bytes expand(struct session *s, struct bytes value)
 {
+    char id[14];
+    session_id_format(s->record.id, id);
     struct {
         const char *name;
         struct bytes value;
     } places[] = { { "${principal}", s->principal.user },
                    { "${subject}", s->principal.subject },
-                   { "${connection}", s->target->name } };
+                   { "${connection}", s->target->name },
+                   { "${session}", bytes_of(id) } };
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         ptrdiff_t at = bytes_find(value, bytes_of(places[i].name));
         if (at < 0) continue;
@@ -141,6 +144,7 @@ void session_on_connected(struct session *s, struct bytes address, const struct 
     buf_init(&l->parameters, PARAMETERS_CEILING);
     l->server_address = arena_copy(&s->arena, address);
     scram_client_init(&l->scram, nonce, binding, false);
+    s->record = record_session_begin(s->world->lane);
     s->phase = PHASE_LOGIN;
     send_startup(s);
     arena_reset(&s->scratch);
@@ -234,6 +238,7 @@ static enum step on_authentication(struct session *s, struct bytes body)
         if (s->login->has_password && !scram_client_is_done(&l->scram) && !l->md5)
             return refuse_server(
                 s, "The server let us in without asking for the password: it may not be the right one.");
+        l->authenticated = true;
         return STEP_NEXT;
     case AUTH_CLEARTEXT:
         return refuse_server(s, "The server asks for the password in clear, which this gateway never sends.");
@@ -282,6 +287,7 @@ static enum step on_parameter_status(struct session *s, const struct message *m)
     if (!s->open && bytes_is(name, "client_encoding") && !bytes_is(value, "UTF8"))
         return refuse_server(s, "The server does not take client_encoding UTF8.");
     buf_append(&s->logging_in->parameters, m->whole);
+    if (s->logging_in->parameters.failed) return refuse_server(s, "The server sends parameters without end.");
     return STEP_NEXT;
 }
 
@@ -289,6 +295,8 @@ static enum step on_parameter_status(struct session *s, const struct message *m)
  * compare it), the key is ours. */
 static enum step on_ready(struct session *s, const struct message *m)
 {
+    if (!s->logging_in->authenticated)
+        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server is ready without a log-in");
     if (m->body.n != 1 || m->body.p[0] != 'I')
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server is not idle after log-in");
     switch (recording_start(s)) {

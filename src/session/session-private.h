@@ -31,7 +31,7 @@ struct known {
 
 struct login_state {
     struct scram_client scram;
-    bool proof_asked, proof_given, md5;
+    bool proof_asked, proof_given, md5, authenticated;
     struct bytes server_address;
     bool has_binding;
     struct scram_binding binding;
@@ -74,14 +74,17 @@ struct session {
     struct understood *parsed; /* what the parser child answered for the message that waits */
     struct secret parsing;     /* our copy of the text that it has; it may hold a password */
     bool parse_failed, waits_for_parse, waits_for_room;
-    uint8_t status;    /* 'I', 'T', 'E' of the last ReadyForQuery */
-    uint32_t n_syncs;  /* PENDING_SYNC and PENDING_QUERY in the queue: ReadyForQuery to come */
-    bool swallowing;   /* an overrun statement was answered with an error: answers up to ReadyForQuery are
-                          dropped */
-    bool aborting;     /* our own poison is on its way, to abort the transaction after an overrun */
-    bool must_abort;   /* and the transaction that it ran in must not go on */
-    bool copy_in;      /* the server takes CopyData for the head of the queue */
+    uint8_t status;   /* 'I', 'T', 'E' of the last ReadyForQuery */
+    uint32_t n_syncs; /* PENDING_SYNC and PENDING_QUERY in the queue: ReadyForQuery to come */
+    bool swallowing;  /* an overrun statement was answered with an error: answers up to ReadyForQuery are
+                         dropped */
+    bool aborting;    /* our own poison is on its way, to abort the transaction after an overrun */
+    bool must_abort;  /* and the transaction that it ran in must not go on */
+    bool skipping;    /* the server had an error and skips to Sync, which the client has not sent yet: nothing
+                         before it is forwarded */
+    bool copy_in;     /* the server takes CopyData for the head of the queue */
     bool server_fatal; /* the server has said its last words */
+    bool timed_out;    /* the statement limit has passed, and a cancel request is on its way */
     uint32_t last_run; /* the latest that ended: what an error at Sync belongs to */
     bool terminated;   /* the client said Terminate or ended its side */
     /* pieces of messages too large to be held whole */
@@ -94,6 +97,8 @@ struct session {
 
     /* the record */
     struct record_session record;
+    struct sha256 *digest; /* of the result that answers now, where the policy keeps no more of it */
+    bool digesting;
     bool recording, unrecorded; /* unrecorded: the policy says to go on without */
     size_t long_at;             /* how far recording_long has come with the message that waits */
     uint32_t long_first;
@@ -155,6 +160,8 @@ enum step statement_refuse(struct session *s, enum statement_carrier carrier, en
  * becomes RECORD_OK with *run 0. */
 enum record_outcome recording_intent(struct session *s, enum frame_type type, uint8_t flags,
                                      const struct bytes *parts, size_t n, uint32_t *run_out);
+/* Room for the outcome of a run. RECORD_OK with *reserved_out false: the session goes on unrecorded. */
+enum record_outcome recording_reserve(struct session *s, bool *reserved_out);
 void recording_outcome(struct session *s, enum frame_type type, uint8_t flags, const struct bytes *parts,
                        size_t n);
 /* A body of any length, in parts of at most 512 kB that each begin with the prefix. After RECORD_WAIT it is
@@ -170,6 +177,10 @@ uint32_t recording_description(struct session *s, struct bytes body);
 /* Rows or COPY data of the run that answers now. False: there is no room, and the session was ended. */
 enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
                                    uint32_t description, struct bytes data);
+/* What a server says unasked: it waits for room as rows do. */
+enum record_outcome recording_aside(struct session *s, enum frame_type type, struct bytes body);
+enum record_outcome recording_notice(struct session *s, uint32_t run, struct bytes body,
+                                     const struct understood *u);
 /* Data of several CopyData messages as one frame. */
 enum { RECORDING_COPY_PARTS = 256 };
 enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run,

@@ -3,11 +3,15 @@
  *   - once phase is PHASE_ENDING or PHASE_CLOSED, no handler runs and nothing is put into server_out but
  * Terminate;
  *   - recording_end runs exactly once for a session that was recorded. */
+#include "crypto/hash.h"
 #include "pgwire/report.h"
 #include "session/session-private.h"
 #include <stdlib.h>
 
 enum { ARENA_CEILING = 1 << 20, SCRATCH_CEILING = 8 << 20, OUT_CEILING = 192 << 20 };
+/* A cancel request may be lost on its way. */
+enum { CRUMB = 1024 };
+enum { CANCEL_AGAIN_US = 10000000 };
 
 struct session *session_new(struct session_world *world, const struct session_peer *peer)
 {
@@ -34,14 +38,15 @@ void session_free(struct session *s)
     if (!s) return;
     recording_end(s, "connection lost");
     if (s->registered) s->world->forget_key(s->world, s, s->server_pid, s->client_key);
-    server_start_free(s);
     if (s->waits_for_parse || (s->logging_in && s->logging_in->proof_asked && !s->logging_in->proof_given))
         s->world->abandon(s->world, s);
+    server_start_free(s);
     secret_free(&s->parsing);
     if (s->parsed) understood_unpin(s->world->cache, s->parsed);
     pending_free_all(&s->pendings, &s->bindings);
     bindings_free(&s->bindings);
     secret_free(&s->token);
+    sha256_free(s->digest);
     buf_free(&s->client_out);
     buf_free(&s->server_out);
     arena_free(&s->scratch);
@@ -84,6 +89,8 @@ enum step session_fail(struct session *s, enum refusal_reason reason, struct byt
         recording_rejected(s, reason, message, detail);
     else if (refusal)
         recording_report(s, FRAME_ERROR, 0, ORIGIN_GATEWAY, refusal_body(refusal), NULL);
+    /* What runs has lost its client. */
+    if (s->phase == PHASE_READY && s->pendings.n && reason != REFUSAL_SERVER_GONE) s->wants.cancel = true;
     close_runs(s);
     recording_end(s, refusal_code(reason));
     /* A message that the client has only a piece of cannot be followed by words of ours. */
@@ -157,6 +164,12 @@ static size_t client_ceiling(const struct session *s, uint8_t type, bool *in_pie
     }
 }
 
+/* A piece that is not worth a frame of its own: the peer trickles. */
+static bool is_crumb(struct bytes piece, size_t left)
+{
+    return piece.n < left && piece.n < CRUMB;
+}
+
 static enum step client_step(struct session *s, struct bytes in, size_t *used_out)
 {
     struct message m;
@@ -164,6 +177,7 @@ static enum step client_step(struct session *s, struct bytes in, size_t *used_ou
     if (s->client_piece) {
         struct bytes piece =
             bytes_slice(in, 0, s->client_piece < SESSION_PIECE ? s->client_piece : SESSION_PIECE);
+        if (is_crumb(piece, s->client_piece)) return STEP_MORE;
         enum step step = frontend_piece(s, piece, piece.n == s->client_piece);
         if (step != STEP_NEXT) return step;
         s->client_piece -= piece.n;
@@ -180,7 +194,7 @@ static enum step client_step(struct session *s, struct bytes in, size_t *used_ou
         return session_fail_text(s, REFUSAL_TOO_LONG, "the statement is longer than this gateway takes");
     if (m.body_length > ceiling) return session_fail_text(s, REFUSAL_PROTOCOL, "invalid message length");
     bool large = in_pieces && m.body_length > SESSION_PIECE;
-    if (peek == MESSAGE_PARTIAL && !(large && m.body.n >= 1024)) return STEP_MORE;
+    if (peek == MESSAGE_PARTIAL && (!large || is_crumb(m.body, m.body_length))) return STEP_MORE;
     if (!large)
         *used_out = m.whole.n;
     else {
@@ -205,9 +219,9 @@ size_t session_on_client(struct session *s, struct bytes in)
         arena_reset(&s->scratch);
         if (step != STEP_NEXT) break;
         used += step_used;
+        s->bytes_in += step_used;
         if (s->client_out.failed || s->server_out.failed) session_drop(s, "out of memory");
     }
-    s->bytes_in += used;
     session_settle(s);
     return is_over(s) ? in.n : used;
 }
@@ -220,6 +234,7 @@ static enum step server_step(struct session *s, struct bytes in, size_t *used_ou
     if (s->server_piece) {
         struct bytes piece =
             bytes_slice(in, 0, s->server_piece < SESSION_PIECE ? s->server_piece : SESSION_PIECE);
+        if (is_crumb(piece, s->server_piece)) return STEP_MORE;
         enum step step = backend_piece(s, piece, piece.n == s->server_piece);
         if (step != STEP_NEXT) return step;
         s->server_piece -= piece.n;
@@ -234,7 +249,7 @@ static enum step server_step(struct session *s, struct bytes in, size_t *used_ou
     bool large = in_pieces && m.body_length > SESSION_PIECE && s->phase == PHASE_READY;
     if (m.body_length > (in_pieces ? MESSAGE_LARGE_CEILING : SERVER_WHOLE_CEILING))
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a message that is too long");
-    if (peek == MESSAGE_PARTIAL && !(large && m.body.n >= 1024)) return STEP_MORE;
+    if (peek == MESSAGE_PARTIAL && (!large || is_crumb(m.body, m.body_length))) return STEP_MORE;
     if (large) {
         m.body = bytes_slice(m.body, 0, SESSION_PIECE);
         m.whole = bytes_make(m.whole.p, MESSAGE_HEADER + m.body.n);
@@ -258,9 +273,9 @@ size_t session_on_server(struct session *s, struct bytes in)
         arena_reset(&s->scratch);
         if (step != STEP_NEXT) break;
         used += step_used;
+        s->bytes_out += step_used;
         if (s->client_out.failed || s->server_out.failed) session_drop(s, "out of memory");
     }
-    s->bytes_out += used;
     session_settle(s);
     return is_over(s) ? in.n : used;
 }
@@ -333,7 +348,6 @@ void session_on_cancel(struct session *s, struct bytes from)
 
 void session_kill(struct session *s, bool gateway_stops, struct bytes by)
 {
-    s->wants.cancel = s->phase == PHASE_READY && s->pendings.n > 0;
     if (gateway_stops)
         session_fail_text(s, REFUSAL_STOPPING, "terminating connection because the gateway is stopping");
     else
@@ -347,8 +361,15 @@ int64_t session_due_us(const struct session *s)
     if (is_over(s)) return INT64_MAX;
     if (s->session_due_us < due) due = s->session_due_us;
     if (s->statement_due_us < due) due = s->statement_due_us;
-    if (!s->token_expired && s->token_due_us < due) due = s->token_due_us;
-    return due;
+    if (s->token_due_us == INT64_MAX) return due;
+    int64_t token_due_us = s->token_due_us + (s->token_expired ? s->snapshot->token_grace_us : 0);
+    return token_due_us < due ? token_due_us : due;
+}
+
+static void end_expired(struct session *s)
+{
+    session_fail(s, REFUSAL_EXPIRED, BYTES_LITERAL("terminating connection because its token has expired"),
+                 BYTES_LITERAL("Connect again with a fresh token."));
 }
 
 void session_on_time(struct session *s)
@@ -359,8 +380,8 @@ void session_on_time(struct session *s)
         session_fail_text(s, REFUSAL_DEADLINE, "the log-in took too long");
         return;
     }
-    if (now >= s->session_due_us && s->token_expired) {
-        session_fail_text(s, REFUSAL_EXPIRED, "terminating connection because its token has expired");
+    if (s->token_expired && now >= s->token_due_us + s->snapshot->token_grace_us) {
+        end_expired(s);
         return;
     }
     if (now >= s->session_due_us) {
@@ -369,26 +390,23 @@ void session_on_time(struct session *s)
     }
     if (now >= s->statement_due_us) {
         struct pending *p = pending_head(&s->pendings);
-        s->statement_due_us = INT64_MAX;
-        if (p) {
-            p->timed_out = true;
-            s->wants.cancel = true;
-        }
+        s->statement_due_us = p ? now + CANCEL_AGAIN_US : INT64_MAX;
+        if (p) s->timed_out = s->wants.cancel = true;
     }
-    if (!s->token_expired && now >= s->token_due_us) {
-        s->token_expired = true;
-        int64_t grace_due_us = now + s->snapshot->token_grace_us; /* for a transaction to end */
-        if (grace_due_us < s->session_due_us) s->session_due_us = grace_due_us;
-    }
+    if (now >= s->token_due_us) s->token_expired = true;
     session_settle(s);
 }
 
 void session_settle(struct session *s)
 {
-    if (s->token_expired && s->phase == PHASE_READY && s->pendings.n == 0 && s->status == 'I')
-        session_fail(s, REFUSAL_EXPIRED,
-                     BYTES_LITERAL("terminating connection because its token has expired"),
-                     BYTES_LITERAL("Connect again with a fresh token."));
+    const struct pending *head = pending_head(&s->pendings);
+    if (s->phase != PHASE_READY) return;
+    if (s->token_expired && !head && s->status == 'I') {
+        end_expired(s);
+        return;
+    }
+    if (head && s->terms->limits.statement_us && s->statement_due_us == INT64_MAX)
+        s->statement_due_us = session_now(s) + s->terms->limits.statement_us;
 }
 
 struct session_wants *session_wants(struct session *s)
@@ -441,4 +459,11 @@ void session_set_user(struct session *s, void *user)
 void *session_user(const struct session *s)
 {
     return s->user;
+}
+
+void session_wipe(struct session *s)
+{
+    arena_wipe(&s->scratch);
+    buf_wipe(&s->client_out);
+    buf_wipe(&s->server_out);
 }

@@ -72,6 +72,8 @@ struct session_wants {
     bool connect;     /* connect to session_target */
     bool cancel;      /* send a cancel request for the running statement to the server */
     bool close;       /* send client_out, then close both sides */
+    bool wipe;        /* a password passed: overwrite what the buffers held, once they are sent; then call
+                         session_wipe */
     bool drop_server; /* send server_out, then close the server's side */
 };
 
@@ -111,6 +113,8 @@ void session_on_cancel(struct session *s, struct bytes from);
 /* An operator, or the gateway's own end: the client is told (57P01). */
 void session_kill(struct session *s, bool gateway_stops, struct bytes by);
 
+/* Overwrites what the session itself may still hold of a password that passed. */
+void session_wipe(struct session *s);
 /* The next monotonic time at which session_on_time is wanted; INT64_MAX: none. */
 int64_t session_due_us(const struct session *s);
 struct session_wants *session_wants(struct session *s);

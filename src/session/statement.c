@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What a reservation surely covers. */
+enum { CLAIM_CEILING = 8 * 1024, CLAIMS_CEILING = 48 * 1024 };
+
 struct statement {
     enum statement_carrier carrier;
     const struct message *message;
@@ -62,7 +65,8 @@ static enum step step_understand(struct session *s, struct statement *st)
     }
     st->understood = understood_find(s->world->cache, &context, st->text);
     if (st->understood) return STEP_NEXT;
-    if (st->text.n > SQL_INLINE_BYTES) return ask_parser(s, st);
+    /* So does one that may hold a password: the grammar's copies of it end with the parser. */
+    if (st->text.n > SQL_INLINE_BYTES || sql_may_hold_secret(st->text)) return ask_parser(s, st);
     st->understood = understood_make(s->world->cache, &context, st->text);
     if (!st->understood)
         refuse(st, REFUSAL_HOSTILE, "not understood",
@@ -107,8 +111,9 @@ static enum record_outcome record_run(struct session *s, struct statement *st)
     raw_number = __builtin_bswap32(number);
     uint16_t n_types = __builtin_bswap16(st->parse.n_types);
     struct bytes as_query[] = { bytes_make(&raw_number, 4), inline_text ? st->text : (struct bytes){ 0 } };
-    struct bytes as_parse[] = { bytes_make(&raw_number, 4), st->parse.name, bytes_make("", 1),
-                                bytes_make(&n_types, 2), st->parse.types };
+    struct bytes name = bytes_slice(st->parse.name, 0, BINDING_NAME_BYTES);
+    struct bytes as_parse[] = { bytes_make(&raw_number, 4), name, bytes_make("", 1), bytes_make(&n_types, 2),
+                                st->parse.types };
     if (query) return recording_intent(s, FRAME_QUERY, 0, as_query, 2, &st->run);
     return recording_intent(s, FRAME_PARSE, 0, as_parse, 5, &st->run);
 }
@@ -117,13 +122,13 @@ static enum step step_record(struct session *s, struct statement *st)
 {
     if (!st->understood)
         return STEP_NEXT; /* no memory, or no parser: refused, and its text is not to be had */
-    enum record_outcome outcome = s->unrecorded ? RECORD_OK : record_reserve(s->world->lane, &s->record);
-    if (outcome == RECORD_OK && (outcome = record_run(s, st)) != RECORD_OK && !s->unrecorded)
-        record_release(s->world->lane, &s->record);
+    bool reserved;
+    enum record_outcome outcome = recording_reserve(s, &reserved);
+    if (outcome == RECORD_OK) outcome = record_run(s, st);
+    if (reserved && (outcome != RECORD_OK || st->run == 0)) record_release(s->world->lane, &s->record);
     switch (outcome) {
-    case RECORD_WAIT: s->waits_for_room = true; return STEP_WAIT;
+    case RECORD_WAIT: return STEP_WAIT;
     case RECORD_FULL:
-        if (!s->terms->record_or_refuse) break;
         refuse(st, REFUSAL_RECORD, "record", "this statement cannot be recorded, so it does not run",
                "The gateway's log has no room; tell its operator.");
         st->run = 0;
@@ -162,16 +167,17 @@ static void forward_text(struct session *s, const struct statement *st)
 static void keep_context(struct session *s, const struct understood *u)
 {
     struct buf body;
-    buf_init(&body, u->text.n + 4096);
+    buf_init(&body, CLAIMS_CEILING + CLAIM_CEILING + 4096);
     struct frame_fields f = frame_fields_begin(&body);
     for (size_t i = 0; i < u->facts->n_statements; i++) {
         const struct sql_statement *stmt = &u->facts->statements[i];
         if (stmt->action != SQL_ACTION_SET || stmt->setting != SQL_SETTING_CONTEXT) continue;
         struct bytes name = arena_printf(&s->scratch, "claim.%.*s",
                                          BYTES_FMT(bytes_slice(stmt->subject, strlen("postern."), 64)));
-        if (name.p) frame_fields_add(&f, (const char *)name.p, stmt->value);
+        if (name.p && buf_length(&body) < CLAIMS_CEILING)
+            frame_fields_add(&f, (const char *)name.p, bytes_slice(stmt->value, 0, CLAIM_CEILING));
     }
-    struct bytes parts[] = { bytes_slice(buf_bytes(&body), 0, 60 * 1024) };
+    struct bytes parts[] = { buf_bytes(&body) };
     if (!body.failed) recording_outcome(s, FRAME_CONTEXT, 0, parts, 1);
     buf_free(&body);
 }
@@ -180,6 +186,7 @@ static enum step step_forward(struct session *s, struct statement *st)
 {
     struct understood *u = st->understood;
     s->n_statements++;
+    if (u && u->n_secrets) s->wants.wipe = true;
     if (st->refused) {
         struct refusal *refusal = make_refusal(s, st);
         s->n_refused++;
@@ -225,8 +232,8 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
     enum step step = STEP_NEXT;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && step == STEP_NEXT; i++)
         step = steps[i].run(s, &st);
-    if (step == STEP_WAIT && st.understood && st.text.n > SQL_INLINE_BYTES)
-        s->parsed = st.understood; /* the next try need not ask the parser again */
+    if (step == STEP_WAIT && st.understood)
+        s->parsed = st.understood; /* the next try of this message begins with it */
     else if (st.understood)
         understood_unpin(s->world->cache, st.understood);
     return step;
@@ -248,8 +255,8 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
     p->run = run;
     p->reserved = run != 0;
     p->started_us = session_now(s);
-    if (u) p->understood = understood_pin(u);
-    /* What the client pipelined behind it belongs to this text, until the next Sync (drop_doomed_bindings):
+    /* The text of a Query is not kept: poison is short, and a great many may be on their way.
+     * What the client pipelined behind it belongs to this text, until the next Sync (drop_doomed_bindings):
      * the server skips it. */
     if (u && carrier == CARRIER_PARSE) {
         p->binding = binding_push(&s->bindings, false, name, u);

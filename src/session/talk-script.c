@@ -43,12 +43,11 @@ static bool repeat(struct bytes text, size_t *at, struct buf *out, size_t from)
     if (digits == *at + 1) return true; /* a star of a pattern */
     size_t length = buf_length(out) - from;
     if (n == 0 || n * length > WORD_CEILING) return false;
-    for (size_t i = 1; i < n; i++) {
-        uint8_t *room = buf_room(out, length);
-        if (!room) return false;
-        memcpy(room, buf_bytes(out).p + from, length);
-        buf_added(out, length);
-    }
+    uint8_t *room = buf_room(out, length * (n - 1) + 1);
+    if (!room) return false;
+    for (size_t i = 0; i + 1 < n; i++)
+        memcpy(room + i * length, buf_bytes(out).p + from, length);
+    buf_added(out, length * (n - 1));
     *at = digits;
     return true;
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { END_CEILING = 256 << 20 };
+enum { END_CEILING = 256 << 20, BYTES_ALONE = 4000 };
 
 static const char *const cut_names[] = { "whole", "byte by byte", "glued", "randomly split" };
 
@@ -104,8 +104,6 @@ static void talk_audit(struct talk *t)
         t->audit.at += whole;
         uint8_t type = untyped ? 0 : rest.p[0], frame = frame_of(type);
         if (frame == 0 || is_poison(bytes_slice(rest, 0, whole))) continue;
-        const struct policy_terms *terms = NULL;
-        (void)terms;
         if (++t->audit.sent[type & 127] > t->audit.kept[frame] && t->world.lane.answer != RECORD_FULL)
             talk_fail(t, "a message '%c' went to the server that is not in the record", type);
     }
@@ -144,6 +142,8 @@ static bool feed(struct talk *t, enum talk_side side)
 void talk_pump(struct talk *t)
 {
     if (!t->session) return;
+    drain(t, TALK_CLIENT);
+    drain(t, TALK_SERVER);
     for (bool more = true; more;) {
         more = feed(t, TALK_SERVER);
         drain(t, TALK_CLIENT);
@@ -170,10 +170,11 @@ static uint64_t roll(struct talk *t)
 
 static void feed_pieces(struct talk *t, enum talk_side side, struct bytes bytes)
 {
-    while (bytes.n) {
+    for (size_t fed = 0; bytes.n; fed++) {
         size_t n = bytes.n;
-        if (t->cut == TALK_BYTES) n = 1;
-        if (t->cut == TALK_RANDOM) n = 1 + roll(t) % (roll(t) % 4 ? 32 : 20000);
+        /* The middle of something long is as good as any other place in it. */
+        if (t->cut == TALK_BYTES) n = fed < BYTES_ALONE || bytes.n < BYTES_ALONE ? 1 : 509;
+        if (t->cut == TALK_RANDOM) n = 1 + roll(t) % (roll(t) % 4 ? 64 : 20000);
         struct bytes piece = bytes_slice(bytes, 0, n);
         bytes = bytes_slice(bytes, piece.n, bytes.n);
         buf_append(&t->ends[side].held, piece);
@@ -235,14 +236,32 @@ static void check_rest(struct talk *t)
                   w->cancel ? " cancel" : "", w->close ? " close" : "", w->drop_server ? " drop-server" : "");
 }
 
-static void print_record(struct talk *t, struct buf *out)
+static void renumber(struct talk *t, struct talk_word *word, const uint32_t *numbers, size_t n)
+{
+    static const char *const names[] = { "seq=", "run=", "bind=" };
+    for (size_t i = 0; i < 3; i++) {
+        int64_t old;
+        size_t length = strlen(names[i]);
+        if (!bytes_starts_with(word->text, names[i]) ||
+            !bytes_to_int64(bytes_slice(word->text, length, word->text.n), &old) || old > (int64_t)n)
+            continue;
+        word->text = arena_printf(&t->arena, "%s%u", names[i], numbers[old]);
+    }
+}
+
+void talk_print_record(struct talk *t, struct buf *out)
 {
     size_t at = 0, n;
     struct talk_word *words;
-    while (talk_frames_next(&t->world.lane, &at, &t->arena, &words, &n)) {
-        /* Numbers of frames differ with the cuts: rows may be in more or fewer frames. */
+    const struct record_lane *lane = &t->world.lane;
+    /* Frames are numbered anew: with the cuts, rows may be in more or fewer of them. */
+    uint32_t *numbers = ARENA_ARRAY(&t->arena, uint32_t, lane->n + 2);
+    for (uint32_t number = 1; numbers; number++) {
+        size_t from = at;
+        if (!talk_frames_next(lane, &at, &t->arena, &words, &n)) break;
+        numbers[lane->frames[from].sequence] = number;
         for (size_t i = 0; i < n; i++)
-            if (bytes_starts_with(words[i].text, "seq=")) words[i].text = BYTES_LITERAL("seq");
+            renumber(t, &words[i], numbers, lane->n);
         talk_words_print(words, n, out);
         buf_append_text(out, "\n");
     }
@@ -257,7 +276,7 @@ static void run_once(struct talk *t, struct buf *record)
     if (!t->failed) talk_flush(t);
     if (!t->failed) check_rest(t);
     if (!t->failed) talk_end_session(t);
-    print_record(t, record);
+    talk_print_record(t, record);
 }
 
 static bool differs(struct talk *t, const struct talk *first, struct bytes record, struct bytes first_record)

@@ -53,6 +53,9 @@ void talk_pump(struct talk *t);
 /* Frees the session and checks that it left nothing behind. */
 void talk_end_session(struct talk *t);
 
+/* The whole record, a frame a line, numbered so that it does not depend on where bytes were cut. */
+void talk_print_record(struct talk *t, struct buf *out);
+
 /* ---- talk-verbs.c: runs one line. */
 void talk_line_run(struct talk *t, const struct talk_line *line);
 

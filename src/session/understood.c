@@ -11,7 +11,8 @@ enum {
     ARENA_CHUNK = 2048,
     ARENA_PER_BYTE = 400,
     ARENA_BASE = 1 << 20,
-    NAMES_SHOWN = 64
+    NAMES_SHOWN = 64,
+    EVICT_STEPS = 64
 };
 
 struct understood_cache {
@@ -41,6 +42,7 @@ struct understood_cache *understood_cache_new(size_t entries, size_t bytes, uint
 
 static void understood_free(struct understood *u)
 {
+    if (u->n_secrets) arena_wipe(&u->arena);
     arena_free(&u->arena);
     free(u);
 }
@@ -68,7 +70,8 @@ void understood_unpin(struct understood_cache *cache, struct understood *u)
 
 static void evict_some(struct understood_cache *cache)
 {
-    for (size_t looked = 0; looked < 2 * cache->n_slots; looked++) {
+    /* A few steps each time: where everything is pinned, nobody should pay for going all the way round. */
+    for (size_t looked = 0; looked < EVICT_STEPS; looked++) {
         if (cache->n < cache->ceiling && cache->bytes < cache->bytes_ceiling) return;
         struct understood **link = &cache->slots[cache->hand++ & (cache->n_slots - 1)];
         while (*link) {
@@ -88,7 +91,7 @@ static void evict_some(struct understood_cache *cache)
 
 static void keep(struct understood_cache *cache, struct understood *u)
 {
-    if (u->text.n > CACHED_TEXT_CEILING) return;
+    if (u->text.n > CACHED_TEXT_CEILING || u->n_secrets) return;
     if (cache->n >= cache->ceiling || cache->bytes >= cache->bytes_ceiling) evict_some(cache);
     if (cache->n >= cache->ceiling) return; /* everything is pinned */
     struct understood **slot = &cache->slots[u->hash & (cache->n_slots - 1)];
@@ -97,6 +100,15 @@ static void keep(struct understood_cache *cache, struct understood *u)
     u->cached = u->recently_used = true;
     cache->n++;
     cache->bytes += u->arena.used;
+}
+
+/* The same number for two contexts that judge alike. */
+static uint64_t context_key(const struct understood_context *context)
+{
+    uint64_t key = policy_ruleset_key(context->ruleset);
+    for (size_t i = 0; i < context->target->n_settings; i++)
+        key = map_hash(context->target->settings[i].name, key);
+    return key;
 }
 
 static uint64_t hash_of(const struct understood_cache *cache, uint64_t ruleset, struct bytes key,
@@ -123,7 +135,7 @@ struct understood *understood_find(struct understood_cache *cache, const struct 
 {
     uint8_t template[SQL_TEMPLATE_BYTES];
     size_t n, n_literals;
-    uint64_t ruleset = policy_ruleset_key(context->ruleset);
+    uint64_t ruleset = context_key(context);
     struct understood *u = find(cache, ruleset, text, false);
     if (u || !sql_template(text, template, &n, &n_literals) || n_literals == 0) return u;
     return find(cache, ruleset, bytes_make(template, n), true);
@@ -191,7 +203,7 @@ static bool judge_statements(struct understood *u, const struct understood_conte
         struct policy_verdict verdict = { 0 };
         u->has_context |= s->action == SQL_ACTION_SET && s->setting == SQL_SETTING_CONTEXT;
         u->has_names |= s->action >= SQL_ACTION_PREPARE && s->action <= SQL_ACTION_DISCARD;
-        u->copies_in |= s->action == SQL_ACTION_COPY_IN;
+        u->n_copies_in += s->action == SQL_ACTION_COPY_IN;
         if (!open && moves_closed_setting(context->target, s)) {
             refuse(u, REFUSAL_POLICY, "closed setting", "this setting belongs to the gateway",
                    "Leave it as it is.");
@@ -329,7 +341,7 @@ static bool encode_record(struct understood *u)
     if (u->refused) frame_fields_add_text(&f, "reason", refusal_code(u->reason));
     if (u->verdict.would.n) frame_fields_add(&f, "would", u->verdict.would);
     if (u->facts) add_facts(&f, &scratch, u->facts);
-    if (u->facts && u->facts->error.n) frame_fields_add(&f, "grammar", u->facts->error);
+    if (u->facts && u->facts->error.n && !u->n_secrets) frame_fields_add(&f, "grammar", u->facts->error);
     if (bytes_find(u->text, BYTES_LITERAL("='")) >= 0) {
         struct claim_sink sink = { &f, &u->arena };
         sql_comment_claims(u->text, &u->arena, add_claim, &sink);
@@ -349,7 +361,7 @@ static struct understood *understood_new(struct understood_cache *cache,
     if (!u) return NULL;
     arena_init(&u->arena, ARENA_CHUNK, ARENA_BASE + text.n * ARENA_PER_BYTE);
     u->text = arena_copy(&u->arena, text);
-    u->ruleset = policy_ruleset_key(context->ruleset);
+    u->ruleset = context_key(context);
     u->key = u->text;
     u->hash = hash_of(cache, u->ruleset, u->key, false);
     u->serial = cache->next_serial++;

@@ -11,7 +11,7 @@
 
 struct understood {
     struct understood *next; /* in its slot of the cache */
-    uint64_t hash, ruleset;  /* of the text; policy_ruleset_key */
+    uint64_t hash, ruleset;  /* of the text; of what judges it: ruleset, and settings that are closed */
     uint64_t serial;         /* never used twice in a process: what sessions remember instead of a pointer */
     unsigned n_pins;
     bool cached, recently_used;
@@ -26,7 +26,7 @@ struct understood {
     bool has_context;              /* some statement is SET postern.… */
     bool has_names; /* PREPARE, EXECUTE, DECLARE, FETCH, DEALLOCATE, CLOSE, DISCARD: the session's name space
                        is involved */
-    bool copies_in; /* some statement is COPY … FROM STDIN */
+    uint32_t n_copies_in; /* how many of its statements are COPY … FROM STDIN */
     bool may_return_rows;
     struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */
     struct bytes key;     /* what it is kept under: the text, or its template */

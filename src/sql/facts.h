@@ -162,6 +162,10 @@ bool sql_facts_fit_template(const struct sql_facts *facts);
 struct bytes sql_redact(struct bytes text, struct arena *arena, struct bytes **secrets_out,
                         size_t *n_secrets_out) MUST_USE;
 
+/* Whether the text could hold a password at all: quick, and true of every text from which sql_redact cuts
+ * something. */
+bool sql_may_hold_secret(struct bytes text);
+
 /* SQLCommenter (key='url-encoded value', …) in the text's comments: calls visit for each pair, decoded. */
 void sql_comment_claims(struct bytes text, struct arena *arena,
                         void (*visit)(void *context, struct bytes key, struct bytes value), void *context);

@@ -239,3 +239,16 @@ struct bytes sql_redact(struct bytes text, struct arena *arena, struct bytes **s
     *n_secrets_out = r.n_secrets;
     return bytes_make(r.out, r.n_out);
 }
+
+bool sql_may_hold_secret(struct bytes text)
+{
+    /* A part of each word that names a secret, and what a URL with a password has. */
+    static const char *const marks[] = { "pass", "secret", "_key", "_token", "://" };
+    for (size_t i = 0; i < text.n; i++) {
+        uint8_t c = text.p[i] | 0x20;
+        if (c != 'p' && c != 's' && c != ('_' | 0x20) && c != ':') continue;
+        for (size_t k = 0; k < sizeof marks / sizeof *marks; k++)
+            if (bytes_equal_nocase(bytes_slice(text, i, strlen(marks[k])), bytes_of(marks[k]))) return true;
+    }
+    return false;
+}

@@ -31,6 +31,9 @@ class Seen:
                     self.copy_in += body
             elif kind == "D":
                 self.rows.append(read_row(body))
+            elif kind == "V":  # a function call's answer is recorded as a row of one value
+                length = struct.unpack("!i", body[:4])[0]
+                self.rows.append([None if length < 0 else body[4:4 + length]])
             elif kind == "d":
                 self.copy_out += body
             elif kind == "E":

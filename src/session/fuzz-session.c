@@ -1,0 +1,409 @@
+/* A client and a server that say anything, most of it sensible, to a session. The input is a list of
+ * operations. Oracles: nothing goes to the server that was not recorded before (talk.c's audit); a session
+ * that ends leaves nothing behind; and where the bytes are cut makes no difference to what either side gets
+ * and to what is recorded. */
+#include "session/talk.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OPERATIONS = 120 };
+
+static const char *const policies[] = {
+    "name: p\nwho: any\nallow: [all]\n",
+    "name: p\nwho: any\nallow: [read]\n",
+    "name: p\nwho: any\nallow: [all, unknown]\n",
+    "name: p\nwho: any\nallow: [all]\nlimits: { returned_rows: 3, statement: 10s, session: 1h }\n",
+    "name: p\nwho: any\nallow: [all]\nrecord: { on_failure: allow }\n",
+    "name: p\nwho: any\nallow: [read, write]\nrecord: { rows: count }\nlimits: { returned_rows: 1 }\n",
+};
+static const char *const texts[] = {
+    "select a from t",
+    "select a from t where b = 7",
+    "",
+    "begin",
+    "commit",
+    "drop table t",
+    "copy t from stdin",
+    "copy a from stdin; copy b from stdin; select 1",
+    "copy t to stdout",
+    "prepare a as select 1",
+    "execute a",
+    "deallocate a",
+    "deallocate all",
+    "begin; declare p cursor for select 1",
+    "fetch 2 from p",
+    "close p",
+    "discard all",
+    "set postern.task = 'x'",
+    "set standard_conforming_strings = off",
+    "insert into t values (1); select 1/0; select 2",
+    "alter role bob password 'hunter22'",
+    "select that is no sql at all",
+    "select '\xff'",
+};
+static const char *const names[] = { "", "a", "p", "b" };
+#define PICK(array, byte) (array)[(byte) % (sizeof(array) / sizeof *(array))]
+
+struct input {
+    const uint8_t *p;
+    size_t n;
+};
+static uint8_t take(struct input *in)
+{
+    if (in->n == 0) return 0;
+    in->n--;
+    return *in->p++;
+}
+
+/* The server of the play: what it would do, were it to behave. */
+struct play {
+    struct talk *talk;
+    struct input in;
+    bool skips, copies, copies_simple;
+    uint8_t status;
+    struct buf answer;
+};
+
+static void answer(struct play *p, const char *line)
+{
+    struct talk_line words;
+    bool good = talk_line_split(bytes_of(line), 0, &p->talk->arena, &words) &&
+                talk_message_encode(TALK_SERVER, words.words, words.n, &p->answer);
+    CHECK(good);
+}
+
+static void answer_ready(struct play *p)
+{
+    char line[] = "ReadyForQuery I";
+    line[sizeof line - 2] = (char)p->status;
+    answer(p, line);
+}
+
+static void answer_error(struct play *p)
+{
+    if (p->status == 'T') p->status = 'E';
+    answer(p, "ErrorResponse ERROR 42601 \"no hunter22\"");
+}
+
+static void answer_rows(struct play *p, uint8_t n)
+{
+    for (int i = 0; i < n % 6; i++)
+        answer(p, n == 250 ? "DataRow \"x\"*70000" : n == 251 ? "DataRow 1 2" : "DataRow 1");
+}
+
+/* One statement of a simple query or an Execute: true where it is over. */
+static bool answer_statement(struct play *p, bool simple)
+{
+    uint8_t choice = take(&p->in);
+    switch (choice % 8) {
+    case 0: answer(p, "EmptyQueryResponse"); return true;
+    case 1: answer_error(p); return true;
+    case 2:
+        answer(p, "CopyInResponse 0 1");
+        p->copies = true;
+        p->copies_simple = simple;
+        return false;
+    case 3:
+        answer(p, "CopyOutResponse 0 1");
+        for (int i = 0; i < choice / 32; i++)
+            answer(p, "CopyData \"1\\n\"");
+        answer(p, "CopyDone");
+        answer(p, "CommandComplete \"COPY 1\"");
+        return true;
+    default:
+        if (simple) answer(p, "RowDescription a:int4");
+        answer_rows(p, take(&p->in));
+        answer(p, choice % 8 == 4 && !simple ? "PortalSuspended" : "CommandComplete \"SELECT 1\"");
+        return true;
+    }
+}
+
+static void move_status(struct play *p)
+{
+    uint8_t choice = take(&p->in);
+    if (choice % 8 == 0) p->status = (uint8_t) "ITE"[choice / 8 % 3];
+}
+
+static void answer_simple(struct play *p, bool poison)
+{
+    if (poison)
+        answer_error(p);
+    else if (!answer_statement(p, true))
+        return;
+    if (!poison) move_status(p);
+    answer_ready(p);
+}
+
+static void answer_extended(struct play *p, uint8_t type, struct bytes body, bool poison)
+{
+    if (poison || take(&p->in) % 16 == 1) {
+        answer_error(p);
+        p->skips = true;
+        return;
+    }
+    switch (type) {
+    case 'P': answer(p, "ParseComplete"); break;
+    case 'B': answer(p, "BindComplete"); break;
+    case 'C': answer(p, "CloseComplete"); break;
+    case 'D':
+        if (body.n && body.p[0] == 'S') answer(p, "ParameterDescription int4");
+        answer(p, take(&p->in) % 2 ? "NoData" : "RowDescription a:int4");
+        break;
+    default: answer_statement(p, false); break;
+    }
+}
+
+static void end_copy(struct play *p, bool fails)
+{
+    p->copies = false;
+    if (fails)
+        answer_error(p);
+    else
+        answer(p, "CommandComplete \"COPY 1\"");
+    if (p->copies_simple)
+        answer_ready(p);
+    else
+        p->skips = fails;
+}
+
+static void answer_message(struct play *p, uint8_t type, struct bytes body)
+{
+    bool poison = bytes_find(body, BYTES_LITERAL(") -- refused by postern")) >= 0;
+    if (p->copies) {
+        if (type == 'c' || type == 'f') end_copy(p, type == 'f');
+        return;
+    }
+    if (p->skips && type != 'S') return;
+    switch (type) {
+    case 'Q': answer_simple(p, poison); break;
+    case 'S':
+        p->skips = false;
+        move_status(p);
+        answer_ready(p);
+        break;
+    case 'F':
+        if (take(&p->in) % 2)
+            answer(p, "FunctionCallResponse \"y\"");
+        else
+            answer_error(p);
+        answer_ready(p);
+        break;
+    case 'P':
+    case 'B':
+    case 'D':
+    case 'E':
+    case 'C': answer_extended(p, type, body, poison); break;
+    default: break;
+    }
+}
+
+/* The next message that the server has is answered. */
+static void serve(struct play *p)
+{
+    struct talk *t = p->talk;
+    talk_flush(t);
+    struct bytes got = buf_bytes(&t->ends[TALK_SERVER].got);
+    if (got.n < 5) return;
+    uint32_t raw;
+    memcpy(&raw, got.p + 1, 4);
+    size_t whole = (size_t)__builtin_bswap32(raw) + 1;
+    if (got.n < whole) return;
+    buf_init(&p->answer, 4 << 20);
+    answer_message(p, got.p[0], bytes_make(got.p + 5, whole - 5));
+    buf_consume(&t->ends[TALK_SERVER].got, whole);
+    talk_send(t, TALK_SERVER, buf_bytes(&p->answer));
+    buf_free(&p->answer);
+}
+
+/* ---- what nobody would say */
+
+static void say_anything(struct play *p, enum talk_side from)
+{
+    static const char *const anything[] = { "CommandComplete \"SELECT 1\"",
+                                            "ReadyForQuery T",
+                                            "DataRow NULL",
+                                            "NoticeResponse NOTICE 00000 hello",
+                                            "NotificationResponse 1 channel \"text\"",
+                                            "ParameterStatus TimeZone UTC",
+                                            "ParameterStatus client_encoding LATIN1",
+                                            "ErrorResponse FATAL 57P01 bye",
+                                            "CopyInResponse 0 1",
+                                            "CopyBothResponse 0 1",
+                                            "PortalSuspended",
+                                            "NoData" };
+    uint8_t body[24], n = take(&p->in) % sizeof body;
+    struct buf *out = &p->answer;
+    buf_init(out, 1 << 20);
+    if (from == TALK_SERVER && take(&p->in) % 4) {
+        answer(p, PICK(anything, take(&p->in)));
+    } else {
+        for (uint8_t i = 0; i < n; i++)
+            body[i] = take(&p->in);
+        buf_put_u8(out, take(&p->in) | 1);
+        buf_put_u32(out, n + (take(&p->in) % 8 ? 4u : 3u));
+        buf_append(out, bytes_make(body, n));
+    }
+    talk_send(p->talk, from, buf_bytes(out));
+    buf_free(out);
+}
+
+static void say(struct play *p, const char *format, const char *a, const char *b)
+{
+    struct buf out;
+    struct talk_line words;
+    struct bytes line = arena_printf(&p->talk->arena, format, a, b);
+    buf_init(&out, 4 << 20);
+    bool good = line.p && talk_line_split(line, 0, &p->talk->arena, &words) &&
+                talk_message_encode(TALK_CLIENT, words.words, words.n, &out);
+    CHECK(good);
+    talk_send(p->talk, TALK_CLIENT, buf_bytes(&out));
+    buf_free(&out);
+}
+
+static void run_line(struct play *p, const char *text)
+{
+    struct talk_line line;
+    bool good = talk_line_split(bytes_of(text), 0, &p->talk->arena, &line);
+    CHECK(good);
+    talk_line_run(p->talk, &line);
+}
+
+static void say_message(struct play *p, uint8_t what)
+{
+    const char *text = PICK(texts, take(&p->in)), *a = PICK(names, take(&p->in)),
+               *b = PICK(names, take(&p->in));
+    switch (what) {
+    case 0:
+    case 1: say(p, "Query \"%s\"", text, ""); break;
+    case 2: say(p, "Parse \"%s\" \"%s\"", a, text); break;
+    case 3: say(p, "Bind \"%s\" \"%s\" 1", a, b); break;
+    case 4: say(p, "Describe %s \"%s\"", text[0] & 1 ? "S" : "P", a); break;
+    case 5: say(p, "Execute \"%s\" %s", a, text[0] & 1 ? "0" : "2"); break;
+    case 6: say(p, "Close %s \"%s\"", text[0] & 1 ? "S" : "P", a); break;
+    case 7:
+    case 8: say(p, "Sync", "", ""); break;
+    case 9: say(p, "Flush", "", ""); break;
+    case 10: say(p, "CopyData \"1\\n\"", "", ""); break;
+    case 11: say(p, text[0] & 1 ? "CopyDone" : "CopyFail enough", "", ""); break;
+    case 12: say(p, "FunctionCall 764 \"x\"", "", ""); break;
+    case 13: say(p, "CopyData \"y\"*70000", "", ""); break;
+    default: say(p, "Bind \"%s\" \"%s\" \"z\"*70000", a, b); break;
+    }
+}
+
+static void happen(struct play *p, uint8_t what)
+{
+    static const char *const lines[] = { "record wait", "record full", "record ok", "clock +1s", "clock +11s",
+                                         "cancel",      "c eof",       "s eof",     "c cut",     "stop" };
+    uint8_t which = what % 16;
+    talk_flush(p->talk);
+    if (which >= 10) which = 2;
+    run_line(p, lines[which]);
+}
+
+static void play(struct play *p)
+{
+    run_line(p, "login");
+    CHECK(!p->talk->failed);
+    for (int i = 0; i < OPERATIONS && p->in.n && !p->talk->failed; i++) {
+        uint8_t what = take(&p->in);
+        if (what < 110)
+            say_message(p, what % 15);
+        else if (what < 230)
+            serve(p);
+        else if (what < 240)
+            happen(p, take(&p->in));
+        else if (what < 246)
+            say_anything(p, TALK_SERVER);
+        else if (what < 249)
+            say_anything(p, TALK_CLIENT);
+        else
+            run_line(p, "record ok");
+    }
+    talk_flush(p->talk);
+    run_line(p, "record ok");
+    talk_end_session(p->talk);
+}
+
+/* For the reader of a finding: everything that the side got, a message a line. */
+static void print_got(struct talk *t, int side, struct buf *out)
+{
+    struct bytes all = buf_bytes(&t->ends[side].all);
+    struct talk_word *words;
+    for (size_t n, length;
+         (length = talk_message_describe((enum talk_side) !side, all, &t->arena, &words, &n));) {
+        talk_words_print(words, n, out);
+        buf_append_text(out, "\n");
+        all = bytes_slice(all, length, all.n);
+    }
+}
+
+/* A refusal names its frame, whose number hangs on how rows before it were cut. */
+static void mask_requests(struct buf *b)
+{
+    struct bytes text = buf_bytes(b);
+    for (ptrdiff_t at; (at = bytes_find(text, BYTES_LITERAL("; request "))) >= 0;) {
+        text = bytes_slice(text, (size_t)at + 10 + 13, text.n);
+        for (; text.n && text.p[0] != '.'; text = bytes_slice(text, 1, text.n))
+            *(uint8_t *)(uintptr_t)text.p = '#';
+    }
+}
+
+static void squeeze(struct buf *b)
+{
+    struct bytes text = buf_bytes(b);
+    uint8_t *to = b->data + b->start;
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] != '#') *to++ = text.p[i];
+    b->end = (size_t)(to - b->data);
+}
+
+static void check_same(struct talk talks[2], struct buf records[2])
+{
+    struct buf said[2];
+    for (int i = 0; i < 2; i++) {
+        buf_init(&said[i], 128 << 20);
+        for (int side = 0; side < 2; side++) {
+            buf_printf(&said[i], "---- what the %s got\n", side ? "server" : "client");
+            print_got(&talks[i], side, &said[i]);
+        }
+        buf_append_text(&said[i], "---- the record\n");
+        buf_append(&said[i], buf_bytes(&records[i]));
+        mask_requests(&said[i]);
+        squeeze(&said[i]);
+    }
+    if (!bytes_equal(buf_bytes(&said[0]), buf_bytes(&said[1]))) {
+        fprintf(stderr, "======== whole\n%.*s======== cut\n%.*s========\n", BYTES_FMT(buf_bytes(&said[0])),
+                BYTES_FMT(buf_bytes(&said[1])));
+        abort();
+    }
+    for (int i = 0; i < 2; i++)
+        buf_free(&said[i]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    static const enum talk_cut cuts[] = { TALK_WHOLE, TALK_RANDOM };
+    static struct talk talks[2];
+    static const struct talk_script script = { .path = "fuzz" };
+    struct buf records[2];
+    if (n < 2) return 0;
+    for (int i = 0; i < 2; i++) {
+        struct play p = { .talk = &talks[i], .in = { data + 2, n - 2 }, .status = 'I' };
+        talk_init(&talks[i], &script, cuts[i], data[1] * 2654435761u + 1);
+        bool good = talk_world_policy(&talks[i].world, bytes_of(PICK(policies, data[0])), "fuzz");
+        CHECK(good);
+        play(&p);
+        fflush(stdout);
+        if (talks[i].failed) abort();
+        buf_init(&records[i], 64 << 20);
+        talk_print_record(&talks[i], &records[i]);
+    }
+    check_same(talks, records);
+    for (int i = 0; i < 2; i++) {
+        talk_free(&talks[i]);
+        buf_free(&records[i]);
+    }
+    return 0;
+}
