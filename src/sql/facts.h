@@ -31,9 +31,56 @@ struct sql_relation {
     struct bytes database, schema, name;
     uint32_t access; /* the effects on this relation: EFFECT_READ, …_UPDATE, …_SCHEMA_DROP, … */
     bool whereless;  /* an UPDATE or DELETE of it has no WHERE, or one that is trivially true */
+    /* The rest only where the text was understood in a view of the catalogue (sql_understand_in). */
+    bool resolved; /* schema and name are what the server will take */
+    bool made;     /* an earlier statement of the same text creates it: its columns are not known */
+    /* The text does not name it: it is touched through a view, as a partition, child or parent, by a foreign
+     * key's action, by a rule. Denials and holds speak of it; it needs no allow of its own. */
+    bool through;
+    uint32_t oid; /* 0: made, or not resolved */
+};
+/* Code of the server's that is not PostgreSQL's own, as the catalogue names it: "public.f(integer)". */
+struct sql_code {
+    struct bytes signature, extension; /* extension: that owns it; empty: none */
 };
 struct sql_function {
     struct bytes schema, name;
+    /* Only in a view: whatever the name could call besides pg_catalog's own. With none, the call is
+     * PostgreSQL's and forwarded so that it stays that (sql_edit). Operators, casts and domains' checks are
+     * listed alike. Whether all of it is trusted is for the policy to say: if not, the statement bears
+     * EFFECT_PROCEDURE. */
+    const struct sql_code *codes;
+    size_t n_codes;
+};
+/* A column that a statement touches, and how. Every use that cannot be told is all of them. */
+enum sql_use {
+    SQL_USE_OUTPUT = 1, /* its value can be in what the client is sent: results, COPY, RETURNING */
+    SQL_USE_PREDICATE =
+        2, /* it decides which rows, how many, in which order or groups: WHERE, ON, USING, GROUP,
+              HAVING, ORDER, DISTINCT, LIMIT, window frames, ON CONFLICT, set operations */
+    SQL_USE_WRITTEN = 4, /* assigned, inserted, deleted with its row */
+    SQL_USE_STORED = 8   /* its value flows into what is written */
+};
+struct sql_column {
+    uint32_t relation; /* index into the statement's relations */
+    struct bytes name; /* "*": the whole row, or a relation whose columns are not known */
+    int16_t attribute; /* attnum; 0 for "*" */
+    uint32_t uses;
+};
+/* One column of what the statement returns. */
+struct sql_output {
+    struct bytes name;
+    const uint32_t *columns; /* indices into the statement's columns: what its value is made of, through every
+                                depth, down to relations that hold rows (views are looked through) */
+    size_t n_columns;
+    bool opaque; /* and of something that cannot be told besides: a function's answer */
+    bool plain;  /* it is exactly the one column, unchanged */
+};
+/* Text that goes to the server in front of byte `at` of the client's: what leaves a name nothing to resolve.
+ */
+struct sql_edit {
+    uint32_t at;
+    struct bytes insert;
 };
 
 /* Of the UPDATE and DELETE anywhere in a statement, the worst. Trivially true: a constant, or an expression
@@ -105,12 +152,30 @@ struct sql_statement {
     bool pinned_setting; /* somewhere (SET, set_config, ALTER ROLE … SET, CREATE FUNCTION … SET) it would move
                             a pinned setting */
     struct bytes inner; /* PREPARE: the text of the statement that it prepares */
+    /* The rest only where it was understood in a view. */
+    bool in_view;
+    struct bytes unresolved; /* a name that the view does not have, as written: nothing is to be forwarded
+                                (42P01, 42883 … as the server would say, in unresolved_code and
+                                unresolved_says); empty: none */
+    const char *unresolved_code;
+    struct bytes unresolved_says; /* "relation \"x\" does not exist" */
+    /* Its command tag may not count every row that it changes: a CTE, a trigger, a rule, a foreign key's
+     * action writes too. */
+    bool writes_beside;
+    struct sql_column *columns;
+    size_t n_columns;
+    struct sql_output
+        *outputs; /* empty where it returns none, or where their number is not known: outputs_open then */
+    size_t n_outputs;
+    bool outputs_open;
 };
 
 struct sql_facts {
     struct sql_statement *statements;
-    size_t n_statements; /* 0 for white space and comments */
-    bool holds_secret;   /* some literal is a password: record sql_redact's text instead */
+    size_t n_statements;    /* 0 for white space and comments */
+    bool holds_secret;      /* some literal is a password: record sql_redact's text instead */
+    struct sql_edit *edits; /* in order of place; none: the text goes as it is */
+    size_t n_edits;
     /* Where the grammar rejected the text: its message, and the place in bytes from 0 (-1: not known). */
     struct bytes error;
     int64_t error_at;
@@ -123,6 +188,11 @@ enum sql_outcome { SQL_HOSTILE = 0, SQL_UNKNOWN, SQL_UNDERSTOOD };
 /* *facts_out is never NULL unless the arena is full, which is SQL_HOSTILE with *facts_out == NULL. */
 enum sql_outcome sql_understand(struct bytes text, struct arena *arena,
                                 const struct sql_facts **facts_out) MUST_USE;
+/* The same in a view of the catalogue: names resolved as the server's session would resolve them, what hangs
+ * on them followed, every column's way traced. view == NULL: as sql_understand. */
+struct catalog_view;
+enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view *view, struct arena *arena,
+                                   const struct sql_facts **facts_out) MUST_USE;
 /* Only the pre-scan of sql_understand: cheap, linear, safe on any bytes. HOSTILE or UNDERSTOOD (which then
  * means: may be parsed). */
 enum sql_outcome sql_prescan(struct bytes text, struct arena *arena, struct bytes *error_out) MUST_USE;
