@@ -1,4 +1,5 @@
 /* sql_understand: the pre-scan, the grammar, a walk over each statement. */
+#include "sql/lineage.h"
 #include "sql/parse.h"
 #include "sql/prescan.h"
 #include "sql/token.h"
@@ -60,6 +61,7 @@ static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw,
     statement->text = statement_text(text, raw);
     statement->in_view = view != NULL;
     walk_statement(&walk, raw->stmt);
+    if (view && !walk.trouble) lineage_read(&walk, view, raw->stmt);
     if (statement->action == SQL_ACTION_PREPARE) statement->inner = prepared_text(statement->text);
     return walk.trouble;
 }
