@@ -1,4 +1,5 @@
 /* sql_understand: the pre-scan, the grammar, a walk over each statement. */
+#include "sql/lineage.h"
 #include "sql/parse.h"
 #include "sql/prescan.h"
 #include "sql/token.h"
@@ -52,12 +53,15 @@ static const char *trouble_words(enum walk_trouble trouble)
 }
 
 /* 0: the statement is understood. */
-static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw, struct arena *arena,
+static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw,
+                                        const struct catalog_view *view, struct arena *arena,
                                         struct sql_statement *statement)
 {
-    struct walk walk = { .arena = arena, .statement = statement };
+    struct walk walk = { .arena = arena, .statement = statement, .view = view };
     statement->text = statement_text(text, raw);
+    statement->in_view = view != NULL;
     walk_statement(&walk, raw->stmt);
+    if (view && !walk.trouble) lineage_read(&walk, view, raw->stmt);
     if (statement->action == SQL_ACTION_PREPARE) statement->inner = prepared_text(statement->text);
     return walk.trouble;
 }
@@ -68,8 +72,8 @@ static enum sql_outcome hostile(struct sql_facts *facts, const char *why)
     return SQL_HOSTILE;
 }
 
-static enum sql_outcome read_statements(struct bytes text, const List *list, struct arena *arena,
-                                        struct sql_facts *facts)
+static enum sql_outcome read_statements(struct bytes text, const List *list, const struct catalog_view *view,
+                                        struct arena *arena, struct sql_facts *facts)
 {
     int n = tree_length(list);
     if (n > SQL_STATEMENTS_CEILING) return hostile(facts, "more than 10000 statements in one text");
@@ -77,7 +81,8 @@ static enum sql_outcome read_statements(struct bytes text, const List *list, str
     facts->statements = ARENA_ARRAY(arena, struct sql_statement, (size_t)n);
     if (!facts->statements) return hostile(facts, trouble_words(WALK_FULL));
     for (int i = 0; i < n; i++) {
-        enum walk_trouble trouble = read_statement(text, tree_item(list, i), arena, &facts->statements[i]);
+        enum walk_trouble trouble =
+            read_statement(text, tree_item(list, i), view, arena, &facts->statements[i]);
         if (trouble) return hostile(facts, trouble_words(trouble));
     }
     facts->n_statements = (size_t)n;
@@ -107,7 +112,8 @@ static bool find_secret(struct bytes text, struct arena *arena, bool *holds_out)
     return redacted.p != NULL;
 }
 
-static enum sql_outcome understand(struct bytes text, struct arena *arena, struct sql_facts *facts)
+static enum sql_outcome understand(struct bytes text, const struct catalog_view *view, struct arena *arena,
+                                   struct sql_facts *facts)
 {
     struct parse parse;
     /* A copy, for the NUL that the library wants behind it. */
@@ -115,12 +121,18 @@ static enum sql_outcome understand(struct bytes text, struct arena *arena, struc
     if (!copy.p) return hostile(facts, trouble_words(WALK_FULL));
     parse_begin(copy, arena, &parse);
     enum sql_outcome outcome = parse.rejected ? reject(text, &parse, arena, facts)
-                                              : read_statements(text, parse.statements, arena, facts);
+                                              : read_statements(text, parse.statements, view, arena, facts);
     parse_end(&parse);
     return outcome;
 }
 
 enum sql_outcome sql_understand(struct bytes text, struct arena *arena, const struct sql_facts **facts_out)
+{
+    return sql_understand_in(text, NULL, arena, facts_out);
+}
+
+enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view *view, struct arena *arena,
+                                   const struct sql_facts **facts_out)
 {
     struct prescan prescan;
     struct sql_facts *facts = ARENA_NEW(arena, struct sql_facts);
@@ -134,7 +146,7 @@ enum sql_outcome sql_understand(struct bytes text, struct arena *arena, const st
     if (outcome == SQL_HOSTILE)
         facts->error = prescan.error;
     else
-        outcome = understand(text, arena, facts);
+        outcome = understand(text, view, arena, facts);
     facts->holds_secret = holds_secret;
     return outcome;
 }

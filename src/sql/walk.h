@@ -5,6 +5,7 @@
 #define POSTERN_SQL_WALK_H
 #include "sql/tree.h"
 
+#include "catalog/catalog.h"
 #include "sql/facts.h"
 
 /* The CTE names that are visible at a node: the newest first. */
@@ -28,6 +29,7 @@ struct walk_item;
 struct walk {
     struct arena *arena;
     struct sql_statement *statement;
+    const struct catalog_view *view;       /* NULL: names are given as the text has them */
     size_t relations_size, functions_size; /* what the arrays have room for */
     struct walk_item *items;
     size_t n_items, items_size;
