@@ -193,6 +193,18 @@ static void refuse_masks(struct compiler *c, const struct policy_text *text)
         yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "mask"), "masking is not in this version");
 }
 
+static struct policy_limits compile_limits(const struct policy_limits_text *text)
+{
+    return (struct policy_limits){ .statement_us = text->statement_us,
+                                   .session_us = text->session_us,
+                                   .returned_rows = (uint64_t)text->returned_rows,
+                                   .affected_rows = (uint64_t)text->affected_rows,
+                                   .returned_bytes = (uint64_t)text->bytes,
+                                   .budget = { (uint64_t)text->budget.statements, (uint64_t)text->budget.rows,
+                                               (uint64_t)text->budget.affected_rows,
+                                               (uint64_t)text->budget.bytes } };
+}
+
 static void compile_policy(struct compiler *c, const struct policy_text *text, struct policy *out)
 {
     out->name = text->name;
@@ -209,9 +221,7 @@ static void compile_policy(struct compiler *c, const struct policy_text *text, s
     /* "all" leaves out unknown where something is allowed; here it leaves out nothing. */
     if ((out->record_effects & EFFECT_ALL_BUT_UNKNOWN) == EFFECT_ALL_BUT_UNKNOWN)
         out->record_effects |= EFFECT_UNKNOWN;
-    out->limits =
-        (struct policy_limits){ text->limits.statement_us, text->limits.session_us,
-                                (uint64_t)text->limits.returned_rows, (uint64_t)text->limits.affected_rows };
+    out->limits = compile_limits(&text->limits);
     out->place = yaml_place_of(text->at, "name");
     out->login_place = yaml_place_of(text->at, "login");
     out->connections_place = yaml_place_of(text->on.at, "connections");

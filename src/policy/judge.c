@@ -41,22 +41,58 @@ static bool find_deny(const struct policy_ruleset *r, const struct sql_statement
     return false;
 }
 
-static size_t find_holds(const struct policy_ruleset *r, const struct sql_statement *s, uint32_t effects,
-                         enum policy_view view, struct policy_outcome *out)
+/* Whether the server's command tag tells how many rows the statement changed, so that a hold which speaks of
+ * a number can wait for it. PREPARE and EXPLAIN run what their tags do not count. */
+static bool countable(const struct sql_statement *s, uint32_t effects)
+{
+    uint32_t uncounted = EFFECT_TRUNCATE | EFFECT_SCHEMA_ALTER | EFFECT_SCHEMA_DROP | EFFECT_PROCEDURE |
+                         EFFECT_UNSAFE_IO | EFFECT_REPLICATION | EFFECT_UNKNOWN;
+    uint32_t changes = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE;
+    if (effects & uncounted) return false;
+    return !(effects & changes) || (s->action != SQL_ACTION_PREPARE && !bytes_starts_with(s->tag, "EXPLAIN"));
+}
+
+static void keep_hold(struct policy_outcome *o, const struct policy_rule *rule)
+{
+    if (o->n_holds < POLICY_HOLDS_CEILING) o->holds[o->n_holds++] = rule;
+}
+
+/* Of the holds that speak of a number, those with the smallest. */
+static void keep_limit(struct policy_outcome *o, const struct policy *policy, const struct policy_rule *rule,
+                       const struct policy_hit *hit)
+{
+    if (o->limit.rows && rule->unless_rows > o->limit.rows) return;
+    if (!o->limit.rows || rule->unless_rows < o->limit.rows) {
+        o->limit.rows = rule->unless_rows;
+        o->limit.policy = policy;
+        o->limit.rule = rule;
+        o->limit.hit = *hit;
+        o->n_holds = 0;
+    }
+    keep_hold(o, rule);
+}
+
+/* allowed gets what holds above a number of rows; held, which is answered, what holds at once. */
+static bool find_holds(const struct policy_ruleset *r, const struct sql_statement *s, uint32_t effects,
+                       enum policy_view view, struct policy_outcome *allowed, struct policy_outcome *held)
 {
     struct policy_hit hit;
-    size_t n = 0;
+    bool counted = countable(s, effects);
     for (size_t i = 0; i < r->n; i++) {
         const struct policy *p = r->policies[i];
         for (size_t k = 0; k < p->n_holds; k++) {
-            if (!policy_rule_in_view(&p->holds[k], view)) continue;
-            if (!policy_rule_matches(&p->holds[k], s, effects, &hit)) continue;
-            if (n++ == 0) *out = (struct policy_outcome){ OUTCOME_HELD, p, .rule = &p->holds[k], .hit = hit };
-            if (n <= POLICY_HOLDS_CEILING) out->holds[n - 1] = &p->holds[k];
+            const struct policy_rule *rule = &p->holds[k];
+            if (!policy_rule_in_view(rule, view)) continue;
+            if (!policy_rule_matches(rule, s, effects, &hit)) continue;
+            if (rule->unless_rows && counted) {
+                keep_limit(allowed, p, rule, &hit);
+                continue;
+            }
+            if (!held->rule) *held = (struct policy_outcome){ OUTCOME_HELD, p, .rule = rule, .hit = hit };
+            keep_hold(held, rule);
         }
     }
-    out->n_holds = n < POLICY_HOLDS_CEILING ? n : POLICY_HOLDS_CEILING;
-    return n;
+    return held->rule != NULL;
 }
 
 /* The first item, in name order of the policies, that covers the effect. */
@@ -128,7 +164,7 @@ static struct policy_outcome evaluate(const struct policy_ruleset *r, const stru
         out.policy = NULL;
         return out;
     }
-    if (find_holds(r, s, effects, view, &held)) return held;
+    if (find_holds(r, s, effects, view, &out, &held)) return held;
     for (size_t i = 0; !out.policy && i < r->n; i++)
         if (policy_in_view(r->policies[i], view)) out.policy = r->policies[i];
     return out;
@@ -140,6 +176,47 @@ void policy_judge(const struct policy_ruleset *ruleset, const struct sql_stateme
     struct policy_outcome is = evaluate(ruleset, statement, POLICY_VIEW_ENFORCED), would = is;
     if (ruleset->observes) would = evaluate(ruleset, statement, POLICY_VIEW_ALL);
     policy_outcome_tell(ruleset, statement, &is, &would, arena, verdict_out);
+}
+
+/* A limit that is a hold counts only below the terms' own. */
+static void narrow(struct policy_verdict *whole, const struct policy_verdict *v)
+{
+    bool tighter =
+        v->limit_is_hold && (!whole->limit_is_hold || v->limits.affected_rows < whole->limits.affected_rows);
+    policy_limits_narrow(&whole->limits, &v->limits);
+    if (!tighter) return;
+    whole->limit_is_hold = true;
+    whole->held = v->held;
+    whole->by = v->by;
+    whole->n_by = v->n_by;
+}
+
+void policy_judge_text(const struct policy_ruleset *ruleset, const struct sql_facts *facts,
+                       struct arena *arena, struct policy_verdict *verdict_out, size_t *index_out)
+{
+    struct policy_verdict whole = { .decision = POLICY_ALLOW,
+                                    .rule = BYTES_LITERAL("empty"),
+                                    .policy = BYTES_LITERAL(""),
+                                    .message = BYTES_LITERAL(""),
+                                    .hint = BYTES_LITERAL(""),
+                                    .would = BYTES_LITERAL(""),
+                                    .limits = ruleset->terms.limits };
+    *index_out = 0;
+    for (size_t i = 0; i < facts->n_statements && whole.decision != POLICY_DENY; i++) {
+        struct policy_verdict v;
+        policy_judge(ruleset, &facts->statements[i], arena, &v);
+        /* The first of the harshest decides; of what is allowed, the first that enforcing would not. */
+        bool harsher =
+            v.decision < whole.decision ||
+            (v.decision == POLICY_ALLOW && whole.decision == POLICY_ALLOW && v.observed && !whole.observed);
+        struct policy_verdict before = whole;
+        if (i == 0 || harsher) {
+            whole = v;
+            *index_out = i;
+        }
+        if (i > 0 && whole.decision == POLICY_ALLOW) narrow(&whole, harsher ? &before : &v);
+    }
+    *verdict_out = whole;
 }
 
 void policy_judge_unknown(const struct policy_ruleset *ruleset, struct arena *arena,

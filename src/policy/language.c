@@ -11,6 +11,7 @@ static const char *const mode_choices[] = { "enforce", "observe", NULL };
 static const char *const rows_choices[] = { "none", "count", "digest", "full", NULL };
 static const char *const failure_choices[] = { "deny", "allow", NULL };
 static const char *const where_choices[] = { "any", "missing", "trivial", NULL };
+static const char *const period_choices[] = { "day", NULL };
 static const char *const predicates_choices[] = { "refuse", "masked", "equality", NULL };
 static const char *const write_choices[] = { "refuse", "allow", NULL };
 
@@ -139,6 +140,22 @@ static const struct yaml_shape hold_shape = {
     "an item of hold", sizeof(struct policy_rule_text), hold_fields, N(hold_fields), NULL, check_rule
 };
 
+static const struct yaml_field budget_fields[] = {
+    { "statements", YAML_NUMBER, YAML_AT(policy_budget_text, statements), "How many statements.", .min = 1,
+      .example = "10000" },
+    { "rows", YAML_NUMBER, YAML_AT(policy_budget_text, rows), "How many rows returned.", .min = 1,
+      .example = "1000000" },
+    { "affected_rows", YAML_NUMBER, YAML_AT(policy_budget_text, affected_rows), "How many rows changed.",
+      .min = 1, .example = "10000" },
+    { "bytes", YAML_SIZE, YAML_AT(policy_budget_text, bytes), "How many bytes of values returned.", .min = 1,
+      .example = "1GB" },
+    { "per", YAML_CHOICE, YAML_AT(policy_budget_text, per), "The time that it is for: a day of UTC.",
+      .choices = period_choices },
+};
+static const struct yaml_shape budget_shape = { "a budget",    sizeof(struct policy_budget_text),
+                                                budget_fields, N(budget_fields),
+                                                NULL,          NULL };
+
 static const struct yaml_field limits_fields[] = {
     { "statement", YAML_DURATION, YAML_AT(policy_limits_text, statement_us), "How long a statement may run.",
       .min = 1000, .example = "30s" },
@@ -148,6 +165,10 @@ static const struct yaml_field limits_fields[] = {
       "How many rows a statement may return.", .min = 1, .example = "100000" },
     { "affected_rows", YAML_NUMBER, YAML_AT(policy_limits_text, affected_rows),
       "How many rows a statement may change.", .min = 1, .example = "10000" },
+    { "bytes", YAML_SIZE, YAML_AT(policy_limits_text, bytes),
+      "How many bytes of values a statement may return.", .min = 1, .example = "64MB" },
+    { "budget", YAML_OBJECT, YAML_AT(policy_limits_text, budget),
+      "What a principal may do on a connection in a day, over all its sessions.", .shape = &budget_shape },
 };
 static const struct yaml_shape limits_shape = { "limits",      sizeof(struct policy_limits_text),
                                                 limits_fields, N(limits_fields),

@@ -48,9 +48,16 @@ struct policy_rule_text {
     int64_t expires_us;
     struct policy_unless unless;
 };
+enum policy_period { POLICY_PER_DAY = 0 };
+struct policy_budget_text {
+    const struct yaml_node *at;
+    int64_t statements, rows, affected_rows, bytes;
+    enum policy_period per;
+};
 struct policy_limits_text {
     const struct yaml_node *at;
-    int64_t statement_us, session_us, returned_rows, affected_rows;
+    int64_t statement_us, session_us, returned_rows, affected_rows, bytes;
+    struct policy_budget_text budget;
 };
 enum policy_mask_predicates {
     POLICY_PREDICATES_REFUSE = 0,

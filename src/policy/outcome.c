@@ -1,5 +1,6 @@
 /* Words for what judging found: one short sentence, and what would be allowed. */
 #include "policy/outcome.h"
+#include <inttypes.h>
 
 enum { SENTENCE_CEILING = 8192 };
 
@@ -73,6 +74,7 @@ static void message_print(const struct sql_statement *s, const struct policy_out
         break;
     case OUTCOME_HELD:
         subject_print(s, o, out);
+        if (o->limit.rows) buf_printf(out, " of more than %" PRIu64 " rows", o->limit.rows);
         buf_append_text(out, " needs approval");
         approvers_print(o, out);
         break;
@@ -138,6 +140,25 @@ static bool copy_approvers(const struct policy_outcome *o, struct arena *arena, 
     return v->by != NULL;
 }
 
+/* Allowed up to a number of rows, above which it is held; in its words. */
+static bool tell_limit(const struct sql_statement *s, const struct policy_outcome *is, struct arena *arena,
+                       struct policy_verdict *v)
+{
+    struct policy_outcome above = *is;
+    above.kind = OUTCOME_HELD;
+    above.policy = is->limit.policy;
+    above.rule = is->limit.rule;
+    above.hit = is->limit.hit;
+    v->limit_is_hold = true;
+    v->limits.affected_rows = is->limit.rows;
+    v->held.policy = arena_copy(arena, above.policy->name);
+    v->held.rule = arena_copy(arena, above.rule->name);
+    v->held.message = message_of(s, &above, arena);
+    v->held.hint = arena_printf(arena, "Up to %" PRIu64 " rows need no approval.", is->limit.rows);
+    return v->held.policy.p && v->held.rule.p && v->held.message.p && v->held.hint.p &&
+           copy_approvers(is, arena, v);
+}
+
 void policy_outcome_tell(const struct policy_ruleset *ruleset, const struct sql_statement *statement,
                          const struct policy_outcome *is, const struct policy_outcome *would,
                          struct arena *arena, struct policy_verdict *verdict_out)
@@ -152,5 +173,8 @@ void policy_outcome_tell(const struct policy_ruleset *ruleset, const struct sql_
     v.would = harsher ? would_of(statement, would, arena) : arena_copy(arena, (struct bytes){ 0 });
     bool full = !v.policy.p || !v.rule.p || !v.message.p || !v.hint.p || !v.would.p;
     if (is->kind == OUTCOME_HELD && !full) full = !copy_approvers(is, arena, &v);
+    uint64_t most = v.limits.affected_rows;
+    if (is->kind == OUTCOME_ALLOWED && is->limit.rows && (!most || is->limit.rows < most) && !full)
+        full = !tell_limit(statement, is, arena, &v);
     *verdict_out = full ? (struct policy_verdict){ 0 } : v;
 }
