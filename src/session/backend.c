@@ -23,9 +23,18 @@ static bool is_silent(const struct session *s, const struct pending *p)
     return s->swallowing || s->aborting || s->terminated || (p && p->injected);
 }
 
+static bool is_kept(const struct session *s, const struct pending *p)
+{
+    return s->limiting.holding || (p && p->limited && p->keeps_rows);
+}
+
 static void deliver(struct session *s, const struct pending *p, struct bytes whole)
 {
-    if (!is_silent(s, p)) buf_append(&s->client_out, whole);
+    if (is_silent(s, p)) return;
+    if (is_kept(s, p))
+        limit_keep(s, whole);
+    else
+        buf_append(&s->client_out, whole);
 }
 
 static void deliver_error(struct session *s, struct bytes body)
@@ -136,6 +145,7 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
     struct pending *p = pending_head(&s->pendings);
     if (!takes_rows(p)) return unexpected(s, first);
     description_of(s, p);
+    if (s->limiting.tripped) return STEP_NEXT;
     bool large = first->body.n < first->body_length;
     size_t used = large ? first->whole.n : 0;
     uint64_t rows = large ? 1 : 0, left = p->overrun ? UINT64_MAX : rows_left(s, p);
@@ -180,6 +190,7 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
     struct bytes parts[COPY_PARTS];
     size_t n = 0, used = 0, data = 0;
     if (!p || !p->copying_out) return unexpected(s, first);
+    if (s->limiting.tripped) return STEP_NEXT;
     /* A server sends a message for each row (and one for a header or a trailer). */
     uint64_t left = p->overrun ? UINT64_MAX : rows_left(s, p);
     if (left == 0) {
@@ -216,23 +227,28 @@ enum step backend_piece(struct session *s, struct bytes piece, bool last)
 {
     struct pending *p = pending_head(&s->pendings);
     bool rows = s->server_piece_type == MESSAGE_DATA_ROW;
-    if (!p || p->overrun) return STEP_NEXT;
+    if (!p || p->overrun || s->limiting.tripped) return STEP_NEXT;
     enum record_outcome outcome =
         recording_rows(s, rows ? FRAME_ROWS : FRAME_COPY_OUT, rows && !last ? FRAME_PART : 0, s->piece_run,
                        s->piece_description, piece);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     p->bytes += piece.n;
-    if (s->piece_to_client) buf_append(&s->client_out, piece);
+    if (s->piece_to_client) deliver(s, p, piece);
     return STEP_NEXT;
+}
+
+static struct refusal *overrun_refusal(struct session *s)
+{
+    return refusal_new(REFUSAL_ROWS, "ERROR",
+                       BYTES_LITERAL("the result has more rows than the policy lets out"),
+                       arena_printf(&s->scratch, "The limit is %lu rows; those up to it were delivered.",
+                                    (unsigned long)s->terms->limits.returned_rows),
+                       BYTES_LITERAL("Add a LIMIT, or ask for fewer rows."));
 }
 
 static void say_overrun(struct session *s)
 {
-    struct refusal *refusal =
-        refusal_new(REFUSAL_ROWS, "ERROR", BYTES_LITERAL("the result has more rows than the policy lets out"),
-                    arena_printf(&s->scratch, "The limit is %lu rows; those up to it were delivered.",
-                                 (unsigned long)s->terms->limits.returned_rows),
-                    BYTES_LITERAL("Add a LIMIT, or ask for fewer rows."));
+    struct refusal *refusal = overrun_refusal(s);
     if (!refusal) {
         session_drop(s, "out of memory");
         return;
@@ -241,6 +257,16 @@ static void say_overrun(struct session *s)
                      NULL);
     deliver_error(s, refusal_body(refusal));
     free(refusal);
+}
+
+/* The cancel request came too late, but nothing is committed yet. */
+static enum step overrun_undone(struct session *s, struct pending *p, struct bytes tag)
+{
+    struct refusal *refusal = overrun_refusal(s);
+    uint32_t run = p->run;
+    recording_complete(s, p, RUN_UNDONE, tag);
+    p->run = 0;
+    return limit_trip(s, refusal, run);
 }
 
 /* A COPY FROM STDIN has completed: the mark of its end is used up. Returns where the head is now. */
@@ -255,11 +281,21 @@ static struct pending *end_copy_in(struct session *s)
     return pending_head(&s->pendings);
 }
 
+/* COMMIT in the middle of a pipeline, or AND CHAIN: what was changed before counts no more. */
+static void note_transaction_end(struct session *s, const struct pending *p)
+{
+    const struct understood *u = p->understood;
+    if (!u || u->outcome != SQL_UNDERSTOOD || p->statement >= u->facts->n_statements) return;
+    enum sql_action action = u->facts->statements[p->statement].action;
+    if (action == SQL_ACTION_COMMIT || action == SQL_ACTION_ROLLBACK) limit_on_transaction_end(s);
+}
+
 /* CommandComplete, EmptyQueryResponse, PortalSuspended. */
 static enum step on_end_of_statement(struct session *s, const struct message *m, enum run_end how)
 {
     struct pending *p = pending_head(&s->pendings);
     struct bytes tag = { 0 };
+    enum step step;
     if (!p || (p->kind != PENDING_QUERY && p->kind != PENDING_EXECUTE) || p->failed || p->refusal)
         return unexpected(s, m);
     if (how == RUN_COMPLETED && (!message_string_decode(m->body, &tag) || tag.n > TAG_CEILING))
@@ -271,7 +307,15 @@ static enum step on_end_of_statement(struct session *s, const struct message *m,
     s->timed_out = false;
     struct binding *counted = counted_by(s, p);
     if (counted) counted->rows += p->rows;
-    if (p->overrun) {
+    if (p->limited && !p->overrun) {
+        step = limit_on_end(s, p, how, tag, m->whole);
+        if (step != STEP_NEXT) return step;
+        p = pending_head(&s->pendings);
+    } else if (p->overrun && limit_is_undecided(s)) {
+        step = overrun_undone(s, p, tag);
+        if (step != STEP_NEXT) return step;
+        p = pending_head(&s->pendings);
+    } else if (p->overrun) {
         /* The cancel request came too late. The client gets its error; a transaction that is open must fail
          * with it. */
         say_overrun(s);
@@ -281,6 +325,7 @@ static enum step on_end_of_statement(struct session *s, const struct message *m,
         recording_complete(s, p, how, tag);
         deliver(s, p, m->whole);
     }
+    if (s->limiting.affected) note_transaction_end(s, p);
     names_commit(s, p, p->statement++);
     p->description = 0;
     p->columns = -1;
@@ -336,7 +381,7 @@ static enum step on_done(struct session *s, const struct message *m, enum pendin
 {
     struct pending *p = pending_head(&s->pendings);
     if (!p || p->kind != kind || p->refusal || m->body.n) return unexpected(s, m);
-    deliver(s, p, m->whole);
+    if (!p->as_query) deliver(s, p, m->whole);
     if (p->run && kind == PENDING_PARSE) s->last_run = p->run;
     if (p->binding && kind != PENDING_DESCRIBE) binding_commit(&s->bindings, p->binding);
     pop(s);
@@ -373,6 +418,11 @@ static enum step on_copy_response(struct session *s, const struct message *m)
         for (uint32_t i = 1; i < s->pendings.n; i++)
             ended |= pending_at(&s->pendings, i)->kind == PENDING_COPY_END;
         s->copy_in = !ended;
+    }
+    if (in && p->limited) { /* the client has its turn: nothing may wait for it */
+        s->limiting.waits = false;
+        if (!is_silent(s, p)) buf_append(&s->client_out, m->whole);
+        return STEP_NEXT;
     }
     deliver(s, p, m->whole);
     return STEP_NEXT;
@@ -432,7 +482,13 @@ static enum step on_error(struct session *s, const struct message *m)
         return STEP_NEXT;
     }
     if (p->failed) return unexpected(s, m);
-    say_error(s, p, m->body);
+    limit_adopt(s, p);
+    if (p->kind == PENDING_OWN) {
+        own_failed(s, m->body);
+    } else if (!p->injected || !p->refusal) { /* of what was tripped, the client knows */
+        limit_before_error(s);
+        say_error(s, p, m->body);
+    }
     p->copying_in = p->copying_out = false;
     if (p->run) recording_complete(s, p, p->refusal ? RUN_REFUSED : RUN_FAILED, (struct bytes){ 0 });
     if (p->kind == PENDING_PARSE && p->binding && p->binding->n == 0)
@@ -442,6 +498,7 @@ static enum step on_error(struct session *s, const struct message *m)
         p->failed = true;
     } else {
         skip_to_sync(s);
+        return limit_after_error(s);
     }
     return STEP_NEXT;
 }
@@ -478,6 +535,7 @@ static enum step on_ready(struct session *s, const struct message *m)
     s->status = status;
     if (status == 'I') bindings_forget_all(&s->bindings, true, false);
     s->swallowing = s->aborting = s->timed_out = false;
+    if (limit_on_ready(s, status) != STEP_NEXT) return STEP_CLOSE;
     if (s->must_abort && status == 'T') return abort_transaction(s);
     s->must_abort = false;
     if (status != s->recorded_status) {
@@ -553,9 +611,26 @@ static enum step on_copy_done(struct session *s, const struct message *m)
     return STEP_NEXT;
 }
 
+static bool is_aside(uint8_t type)
+{
+    return type == MESSAGE_ERROR_RESPONSE || type == MESSAGE_NOTICE_RESPONSE ||
+           type == MESSAGE_NOTIFICATION_RESPONSE || type == MESSAGE_PARAMETER_STATUS;
+}
+
+/* What the gateway asked is for the gateway. */
+static enum step on_own(struct session *s, const struct message *m)
+{
+    bool done;
+    enum step step = own_answer(s, m, &done);
+    if (step == STEP_NEXT && done) pop(s);
+    return step;
+}
+
 enum step backend_message(struct session *s, const struct message *m, struct bytes in, size_t *used_out)
 {
     skip_copy_ends(s);
+    const struct pending *head = pending_head(&s->pendings);
+    if (head && head->kind == PENDING_OWN && !is_aside(m->type)) return on_own(s, m);
     switch (m->type) {
     case MESSAGE_DATA_ROW: return on_rows(s, m, in, used_out);
     case MESSAGE_COPY_DATA: return on_copy_out(s, m, in, used_out);

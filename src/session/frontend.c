@@ -129,11 +129,21 @@ static enum step on_execute(struct session *s, const struct message *m)
         return statement_refuse(
             s, CARRIER_PARSE, REFUSAL_POLICY,
             BYTES_LITERAL("this prepared statement or cursor was not made in this session"));
+    struct understood *by;
+    enum understood_limited limited = u ? limit_kind(s, u, &by) : LIMITED_NOT;
+    /* The tag comes with the last row. */
+    if (limited && execute.most_rows) limited = LIMITED_BY_COUNT;
     enum record_outcome outcome = record_execute(s, portal, &execute, &run);
     if (outcome != RECORD_OK) return cannot_record(s, outcome);
     if (!describe_for_the_record(s, portal, execute.portal)) return session_drop(s, "out of memory");
+    bool in_group = s->limiting.uncounted;
+    if (limited && !limit_before(s, limited)) return session_drop(s, "out of memory");
     struct pending *p = push(s, PENDING_EXECUTE, portal);
     if (!p) return session_drop(s, "out of memory");
+    if (limited)
+        limit_mark(p, limited, by, in_group);
+    else
+        limit_pass(s, u);
     p->run = run;
     p->reserved = run != 0;
     if (portal) p->text = portal->text;
@@ -143,6 +153,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     forward(s, m);
     /* A server keeps its answers until it is asked for them: whoever measures wants each when it is there. */
     if (s->terms->limits.statement_us) message_put(&s->server_out, MESSAGE_FLUSH, (struct bytes){ 0 });
+    if (limited && !limit_after(s)) return session_drop(s, "out of memory");
     return STEP_NEXT;
 }
 
@@ -196,6 +207,10 @@ static enum step on_function_call(struct session *s, const struct message *m)
     if (verdict.decision != POLICY_ALLOW && !s->open)
         return statement_refuse(s, CARRIER_QUERY, REFUSAL_POLICY,
                                 BYTES_LITERAL("function calls by OID are denied here"));
+    if (policy_verdict_counts_rows(&verdict))
+        return statement_refuse(
+            s, CARRIER_QUERY, REFUSAL_COUNTED,
+            BYTES_LITERAL("function calls by OID cannot be counted, and changed rows are limited"));
     bool reserved;
     enum record_outcome outcome = recording_reserve(s, &reserved);
     if (outcome == RECORD_OK) outcome = recording_long(s, FRAME_CALL, (struct bytes){ 0 }, m->body, &run);
@@ -231,6 +246,11 @@ static struct pending *copy_target(struct session *s)
     return NULL;
 }
 
+bool frontend_copies(struct session *s)
+{
+    return copy_target(s) != NULL;
+}
+
 static enum step copy_data(struct session *s, struct bytes data, const struct message *m)
 {
     struct pending *p = copy_target(s);
@@ -252,7 +272,7 @@ static enum step on_copy_end(struct session *s, const struct message *m)
     if (!pending_push(&s->pendings, PENDING_COPY_END)) return session_drop(s, "out of memory");
     s->copy_in = false;
     forward(s, m);
-    return STEP_NEXT;
+    return s->limiting.is_query ? limit_demand(s, false) : STEP_NEXT;
 }
 
 static enum step on_terminate(struct session *s, const struct message *m)
@@ -275,6 +295,10 @@ enum step frontend_message(struct session *s, const struct message *m)
         return session_fail_text(
             s, REFUSAL_PROTOCOL,
             "protocol synchronization was lost: a statement came in the middle of COPY data");
+    if (limit_is_undecided(s)) {
+        if (!limit_lets_pass(s, m)) return limit_demand(s, true);
+        if (m->type == MESSAGE_FLUSH && limit_demand(s, false) == STEP_CLOSE) return STEP_CLOSE;
+    }
     switch (m->type) {
     case MESSAGE_QUERY: return statement_run(s, CARRIER_QUERY, m);
     case MESSAGE_PARSE: return statement_run(s, CARRIER_PARSE, m);

@@ -24,6 +24,7 @@ static void pending_clear(struct pending *e, struct bindings *b)
 {
     binding_release(b, e->binding);
     if (e->understood) understood_unpin(b->cache, e->understood);
+    if (e->limited_by) understood_unpin(b->cache, e->limited_by);
     free(e->refusal);
     while (e->changes) {
         struct name_change *change = e->changes;

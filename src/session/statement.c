@@ -76,7 +76,7 @@ static enum step step_understand(struct session *s, struct statement *st)
 
 static enum step step_judge(struct session *s, struct statement *st)
 {
-    const struct understood *u = st->understood;
+    struct understood *u = st->understood, *by;
     if (st->refused) return STEP_NEXT;
     if (u->refused) {
         st->refused = true;
@@ -89,6 +89,10 @@ static enum step step_judge(struct session *s, struct statement *st)
         refuse(st, REFUSAL_POLICY, "unknown name",
                "this prepared statement or cursor was not made in this session",
                "PREPARE it, or DECLARE it, through this connection first.");
+    } else if (u->limited && u->facts->n_statements > 1 && limit_kind(s, u, &by)) {
+        refuse(st, REFUSAL_COUNTED, "affected_rows",
+               "a statement whose changed rows are limited must come alone",
+               "Send each statement by itself; BEGIN and COMMIT too.");
     }
     return STEP_NEXT;
 }
@@ -193,6 +197,10 @@ static enum step step_forward(struct session *s, struct statement *st)
         if (!refusal) return session_drop(s, "out of memory");
         return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
+    struct understood *by;
+    if (st->carrier == CARRIER_QUERY && u->limited && limit_kind(s, u, &by))
+        return limit_query(s, u, u->forward.p ? u->forward : st->text, st->run, st->text_number);
+    if (st->carrier == CARRIER_QUERY) limit_pass(s, u);
     struct pending *p =
         pending_push(&s->pendings, st->carrier == CARRIER_QUERY ? PENDING_QUERY : PENDING_PARSE);
     if (!p) return session_drop(s, "out of memory");

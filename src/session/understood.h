@@ -9,6 +9,11 @@
 #include "session/target.h"
 #include "sql/facts.h"
 
+/* What decides whether a text changed too much, where its policies limit that. BY_TAG: its command tag, since
+ * the view of the catalogue knows that nothing else is written. BY_COUNT: the server's own count. BY_NAME: it
+ * runs what was prepared or declared, which decides. */
+enum understood_limited { LIMITED_NOT = 0, LIMITED_BY_TAG, LIMITED_BY_COUNT, LIMITED_BY_NAME };
+
 struct understood {
     struct understood *next; /* in its slot of the cache */
     uint64_t hash, ruleset;  /* of the text; of what judges it: ruleset, and settings that are closed */
@@ -27,6 +32,8 @@ struct understood {
     bool has_names; /* PREPARE, EXECUTE, DECLARE, FETCH, DEALLOCATE, CLOSE, DISCARD: the session's name space
                        is involved */
     uint32_t n_copies_in; /* how many of its statements are COPY … FROM STDIN */
+    enum understood_limited limited;
+    uint32_t effects; /* of all its statements; EFFECT_UNKNOWN where it was not understood */
     bool may_return_rows;
     struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */
     struct bytes key;     /* what it is kept under: the text, or its template */
@@ -38,6 +45,12 @@ struct understood {
     size_t n_secrets;
     struct arena arena;
 };
+
+/* Whether a statement of this verdict must be counted. */
+static inline bool policy_verdict_counts_rows(const struct policy_verdict *v)
+{
+    return v->limits.affected_rows || v->limits.budget.affected_rows || v->limit_is_hold;
+}
 
 struct understood_cache;
 /* bytes: what all entries may hold together. NULL: no memory. */
