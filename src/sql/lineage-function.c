@@ -81,25 +81,23 @@ static bool same_outputs(const struct catalog_function *a, const struct catalog_
 
 enum { TYPE_RECORD = 2249 };
 
-static bool is_own(struct bytes schema)
-{
-    return bytes_is(schema, "pg_catalog");
-}
-
 struct lineage_shape lineage_function(struct lineage *l, const List *list)
 {
     struct lineage_shape shape = { 0 };
     struct tree_name name;
     const struct catalog_function *first = NULL;
     if (!tree_name(list, &name)) return (struct lineage_shape){ .set = true, .open = true, .opaque = true };
-    struct catalog_functions all = catalog_functions_named(l->view->catalog, bytes_of(name.name));
+    struct catalog_functions all = catalog_functions_in(l->view, bytes_of(name.name));
     bool own = !name.schema || strcmp(name.schema, "pg_catalog") == 0;
     if (own) own_shape(l, name.name, &shape);
     bool own_exists = shape.exists;
     for (size_t i = 0; i < all.n; i++) {
         const struct catalog_function *f = all.items[i];
-        if (is_own(f->schema) || (name.schema && !bytes_is(f->schema, name.schema))) continue;
-        shape.exists = shape.opaque = true;
+        bool is_own = catalog_is_own(f->oid);
+        if (is_own && bytes_is(f->schema, "pg_catalog")) continue;
+        if (name.schema ? !bytes_is(f->schema, name.schema) : is_own) continue;
+        shape.exists = true;
+        shape.opaque |= !is_own || is_opaque(name.name);
         shape.set |= f->returns_set;
         if (own_exists || (first && !same_outputs(first, f))) shape.open = true;
         if (!first) first = f;
@@ -118,9 +116,10 @@ bool lineage_operator_is_opaque(struct lineage *l, const List *list)
 {
     struct tree_name name;
     if (!list || !tree_name(list, &name)) return false;
-    struct catalog_operators all = catalog_operators_named(l->view->catalog, bytes_of(name.name));
+    struct catalog_operators all = catalog_operators_in(l->view, bytes_of(name.name));
     for (size_t i = 0; i < all.n; i++)
-        if (!is_own(all.items[i]->schema) && (!name.schema || bytes_is(all.items[i]->schema, name.schema)))
+        if (!catalog_is_own(all.items[i]->oid) &&
+            (!name.schema || bytes_is(all.items[i]->schema, name.schema)))
             return true;
     return false;
 }
@@ -128,10 +127,10 @@ bool lineage_operator_is_opaque(struct lineage *l, const List *list)
 bool lineage_cast_is_opaque(struct lineage *l, uint32_t type)
 {
     const struct catalog_cast *casts;
-    size_t n = catalog_casts(l->view->catalog, &casts);
+    size_t n = catalog_casts_in(l->view, &casts);
     const struct catalog_type *known = type ? catalog_type_by_oid(l->view, type) : NULL;
     if (!known) return false;
-    if (known->checked) return true;
+    if (known->runs_code) return true;
     for (size_t i = 0; i < n; i++)
         if (casts[i].to == type) return true;
     return false;
@@ -139,7 +138,7 @@ bool lineage_cast_is_opaque(struct lineage *l, uint32_t type)
 
 bool lineage_attribute_call(struct lineage *l, struct bytes name)
 {
-    struct catalog_functions all = catalog_functions_named(l->view->catalog, name);
+    struct catalog_functions all = catalog_functions_in(l->view, name);
     char *text = arena_string(l->walk->arena, name);
     if (!text) {
         l->walk->trouble = WALK_FULL;
@@ -147,7 +146,7 @@ bool lineage_attribute_call(struct lineage *l, struct bytes name)
     }
     bool foreign = false;
     for (size_t i = 0; i < all.n; i++)
-        foreign |= !is_own(all.items[i]->schema);
+        foreign |= !catalog_is_own(all.items[i]->oid);
     uint32_t effects = functions_effects("pg_catalog", text);
     if (foreign) walk_effect(l->walk, EFFECT_PROCEDURE);
     if (!(effects & EFFECT_PROCEDURE)) walk_effect(l->walk, effects);

@@ -59,6 +59,13 @@ static struct bytes column_name(const struct catalog_relation *relation, int att
     return BYTES_LITERAL("*");
 }
 
+/* What hangs on a relation was read with it; the session may see it otherwise by now. */
+static const struct catalog_relation *as_seen(struct lineage *l, const struct catalog_relation *relation)
+{
+    const struct catalog_relation *seen = catalog_by_oid(l->view, relation->oid);
+    return seen ? seen : relation;
+}
+
 static bool gather(struct lineage *l, struct lineage_kin *kin, size_t *size, struct lineage_numbers *seen,
                    const struct catalog_relation *relation)
 {
@@ -73,7 +80,7 @@ static bool gather(struct lineage *l, struct lineage_kin *kin, size_t *size, str
         kin->items = more;
     }
     lineage_number_put(l, seen, relation->oid, 0);
-    kin->items[kin->n++] = relation;
+    kin->items[kin->n++] = as_seen(l, relation);
     return true;
 }
 
@@ -177,6 +184,7 @@ static void add_viewed(struct lineage *l, struct sum *sum, const struct catalog_
 static struct value closure(struct lineage *l, const struct catalog_relation *relation, int attribute,
                             bool only)
 {
+    relation = as_seen(l, relation);
     uint32_t index = lineage_relation(l, relation);
     if (index == UINT32_MAX) return (struct value){ 0 };
     uint32_t id = lineage_column(l, index, column_name(relation, attribute), (int16_t)attribute);
@@ -201,6 +209,7 @@ static struct value closure(struct lineage *l, const struct catalog_relation *re
 static void decide(struct lineage *l, const struct catalog_relation *relation)
 {
     uint32_t ignored;
+    relation = as_seen(l, relation);
     if (!is_view(relation) || lineage_number_get(&l->decided, relation->oid, &ignored)) return;
     lineage_number_put(l, &l->decided, relation->oid, 0);
     if (!lineage_enter(l)) return;

@@ -86,11 +86,14 @@ static const IntoClause *into_of(const SelectStmt *s)
 static void read_other(struct lineage *l, const Node *top)
 {
     struct sql_statement *s = l->walk->statement;
-    uint32_t changing = EFFECT_SCHEMA | EFFECT_TRUNCATE;
     l->lenient = true;
-    for (uint32_t i = 0; i < s->n_relations; i++)
-        if (s->relations[i].access & changing)
+    for (uint32_t i = 0; i < s->n_relations; i++) {
+        uint32_t access = s->relations[i].access;
+        bool is_new = s->relations[i].oid == 0 && (access & EFFECT_SCHEMA) == EFFECT_SCHEMA_CREATE;
+        if (access & (EFFECT_SCHEMA_DROP | EFFECT_TRUNCATE)) lineage_everything(l, i, SQL_USE_WRITTEN);
+        if (access & (EFFECT_SCHEMA_CREATE | EFFECT_SCHEMA_ALTER) && !is_new)
             lineage_everything(l, i, SQL_USE_PREDICATE | SQL_USE_WRITTEN | SQL_USE_STORED);
+    }
     struct value inside = lineage_queries_in(l, top);
     lineage_use(l, inside, SQL_USE_STORED);
 }

@@ -78,12 +78,14 @@ static bool add_open(struct lineage *l, const struct scope *scope, struct sum *s
     return open;
 }
 
-static bool is_meant(const struct range *range, struct tree_name name)
+static bool is_meant(struct lineage *l, const struct range *range, struct tree_name name)
 {
     if (!bytes_equal(range->alias, bytes_of(name.name))) return false;
     if (!name.schema) return true;
     if (range->aliased) return false;
-    return range->schema.n == 0 || bytes_equal(range->schema, bytes_of(name.schema));
+    struct bytes schema = bytes_of(name.schema);
+    if (bytes_is(schema, "pg_temp")) schema = catalog_temporary_schema(l->view);
+    return range->schema.n == 0 || bytes_equal(range->schema, schema);
 }
 
 size_t scope_ranges(struct lineage *l, const struct scope *scope, struct tree_name name,
@@ -92,7 +94,7 @@ size_t scope_ranges(struct lineage *l, const struct scope *scope, struct tree_na
     size_t n = 0;
     for (; scope && n == 0 && lineage_spend(l, scope->n + 1); scope = scope->outer)
         for (size_t i = 0; i < scope->n; i++)
-            if (scope->items[i].named && is_meant(scope->items[i].range, name) && n < size)
+            if (scope->items[i].named && is_meant(l, scope->items[i].range, name) && n < size)
                 ranges[n++] = scope->items[i].range;
     return n;
 }
