@@ -176,7 +176,7 @@ static struct value field_of(struct lineage *l, struct value value, struct bytes
     const struct field *field = row ? lineage_named(row, name, &n) : NULL;
     if (field && n == 1) return lineage_take(l, field);
     /* It may be a function of the row; what it returns may have fields again. */
-    value.opaque |= lineage_attribute_call(l, name);
+    value.opaque |= lineage_is_function(l, name);
     value.plain = false;
     value.row = NULL;
     value.type = 0;
