@@ -74,6 +74,13 @@ static struct value of_attribute(struct lineage *l, const struct scope *scope, c
     return (struct value){ .ids = value.ids, .opaque = true };
 }
 
+/* A function that is known to do something keeps, sends or writes what it is given. */
+static bool keeps(struct tree_name name)
+{
+    return strcmp(name.name, "set_config") == 0 ||
+           (functions_effects(name.schema, name.name) & ~(uint32_t)EFFECT_PROCEDURE) != 0;
+}
+
 static void visit_call(struct lineage *l, const struct scope *scope, const FuncCall *call, struct sum *sum)
 {
     struct lineage_shape shape = lineage_function(l, call->funcname);
@@ -92,9 +99,7 @@ static void visit_call(struct lineage *l, const struct scope *scope, const FuncC
         decide_sorts(l, scope, call->agg_order);
     /* How many rows a set has, its arguments decide; what a function keeps somewhere is stored. */
     uint32_t uses = shape.set ? SQL_USE_PREDICATE : 0;
-    if (tree_name(call->funcname, &name) && functions_effects(name.schema, name.name) != 0)
-        uses |= SQL_USE_STORED;
-    if (tree_name(call->funcname, &name) && strcmp(name.name, "set_config") == 0) uses |= SQL_USE_STORED;
+    if (tree_name(call->funcname, &name) && keeps(name)) uses |= SQL_USE_STORED;
     if (!uses) {
         push_list(l, call->args);
         return;
@@ -171,7 +176,7 @@ static struct value field_of(struct lineage *l, struct value value, struct bytes
     const struct field *field = row ? lineage_named(row, name, &n) : NULL;
     if (field && n == 1) return lineage_take(l, field);
     /* It may be a function of the row; what it returns may have fields again. */
-    value.opaque |= lineage_attribute_call(l, name);
+    value.opaque |= lineage_is_function(l, name);
     value.plain = false;
     value.row = NULL;
     value.type = 0;

@@ -2,6 +2,7 @@
  * pg_catalog's (shapes.def), the published effects, and the catalogue for everybody else's. */
 #include "sql/functions.h"
 #include "sql/lineage.h"
+#include "sql/names.h"
 
 #include <stdlib.h>
 
@@ -81,9 +82,17 @@ static bool same_outputs(const struct catalog_function *a, const struct catalog_
 
 enum { TYPE_RECORD = 2249 };
 
-static bool is_own(struct bytes schema)
+/* Whether a name that stands with `schema`, or with none, can mean what is in `in`. */
+static bool can_mean(struct lineage *l, const char *schema, struct bytes in)
 {
-    return bytes_is(schema, "pg_catalog");
+    if (schema) return bytes_is(in, schema);
+    return l->walk->names->moved.n || names_in_path(l->view, in) || bytes_is(in, "pg_catalog");
+}
+
+/* One function of the name, which is not among pg_catalog's own. */
+static bool is_other(const struct catalog_function *f)
+{
+    return !(catalog_is_own(f->oid) && bytes_is(f->schema, "pg_catalog"));
 }
 
 struct lineage_shape lineage_function(struct lineage *l, const List *list)
@@ -92,16 +101,17 @@ struct lineage_shape lineage_function(struct lineage *l, const List *list)
     struct tree_name name;
     const struct catalog_function *first = NULL;
     if (!tree_name(list, &name)) return (struct lineage_shape){ .set = true, .open = true, .opaque = true };
-    struct catalog_functions all = catalog_functions_named(l->view->catalog, bytes_of(name.name));
-    bool own = !name.schema || strcmp(name.schema, "pg_catalog") == 0;
-    if (own) own_shape(l, name.name, &shape);
-    bool own_exists = shape.exists;
+    struct catalog_functions all = catalog_functions_in(l->view, bytes_of(name.name));
+    if (!name.schema || strcmp(name.schema, "pg_catalog") == 0) own_shape(l, name.name, &shape);
+    /* A name that pg_catalog has goes to the server as pg_catalog's. */
+    bool own = shape.exists;
     for (size_t i = 0; i < all.n; i++) {
         const struct catalog_function *f = all.items[i];
-        if (is_own(f->schema) || (name.schema && !bytes_is(f->schema, name.schema))) continue;
-        shape.exists = shape.opaque = true;
+        if (!is_other(f) || !can_mean(l, own ? "pg_catalog" : name.schema, f->schema)) continue;
+        shape.exists = true;
+        shape.opaque |= !catalog_is_own(f->oid) || is_opaque(name.name);
         shape.set |= f->returns_set;
-        if (own_exists || (first && !same_outputs(first, f))) shape.open = true;
+        if (own || (first && !same_outputs(first, f))) shape.open = true;
         if (!first) first = f;
     }
     if (!shape.exists) shape.open = shape.opaque = shape.set = true;
@@ -118,38 +128,28 @@ bool lineage_operator_is_opaque(struct lineage *l, const List *list)
 {
     struct tree_name name;
     if (!list || !tree_name(list, &name)) return false;
-    struct catalog_operators all = catalog_operators_named(l->view->catalog, bytes_of(name.name));
+    struct catalog_operators all = catalog_operators_in(l->view, bytes_of(name.name));
     for (size_t i = 0; i < all.n; i++)
-        if (!is_own(all.items[i]->schema) && (!name.schema || bytes_is(all.items[i]->schema, name.schema)))
-            return true;
+        if (!catalog_is_own(all.items[i]->oid) && can_mean(l, name.schema, all.items[i]->schema)) return true;
     return false;
 }
 
 bool lineage_cast_is_opaque(struct lineage *l, uint32_t type)
 {
     const struct catalog_cast *casts;
-    size_t n = catalog_casts(l->view->catalog, &casts);
+    size_t n = catalog_casts_in(l->view, &casts);
     const struct catalog_type *known = type ? catalog_type_by_oid(l->view, type) : NULL;
     if (!known) return false;
-    if (known->checked) return true;
+    if (known->runs_code) return true;
     for (size_t i = 0; i < n; i++)
         if (casts[i].to == type) return true;
     return false;
 }
 
-bool lineage_attribute_call(struct lineage *l, struct bytes name)
+bool lineage_is_function(struct lineage *l, struct bytes name)
 {
-    struct catalog_functions all = catalog_functions_named(l->view->catalog, name);
+    struct catalog_functions all = catalog_functions_in(l->view, name);
     char *text = arena_string(l->walk->arena, name);
-    if (!text) {
-        l->walk->trouble = WALK_FULL;
-        return true;
-    }
-    bool foreign = false;
-    for (size_t i = 0; i < all.n; i++)
-        foreign |= !is_own(all.items[i]->schema);
-    uint32_t effects = functions_effects("pg_catalog", text);
-    if (foreign) walk_effect(l->walk, EFFECT_PROCEDURE);
-    if (!(effects & EFFECT_PROCEDURE)) walk_effect(l->walk, effects);
-    return foreign || !(effects & EFFECT_PROCEDURE);
+    if (!text) l->walk->trouble = WALK_FULL;
+    return !text || all.n > 0 || l->walk->names->code_made || functions_published(text);
 }

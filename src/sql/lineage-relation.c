@@ -2,6 +2,7 @@
  * column of its partitions and children and of what it is one of. Relations that the text does not name
  * appear in the statement with `through`. */
 #include "sql/lineage.h"
+#include "sql/names.h"
 
 static bool is_view(const struct catalog_relation *relation)
 {
@@ -35,11 +36,13 @@ uint32_t lineage_relation(struct lineage *l, const struct catalog_relation *rela
 {
     uint32_t index;
     if (lineage_number_get(&l->relation_indices, relation->oid, &index)) return index;
-    index = add_relation(l, (struct sql_relation){ .schema = relation->schema,
-                                                   .name = relation->name,
-                                                   .resolved = true,
-                                                   .through = true,
-                                                   .oid = relation->oid });
+    bool own = relation->temporary && bytes_equal(catalog_temporary_schema(l->view), relation->schema);
+    index =
+        add_relation(l, (struct sql_relation){ .schema = own ? BYTES_LITERAL("pg_temp") : relation->schema,
+                                               .name = relation->name,
+                                               .resolved = true,
+                                               .through = true,
+                                               .oid = relation->oid });
     if (index != UINT32_MAX) lineage_number_put(l, &l->relation_indices, relation->oid, index);
     return index;
 }
@@ -59,6 +62,13 @@ static struct bytes column_name(const struct catalog_relation *relation, int att
     return BYTES_LITERAL("*");
 }
 
+/* What hangs on a relation was read with it; the session may see it otherwise by now. */
+static const struct catalog_relation *as_seen(struct lineage *l, const struct catalog_relation *relation)
+{
+    const struct catalog_relation *seen = catalog_by_oid(l->view, relation->oid);
+    return seen ? seen : relation;
+}
+
 static bool gather(struct lineage *l, struct lineage_kin *kin, size_t *size, struct lineage_numbers *seen,
                    const struct catalog_relation *relation)
 {
@@ -73,7 +83,7 @@ static bool gather(struct lineage *l, struct lineage_kin *kin, size_t *size, str
         kin->items = more;
     }
     lineage_number_put(l, seen, relation->oid, 0);
-    kin->items[kin->n++] = relation;
+    kin->items[kin->n++] = as_seen(l, relation);
     return true;
 }
 
@@ -177,6 +187,7 @@ static void add_viewed(struct lineage *l, struct sum *sum, const struct catalog_
 static struct value closure(struct lineage *l, const struct catalog_relation *relation, int attribute,
                             bool only)
 {
+    relation = as_seen(l, relation);
     uint32_t index = lineage_relation(l, relation);
     if (index == UINT32_MAX) return (struct value){ 0 };
     uint32_t id = lineage_column(l, index, column_name(relation, attribute), (int16_t)attribute);
@@ -201,6 +212,7 @@ static struct value closure(struct lineage *l, const struct catalog_relation *re
 static void decide(struct lineage *l, const struct catalog_relation *relation)
 {
     uint32_t ignored;
+    relation = as_seen(l, relation);
     if (!is_view(relation) || lineage_number_get(&l->decided, relation->oid, &ignored)) return;
     lineage_number_put(l, &l->decided, relation->oid, 0);
     if (!lineage_enter(l)) return;
@@ -299,46 +311,40 @@ const struct row *lineage_fields(struct lineage *l, struct value value)
     return row;
 }
 
-/* The entry of a relation that the catalogue does not have: an earlier statement of the text makes it. */
-static uint32_t index_of_text(struct lineage *l, const RangeVar *var)
+/* An earlier statement of the text makes a relation of that name: nothing is known of its columns. */
+static bool is_made(struct lineage *l, const RangeVar *var)
+{
+    struct bytes schema = bytes_of(var->schemaname), name = bytes_of(var->relname);
+    for (const struct names_made *m = l->walk->names->made; m; m = m->older)
+        if (bytes_equal(m->name, name) && (!schema.n || bytes_equal(m->schema, schema))) return true;
+    return false;
+}
+
+/* The whole of every entry that the name may stand for. */
+static void add_named(struct lineage *l, struct sum *sum, const RangeVar *var)
 {
     const struct sql_statement *s = l->walk->statement;
     struct bytes schema = bytes_of(var->schemaname), name = bytes_of(var->relname);
-    for (size_t i = 0; i < s->n_relations; i++) {
+    size_t n = s->n_relations, found = 0;
+    for (uint32_t i = 0; i < n && !l->walk->trouble; i++) {
         const struct sql_relation *r = &s->relations[i];
-        bool same_schema = schema.n == 0 || r->schema.n == 0 || bytes_equal(r->schema, schema);
-        if (r->oid == 0 && same_schema && bytes_equal(r->name, name)) return (uint32_t)i;
+        if (!bytes_equal(r->name, name) || r->through) continue;
+        if (schema.n && r->schema.n && !bytes_equal(r->schema, schema)) continue;
+        lineage_add(l, sum, lineage_entry(l, i));
+        found++;
     }
-    return add_relation(l, (struct sql_relation){ .schema = schema, .name = name });
-}
-
-/* The entry that the walk made for what the text names. */
-static uint32_t named_relation(struct lineage *l, const RangeVar *var,
-                               const struct catalog_relation *relation)
-{
-    struct sql_statement *s = l->walk->statement;
-    struct bytes schema = bytes_of(var->schemaname);
-    uint32_t index;
-    if (lineage_number_get(&l->relation_indices, relation->oid, &index)) return index;
-    for (size_t i = 0; i < s->n_relations; i++) {
-        struct sql_relation *r = &s->relations[i];
-        if (r->oid != 0 || !bytes_equal(r->name, relation->name)) continue;
-        if (!bytes_equal(r->schema, schema) && !bytes_equal(r->schema, relation->schema)) continue;
-        lineage_number_put(l, &l->relation_indices, relation->oid, (uint32_t)i);
-        r->oid = relation->oid;
-        return (uint32_t)i;
-    }
-    return lineage_relation(l, relation);
+    if (found > 0) return;
+    uint32_t index = add_relation(l, (struct sql_relation){ .schema = schema, .name = name });
+    if (index != UINT32_MAX) lineage_add(l, sum, lineage_entry(l, index));
 }
 
 static void open_range(struct lineage *l, struct range *range, const RangeVar *var)
 {
-    range->row.open = true;
-    range->index = index_of_text(l, var);
-    if (range->index == UINT32_MAX) return;
-    uint32_t id = lineage_column(l, range->index, BYTES_LITERAL("*"), 0);
     struct sum sum = lineage_sum(l);
-    if (id != UINT32_MAX) lineage_add(l, &sum, one(&id));
+    add_named(l, &sum, var);
+    if (range->relation) lineage_add(l, &sum, closure(l, range->relation, 0, false));
+    range->relation = NULL;
+    range->row.open = true;
     range->row.rest = lineage_total(l, &sum);
     for (int i = 0; var->alias && i < tree_length(var->alias->colnames); i++)
         lineage_append(
@@ -357,23 +363,21 @@ struct range *lineage_range(struct lineage *l, const RangeVar *var)
     range->names = var->alias ? var->alias->colnames : NULL;
     if (range->relation) {
         range->schema = range->relation->schema;
-        range->index = named_relation(l, var, range->relation);
         decide(l, range->relation);
     } else {
         range->schema = bytes_of(var->schemaname);
-        open_range(l, range, var);
     }
+    if (!range->relation || is_made(l, var)) open_range(l, range, var);
     return range;
 }
 
-void lineage_everything(struct lineage *l, uint32_t relation, uint32_t uses)
+struct value lineage_entry(struct lineage *l, uint32_t relation)
 {
     const struct sql_relation *r = &l->walk->statement->relations[relation];
     const struct catalog_relation *known = r->oid ? catalog_by_oid(l->view, r->oid) : NULL;
-    if (known) {
-        lineage_use(l, closure(l, known, 0, false), uses);
-        return;
-    }
+    struct sum sum = lineage_sum(l);
     uint32_t id = lineage_column(l, relation, BYTES_LITERAL("*"), 0);
-    if (id != UINT32_MAX) lineage_use(l, one(&id), uses);
+    if (id != UINT32_MAX) lineage_add(l, &sum, one(&id));
+    if (known) lineage_add(l, &sum, closure(l, known, 0, false));
+    return lineage_total(l, &sum);
 }

@@ -286,7 +286,7 @@ void lineage_copy(struct lineage *l, const CopyStmt *s, struct row *out)
     }
     struct range *target = lineage_range(l, s->relation);
     if (!target) return;
-    /* COPY t TO does not read children; those are told all the same where they are partitions of a view. */
+    /* COPY t TO reads the table alone, and not its children. */
     if (!s->is_from) target->only = target->relation && target->relation->kind == 'r';
     scope_push(l, &scope, target, true, true);
     struct row row = copied(l, s, target);

@@ -86,11 +86,15 @@ static const IntoClause *into_of(const SelectStmt *s)
 static void read_other(struct lineage *l, const Node *top)
 {
     struct sql_statement *s = l->walk->statement;
-    uint32_t changing = EFFECT_SCHEMA | EFFECT_TRUNCATE;
     l->lenient = true;
-    for (uint32_t i = 0; i < s->n_relations; i++)
-        if (s->relations[i].access & changing)
-            lineage_everything(l, i, SQL_USE_PREDICATE | SQL_USE_WRITTEN | SQL_USE_STORED);
+    for (uint32_t i = 0; i < s->n_relations; i++) {
+        uint32_t access = s->relations[i].access;
+        bool is_new = s->relations[i].oid == 0 && (access & EFFECT_SCHEMA) == EFFECT_SCHEMA_CREATE;
+        if (access & (EFFECT_SCHEMA_DROP | EFFECT_TRUNCATE))
+            lineage_use(l, lineage_entry(l, i), SQL_USE_WRITTEN);
+        if (access & (EFFECT_SCHEMA_CREATE | EFFECT_SCHEMA_ALTER) && !is_new)
+            lineage_use(l, lineage_entry(l, i), SQL_USE_PREDICATE | SQL_USE_WRITTEN | SQL_USE_STORED);
+    }
     struct value inside = lineage_queries_in(l, top);
     lineage_use(l, inside, SQL_USE_STORED);
 }
@@ -189,7 +193,7 @@ static void give_up(struct lineage *l)
     l->depth = 0;
     l->work = LINEAGE_WORK;
     for (uint32_t i = 0; i < s->n_relations && !l->gave_up; i++)
-        lineage_everything(l, i, LINEAGE_ALL);
+        lineage_use(l, lineage_entry(l, i), LINEAGE_ALL);
     for (size_t i = 0; i < s->n_columns; i++)
         s->columns[i].uses = LINEAGE_ALL;
     s->outputs = NULL;
@@ -205,8 +209,11 @@ void lineage_read(struct walk *walk, const struct catalog_view *view, const Node
     struct lineage l = { .walk = walk,
                          .view = view,
                          .work = LINEAGE_WORK + (uint64_t)s->text.n * LINEAGE_WORK_PER_BYTE };
-    for (uint32_t i = 0; i < s->n_relations; i++)
-        if (s->relations[i].oid) lineage_number_put(&l, &l.relation_indices, s->relations[i].oid, i);
+    /* One that the text names too goes by that entry. */
+    for (int through = 1; through >= 0; through--)
+        for (uint32_t i = 0; i < s->n_relations; i++)
+            if (s->relations[i].oid && s->relations[i].through == through)
+                lineage_number_put(&l, &l.relation_indices, s->relations[i].oid, i);
     read_top(&l, top);
     if (!walk->trouble && l.gave_up) give_up(&l);
     if (!walk->trouble) lineage_settle(&l);

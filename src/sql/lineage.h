@@ -56,7 +56,6 @@ struct range {
     struct bytes alias, schema; /* schema: as resolved or written, where there is no alias in the text */
     bool aliased;
     const struct catalog_relation *relation; /* NULL: a row */
-    uint32_t index;                          /* the relation's, in the statement */
     bool only;
     const List *names; /* column aliases of a relation */
     struct row row;
@@ -158,8 +157,8 @@ void lineage_settle(struct lineage *l);
 uint32_t lineage_relation(struct lineage *l, const struct catalog_relation *relation);
 struct value lineage_of(struct lineage *l, const struct range *range, int attribute);
 struct value lineage_whole(struct lineage *l, const struct range *range);
-/* Everything of a relation, for every use; what else that touches, too. */
-void lineage_everything(struct lineage *l, uint32_t relation, uint32_t uses);
+/* All of one of the statement's relations, and what that touches besides. */
+struct value lineage_entry(struct lineage *l, uint32_t relation);
 struct range *lineage_range(struct lineage *l, const RangeVar *var);
 struct row lineage_live(struct lineage *l, const struct range *range);   /* its columns, as `*` has them */
 const struct row *lineage_fields(struct lineage *l, struct value value); /* NULL: not known */
@@ -188,8 +187,8 @@ struct lineage_shape {
 struct lineage_shape lineage_function(struct lineage *l, const List *name);
 bool lineage_operator_is_opaque(struct lineage *l, const List *name);
 bool lineage_cast_is_opaque(struct lineage *l, uint32_t type);
-/* x.name and (x).name may call a function: its effects go to the statement. True: it may be one. */
-bool lineage_attribute_call(struct lineage *l, struct bytes name);
+/* Whether x.name and (x).name may be a call of a function; attribute.c says what that does. */
+bool lineage_is_function(struct lineage *l, struct bytes name);
 
 /* scope.c */
 void scope_push(struct lineage *l, struct scope *scope, const struct range *range, bool named, bool columns);

@@ -2,6 +2,7 @@
  * (PostgreSQL's documentation, "Column References", "Scope of Rows"). A name that some range with unknown
  * columns may have is taken for all of these, and for what it would mean further out. */
 #include "sql/lineage.h"
+#include "sql/names.h"
 
 void scope_push(struct lineage *l, struct scope *scope, const struct range *range, bool named, bool columns)
 {
@@ -78,12 +79,14 @@ static bool add_open(struct lineage *l, const struct scope *scope, struct sum *s
     return open;
 }
 
-static bool is_meant(const struct range *range, struct tree_name name)
+static bool is_meant(struct lineage *l, const struct range *range, struct tree_name name)
 {
     if (!bytes_equal(range->alias, bytes_of(name.name))) return false;
     if (!name.schema) return true;
     if (range->aliased) return false;
-    return range->schema.n == 0 || bytes_equal(range->schema, bytes_of(name.schema));
+    struct bytes schema = bytes_of(name.schema);
+    if (bytes_is(schema, "pg_temp")) schema = catalog_temporary_schema(l->view);
+    return range->schema.n == 0 || bytes_equal(range->schema, schema);
 }
 
 size_t scope_ranges(struct lineage *l, const struct scope *scope, struct tree_name name,
@@ -92,19 +95,15 @@ size_t scope_ranges(struct lineage *l, const struct scope *scope, struct tree_na
     size_t n = 0;
     for (; scope && n == 0 && lineage_spend(l, scope->n + 1); scope = scope->outer)
         for (size_t i = 0; i < scope->n; i++)
-            if (scope->items[i].named && is_meant(scope->items[i].range, name) && n < size)
+            if (scope->items[i].named && is_meant(l, scope->items[i].range, name) && n < size)
                 ranges[n++] = scope->items[i].range;
     return n;
 }
 
 void lineage_unresolved(struct lineage *l, const char *code, const char *name, struct bytes says)
 {
-    struct sql_statement *s = l->walk->statement;
-    if (l->lenient || l->gave_up || s->unresolved.n > 0) return;
-    s->unresolved = arena_copy(l->walk->arena, bytes_of(name));
-    s->unresolved_code = code;
-    s->unresolved_says = says;
-    if (!s->unresolved.p || !says.p) l->walk->trouble = WALK_FULL;
+    if (l->lenient || l->gave_up) return;
+    names_miss(l->walk, arena_copy(l->walk->arena, bytes_of(name)), code, says);
 }
 
 static struct value whole_of(struct lineage *l, const struct range *const *ranges, size_t n)
@@ -150,7 +149,7 @@ static struct value find_in(struct lineage *l, const struct range *range, const 
     size_t n = find(l, range, bytes_of(name), &field);
     struct value value = n == 1 ? lineage_take(l, &field) : lineage_whole(l, range);
     if (n == 0) {
-        bool call = lineage_attribute_call(l, bytes_of(name));
+        bool call = lineage_is_function(l, bytes_of(name));
         value.row = NULL;
         value.type = 0;
         value.plain = false;
