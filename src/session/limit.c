@@ -40,9 +40,11 @@ static enum understood_limited kind_of_name(const struct session *s, const struc
     const struct binding *b = binding_find(&s->bindings, st->action == SQL_ACTION_FETCH, st->subject);
     if (!b) return LIMITED_BY_COUNT; /* nobody knows */
     *by_out = b->understood;
-    if (b->understood->limited == LIMITED_NOT) return LIMITED_NOT;
+    enum understood_limited kind =
+        b->understood->limited_inside ? b->understood->limited_inside : b->understood->limited;
+    if (kind == LIMITED_NOT) return LIMITED_NOT;
     /* FETCH says how many rows it brought; a prepared EXECUTE leads further than is worth following. */
-    bool tells = st->action == SQL_ACTION_EXECUTE && b->understood->limited == LIMITED_BY_TAG;
+    bool tells = st->action == SQL_ACTION_EXECUTE && kind == LIMITED_BY_TAG;
     return tells ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
 }
 

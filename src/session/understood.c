@@ -217,6 +217,7 @@ static enum understood_limited limited_by(const struct sql_statement *s)
 {
     if (s->action == SQL_ACTION_EXECUTE || s->action == SQL_ACTION_FETCH) return LIMITED_BY_NAME;
     if (!(s->effects & COUNTED)) return LIMITED_NOT;
+    if (s->action == SQL_ACTION_PREPARE) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
     for (size_t i = 0; i < sizeof counted_tags / sizeof *counted_tags; i++)
         if (bytes_is(s->tag, counted_tags[i])) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
     return LIMITED_NOT;
@@ -236,7 +237,9 @@ static void limit_statements(struct understood *u)
     for (size_t i = 0; i < u->facts->n_statements; i++) {
         const struct sql_statement *s = &u->facts->statements[i];
         enum understood_limited limited = limited_by(s);
-        if (limited > u->limited) u->limited = limited;
+        bool inside = s->action == SQL_ACTION_PREPARE || s->action == SQL_ACTION_DECLARE;
+        enum understood_limited *most = inside ? &u->limited_inside : &u->limited;
+        if (limited > *most) *most = limited;
         if (!cannot_be_counted(s)) continue;
         refuse(u, REFUSAL_COUNTED, "affected_rows",
                "what this changes cannot be counted and undone, and changed rows are limited",

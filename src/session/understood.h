@@ -33,6 +33,7 @@ struct understood {
                        is involved */
     uint32_t n_copies_in; /* how many of its statements are COPY … FROM STDIN */
     enum understood_limited limited;
+    enum understood_limited limited_inside; /* what decides on what it prepares or declares */
     uint32_t effects; /* of all its statements; EFFECT_UNKNOWN where it was not understood */
     bool may_return_rows;
     struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */
