@@ -21,6 +21,7 @@ void talk_lane_free(struct record_lane *lane)
 void talk_lane_answers(struct record_lane *lane, enum record_outcome answer, uint32_t grace)
 {
     lane->answer = answer;
+    lane->was_full |= answer == RECORD_FULL;
     lane->grace = grace;
     lane->outcome_room = lane->n_reserved * (size_t)RESERVE + SLACK;
 }

@@ -11,6 +11,7 @@ struct record_lane {
     size_t n, room;
     uint64_t next_id;
     uint32_t n_reserved;
+    bool was_full;              /* it had no room at some time */
     enum record_outcome answer; /* to intents and reservations, once `grace` of them have passed */
     uint32_t grace;
     size_t outcome_room; /* while the answer is RECORD_FULL: bytes that outcomes may still take */
