@@ -7,8 +7,8 @@
 #include "cli/safe.h"
 #include "cli/session-feed.h"
 #include "cli/when.h"
-#include "json/writer.h"
 #include "sql/facts.h"
+#include "json/writer.h"
 #include <errno.h>
 #include <stdlib.h>
 

@@ -181,7 +181,7 @@ static void compile_rule(struct compiler *c, const struct policy *policy, const 
     struct arena *arena = c->reader.arena;
     out->place = text->at->place;
     out->name = text->name;
-    if (!out->name.n && text->at && text->at->kind != YAML_MAP) out->name = join(c, "", &text->effects);
+    if (!out->name.n && text->at->kind != YAML_MAP) out->name = join(c, "", &text->effects);
     if (!out->name.n) out->name = arena_printf(arena, "%s %zu", kind, number);
     if (!out->name.p) complain(c, text->at->place);
     out->message = text->message;

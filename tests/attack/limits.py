@@ -580,10 +580,13 @@ def check_record(counted, ways):
             raw.simple("UPDATE big SET v = v WHERE id = 1 /* stays */")
             raw.send(TERMINATE)
             raw.rest()
-        for session in ways.gate.sessions():
-            events = ways.gate.replay(session)
-            if not any("told" in str(e) for e in events):
-                continue
+        def ended():
+            for session in ways.gate.sessions():
+                events = ways.gate.replay(session)
+                if any("told" in str(e) for e in events) and any("stays" in str(e) for e in events):
+                    return session, events
+            return None
+        for session, events in [process.wait_for(ended, "the session in the record", 20)]:
             ends = [e["how"] for e in events if e.get("event") == "complete" or e.get("type") == "complete" or "how" in e]
             errors = [e for e in events if "5000 rows" in str(e)]
             assert ends == ["undone", "completed"], (ends, events)
