@@ -69,17 +69,17 @@ static bool on_alive(struct catalog_overlay_load *load, struct bytes letter, str
 
 bool catalog_overlay_row(struct catalog_overlay_load *load, const struct bytes *values, size_t n)
 {
-    if (n != CATALOG_ROW_WIDTH || values[0].n != 1 || load->builder.failed) return false;
     bool taken;
-    switch (values[0].p[0]) {
+    switch (n == CATALOG_ROW_WIDTH && values[0].n == 1 ? values[0].p[0] : 0) {
     case CATALOG_ROW_PATH: taken = on_path(load, values[1]); break;
     case CATALOG_ROW_SESSION: taken = on_session(load, values[1], values[2], values[3]); break;
     case CATALOG_ROW_ALIVE: taken = on_alive(load, values[1], values[2]); break;
-    case CATALOG_ROW_HEAD: taken = false; break;
+    case CATALOG_ROW_HEAD:
+    case 0: taken = false; break;
     default: taken = catalog_build_row(&load->builder, values, n);
     }
     if (!taken) load->builder.failed = true;
-    return taken;
+    return !load->builder.failed;
 }
 
 bool catalog_overlay_wants_more(const struct catalog_overlay_load *load)

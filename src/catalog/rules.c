@@ -49,6 +49,7 @@ static bool tie_rule(void *context, uint32_t oid)
     return tie(context, oid, CATALOG_TIE_RULE, 15);
 }
 
+enum { FIRST_SYSTEM_COLUMN = -6 }; /* tableoid */
 /* False: no memory. A relation that is not there is told as opaque. */
 static bool keep_sources(struct catalog_builder *b, const struct trace_sources *from,
                          struct catalog_sources *out)
@@ -58,8 +59,15 @@ static bool keep_sources(struct catalog_builder *b, const struct trace_sources *
     *out = (struct catalog_sources){ .items = items, .opaque = from->opaque };
     for (size_t i = 0; i < from->n; i++) {
         const struct catalog_relation *relation = catalog_build_relation(b, from->items[i].relation);
+        struct catalog_source source = { relation, from->items[i].attribute };
+        /* A column that its relation does not have: nobody knows what that would be. */
+        if (relation && (source.attribute < FIRST_SYSTEM_COLUMN ||
+                         (source.attribute > 0 && (size_t)source.attribute > relation->n_columns))) {
+            source.attribute = 0;
+            out->opaque = true;
+        }
         if (relation)
-            items[out->n++] = (struct catalog_source){ relation, from->items[i].attribute };
+            items[out->n++] = source;
         else
             out->opaque = true;
     }
@@ -109,8 +117,10 @@ static uint32_t writes_of(const struct reading *r, const struct node *query)
     case 2: return WRITES_UPDATE;
     case 3: return WRITES_INSERT | (conflict->kind == NODE_NULL ? 0 : WRITES_UPDATE);
     case 4: return WRITES_DELETE;
-    case 5: return r->b->server_version < 150000 ? 0 : WRITES_INSERT | WRITES_UPDATE | WRITES_DELETE;
-    case 6: return r->b->server_version < 150000 ? WRITES_ALL : 0;
+    case 5: /* MERGE, or in version 14 NOTIFY */
+        return r->b->server_version < 150000 ? 0 : WRITES_INSERT | WRITES_UPDATE | WRITES_DELETE;
+    case 6: /* NOTIFY, or in version 14 NOTHING */ return 0;
+    case 7: /* NOTHING */ return r->b->server_version < 150000 ? WRITES_ALL : 0;
     default: return WRITES_ALL;
     }
 }
