@@ -37,9 +37,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         CHECK(count_nodes(second, once, 0) == n_nodes);
         node_print(second, &again);
         CHECK(bytes_equal(once, buf_bytes(&again)));
-        buf_append_text(&again, ")");
-        struct bytes list = arena_printf(&arena, "(%.*s", BYTES_FMT(buf_bytes(&again)));
-        if (node_tree_parse(list, &arena, &second)) CHECK(count_nodes(second, list, 0) == n_nodes + 1);
+        buf_append_text(&printed, ")");
+        struct buf list;
+        buf_init(&list, n * 4 + 64);
+        buf_append_text(&list, "(");
+        buf_append(&list, buf_bytes(&printed));
+        if (node_tree_parse(buf_bytes(&list), &arena, &second))
+            CHECK(count_nodes(second, buf_bytes(&list), 0) == n_nodes + 1);
+        buf_free(&list);
     }
     buf_free(&printed);
     buf_free(&again);

@@ -186,8 +186,11 @@ void node_print(const struct node *node, struct buf *out)
     struct bytes field = { 0 };
     for (const struct node *n = node->first; n; n = n->next) {
         if (n != node->first || node->kind == NODE_OBJECT) buf_append_text(out, " ");
-        if (node->kind == NODE_OBJECT && n->field.p != field.p)
-            buf_printf(out, ":%.*s ", BYTES_FMT(n->field));
+        if (node->kind == NODE_OBJECT && n->field.p != field.p) {
+            buf_append_text(out, ":");
+            buf_append(out, n->field);
+            buf_append_text(out, " ");
+        }
         field = n->field;
         node_print(n, out);
     }

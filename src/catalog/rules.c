@@ -87,7 +87,6 @@ static bool on_view(struct reading *r, struct catalog_relation *view)
 {
     struct trace_result result;
     const struct node *query = read_query(r);
-    view->decides.opaque = true;
     if (!each_relid(r->rule->action, tie_view, r)) return false;
     bool traced = query && trace_view(r->b, &r->arena, query, &result) && result.n_columns == view->n_columns;
     if (!traced) return view->kind == 'm' || each_relid(r->rule->action, tie_update, r);
@@ -180,6 +179,11 @@ bool catalog_build_rules(struct catalog_builder *b)
     const struct catalog_rule *rules = b->rules.items;
     struct reading r = { .b = b };
     bool done = true;
+    /* Until a rule says better, also where there is none. */
+    for (size_t i = 0; i < b->layer->n_relations; i++) {
+        char kind = b->layer->relations[i]->kind;
+        b->layer->relations[i]->decides.opaque = kind == 'v' || kind == 'm';
+    }
     arena_init(&r.arena, CHUNK, CEILING);
     for (size_t i = 0; i < b->rules.n && done; i++) {
         struct catalog_relation *relation = catalog_layer_relation_by_oid(b->layer, rules[i].relation);
