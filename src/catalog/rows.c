@@ -153,7 +153,8 @@ static bool read_outputs(struct row *r, struct catalog_function *f)
     struct arena *scratch = &r->b->scratch;
     struct bytes *types, *modes, *names = NULL;
     size_t n, n_modes, n_names = 0;
-    if (!r->values[10].p) return true;
+    /* Only types of IN and VARIADIC arguments: the server keeps no list of all. */
+    if (!r->values[9].p || !r->values[10].p) return true;
     if (!catalog_read_array(r->values[9], scratch, &types, &n) ||
         !catalog_read_array(r->values[10], scratch, &modes, &n_modes) || n != n_modes)
         return false;
@@ -301,12 +302,8 @@ static bool on_row(struct row *r, char letter)
 bool catalog_build_row(struct catalog_builder *b, const struct bytes *values, size_t n)
 {
     struct row r = { .b = b, .values = values };
-    if (b->failed || n == 0 || values[0].n != 1) return false;
-    char letter = (char)values[0].p[0];
-    if (!catalog_row_width(letter) || n < catalog_row_width(letter)) {
-        b->failed = true;
-        return false;
-    }
-    if (!on_row(&r, letter) || r.failed) b->failed = true;
+    char letter = n && values[0].n == 1 ? (char)values[0].p[0] : 0;
+    unsigned width = catalog_row_width(letter);
+    if (!width || n < width || !on_row(&r, letter) || r.failed) b->failed = true;
     return !b->failed;
 }
