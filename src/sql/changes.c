@@ -276,7 +276,6 @@ void names_finish(struct walk *walk, const Node *statement)
     if (walk->names->code_made && (s->n_relations || s->n_functions))
         code_add(walk, (struct bytes){ 0 }, BYTES_LITERAL("(earlier in this text)"),
                  BYTES_LITERAL("(made by an earlier statement of the same text)"), (struct bytes){ 0 });
-    if (!walk->trouble) names_change(walk, statement);
 }
 
 void names_change(struct walk *walk, const Node *statement)

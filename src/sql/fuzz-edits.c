@@ -14,8 +14,10 @@ static size_t pick(struct bytes text, uint8_t every, struct sql_edit *edits)
     static const char *const inserts[] = { "public.", "\"\xc3\xa9\xe2\x86\x92\".", "x" };
     size_t n = 0, count = 0;
     for (size_t at = 0; at < text.n && n < EDITS; count++) {
-        if (count % (every % 7 + 1) == 0)
-            edits[n++] = (struct sql_edit){ (uint32_t)at, bytes_of(inserts[n % 3]) };
+        if (count % (every % 7 + 1) == 0) {
+            edits[n] = (struct sql_edit){ (uint32_t)at, bytes_of(inserts[n % 3]) };
+            n++;
+        }
         at += token_at(text, at).text.n;
     }
     return n;

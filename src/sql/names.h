@@ -47,6 +47,9 @@ enum {
  * node gets its schema in the text where it may and must. */
 void names_resolve(struct walk *walk, const RangeVar *node, enum walk_naming naming,
                    struct sql_relation *relation);
+/* The same once more, without a word: true where the text itself makes or alters it, so that its columns are
+ * not known; *found_out: what the view has for it, NULL for nothing. */
+bool names_look(struct walk *walk, const RangeVar *node, const struct catalog_relation **found_out);
 /* The schema in which a name without one is created. */
 struct bytes names_creation_schema(const struct catalog_view *view);
 /* The first thing in a statement that cannot be resolved; later ones are not kept. */
@@ -57,7 +60,7 @@ void names_resolve_text(struct walk *walk, const char *text, uint32_t access);
 
 /* Before the walk: what holds inside the statement already. */
 void names_begin(struct walk *walk, const Node *statement);
-/* Behind the walk: what hangs on what was found, and what it means for the next statements. */
+/* Behind the walk: what hangs on what was found. */
 void names_finish(struct walk *walk, const Node *statement);
 
 /* changes.c: what a statement does to the names behind it, once it was walked. */

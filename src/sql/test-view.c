@@ -3,7 +3,7 @@
  * besides. A block of such lines replaces the one before. A case is "text  =>  what is expected":
  *   the text with its edits, or "refused CODE: words", or "HOSTILE: why"
  *   | on schema.name:access …   relations that the text names; "!" whereless, "+" made by the text, "?" not
- *                               resolved;  | via …  those that are reached only
+ *                               resolved;  | via …  those that are reached with some access
  *   | code name[signature@extension; …] …
  *   | beside                    more may be written than the command tag says
  *   | does …                    the effects, where the line speaks of them
@@ -82,7 +82,7 @@ static void show_relations(struct buf *out, const struct sql_statement *s, bool 
     bool first = true;
     for (size_t i = 0; i < s->n_relations; i++) {
         const struct sql_relation *r = &s->relations[i];
-        if (r->through != through) continue;
+        if (r->through != through || !r->access) continue;
         assert_true(r->resolved || !r->through);
         buf_append_text(out, first ? through ? " | via " : " | on " : " ");
         first = false;
