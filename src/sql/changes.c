@@ -248,7 +248,10 @@ static void widen(struct walk *walk, const Node *node)
             const char *schema = tree_string(tree_item(s->objects, i));
             if (schema) ties_schema(walk, bytes_of(schema), EFFECT_SCHEMA_DROP);
         }
+        walk->names->cascades = s->behavior == DROP_CASCADE;
         if (s->behavior == DROP_CASCADE) ties_cascade(walk);
+    } else if (tree_tag(node) == T_TruncateStmt) {
+        walk->names->cascades = ((const TruncateStmt *)node)->behavior == DROP_CASCADE;
     } else if (tree_tag(node) == T_GrantStmt) {
         const GrantStmt *s = (const GrantStmt *)node;
         bool all = s->targtype == ACL_TARGET_ALL_IN_SCHEMA;
@@ -290,6 +293,6 @@ void names_change(struct walk *walk, const Node *statement)
         made->older = names->made;
         names->made = made;
     }
-    names->sets_path = names->sorts = false;
+    names->sets_path = names->sorts = names->cascades = false;
     names->n_types = 0;
 }
