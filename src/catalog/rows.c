@@ -230,7 +230,9 @@ static bool on_foreign_key(struct row *r)
     if (on_delete != 'a' && on_delete != 'r' && !catalog_build_edge(r->b, edge)) return false;
     edge.tie = CATALOG_TIE_ON_UPDATE;
     edge.deletes = false;
-    return on_update == 'a' || on_update == 'r' || catalog_build_edge(r->b, edge);
+    if (on_update != 'a' && on_update != 'r' && !catalog_build_edge(r->b, edge)) return false;
+    edge.tie = CATALOG_TIE_KEY;
+    return catalog_build_edge(r->b, edge);
 }
 
 static bool on_inherits(struct row *r)

@@ -122,6 +122,11 @@ static void follow_tie(struct follow *f, const struct catalog_relation *from,
         f->walk->statement->writes_beside = true;
         reach(f, to, rule_access(tie->writes), whereless, false);
         return;
+    case CATALOG_TIE_KEY:
+        if (!f->walk->names->cascades) return;
+        reach(f, to, access & EFFECT_TRUNCATE, false, false);
+        if (access & EFFECT_SCHEMA_DROP) reach(f, to, EFFECT_SCHEMA_ALTER, false, false);
+        return;
     }
 }
 
