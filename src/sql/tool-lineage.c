@@ -7,7 +7,7 @@
  *                                        the machine's order. PATH: schemas, separated by blanks
  *
  * For each text, one line for each fact, and an empty line behind:
- *   outcome TEXT | unresolved CODE SAYS | column OID ATTRIBUTE USES THROUGH NAME
+ *   outcome TEXT | unresolved CODE SAYS | relation OID THROUGH | column OID ATTRIBUTE USES THROUGH NAME
  *   output PLAIN OPAQUE COLUMN,… NAME | open | took NANOSECONDS (of all, and of one without a view) */
 #include "base/arena.h"
 #include "base/buf.h"
@@ -68,10 +68,7 @@ static const struct catalog *load(const char *path)
             values[i] = bytes_slice(rest, 0, length);
             rest = bytes_slice(rest, length, rest.n);
         }
-        if (!catalog_load_row(load, query, values, n)) {
-            fprintf(stderr, "query %u, %u values: %.*s %.*s\n", query, n, BYTES_FMT(values[0]), n > 1 ? (int)values[1].n : 0, n > 1 ? (const char *)values[1].p : "");
-            fail("the load does not take a row");
-        }
+        if (!catalog_load_row(load, query, values, n)) fail("the load does not take a row");
     }
     const struct catalog *catalog = catalog_load_end(load, &error);
     if (!catalog) fail(error);
@@ -82,6 +79,8 @@ static const struct catalog *load(const char *path)
 static void print_statement(const struct sql_statement *s)
 {
     if (s->unresolved_code) printf("unresolved %s %.*s\n", s->unresolved_code, BYTES_FMT(s->unresolved_says));
+    for (size_t i = 0; i < s->n_relations; i++)
+        printf("relation %u %d\n", s->relations[i].oid, s->relations[i].through);
     for (size_t i = 0; i < s->n_columns; i++) {
         const struct sql_column *c = &s->columns[i];
         const struct sql_relation *r = &s->relations[c->relation];
