@@ -311,15 +311,6 @@ const struct row *lineage_fields(struct lineage *l, struct value value)
     return row;
 }
 
-/* An earlier statement of the text makes a relation of that name: nothing is known of its columns. */
-static bool is_made(struct lineage *l, const RangeVar *var)
-{
-    struct bytes schema = bytes_of(var->schemaname), name = bytes_of(var->relname);
-    for (const struct names_made *m = l->walk->names->made; m; m = m->older)
-        if (bytes_equal(m->name, name) && (!schema.n || bytes_equal(m->schema, schema))) return true;
-    return false;
-}
-
 /* The whole of every entry that the name may stand for. */
 static void add_named(struct lineage *l, struct sum *sum, const RangeVar *var)
 {
@@ -356,7 +347,8 @@ struct range *lineage_range(struct lineage *l, const RangeVar *var)
 {
     struct range *range = LINEAGE_ARRAY(l, struct range, 1);
     if (!range) return NULL;
-    range->relation = catalog_find(l->view, bytes_of(var->schemaname), bytes_of(var->relname));
+    /* Nothing is known of the columns of what an earlier statement of the text makes. */
+    bool made = names_look(l->walk, var, &range->relation);
     range->alias = bytes_of(var->alias ? var->alias->aliasname : var->relname);
     range->aliased = var->alias != NULL;
     range->only = !var->inh;
@@ -367,7 +359,7 @@ struct range *lineage_range(struct lineage *l, const RangeVar *var)
     } else {
         range->schema = bytes_of(var->schemaname);
     }
-    if (!range->relation || is_made(l, var)) open_range(l, range, var);
+    if (!range->relation || made) open_range(l, range, var);
     return range;
 }
 

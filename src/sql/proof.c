@@ -76,6 +76,7 @@ static int compare_edits(const void *a, const void *b)
 static const char *edit_of(struct proving *p, const void *node)
 {
     struct proof_edit key = { .node = node };
+    if (p->n_edits == 0) return NULL;
     struct proof_edit *edit = bsearch(&key, p->edits, p->n_edits, sizeof(*p->edits), compare_edits);
     if (!edit) return NULL;
     if (!edit->found) p->n_found++;

@@ -100,11 +100,11 @@ void names_edit(struct walk *walk, const void *node, int location, struct bytes 
     names->nodes[names->n_edits++] = (struct proof_edit){ .node = node, .schema = name };
 }
 
-static bool is_touched(const struct names *names, struct bytes name)
+static const struct names_touched *find_touched(const struct names *names, struct bytes name)
 {
     for (const struct names_touched *t = names->touched; t; t = t->older)
-        if (bytes_equal(t->name, name)) return true;
-    return false;
+        if (bytes_equal(t->name, name)) return t;
+    return NULL;
 }
 
 /* The newest relation of that name that the text creates before; with a schema, in that one. */
@@ -140,11 +140,12 @@ static struct bytes written(struct walk *walk, const struct sql_relation *r)
 static void miss_moved(struct walk *walk, const struct sql_relation *r, struct bytes why)
 {
     struct bytes name = written(walk, r);
-    names_miss(walk, name, "0A000",
-               arena_printf(walk->arena,
-                            "relation \"%.*s\" cannot be told behind \"%.*s\" in the same text: send it as a "
-                            "message of its own",
-                            BYTES_FMT(name), BYTES_FMT(why)));
+    names_miss(
+        walk, name, "0A000",
+        arena_printf(walk->arena,
+                     "what relation \"%.*s\" is cannot be told behind %.*s in the same text: send it as a "
+                     "message of its own",
+                     BYTES_FMT(name), BYTES_FMT(why)));
 }
 
 static void miss_absent(struct walk *walk, const struct sql_relation *r)
@@ -170,9 +171,9 @@ static bool can_be_told(struct walk *walk, enum walk_naming naming, const struct
         miss_moved(walk, r, names->moved);
         return false;
     }
-    if (bare && names->shaky && (naming == NAMING_OBJECT || naming == NAMING_OPTIONAL) &&
+    if (bare && names->shaky.n && (naming == NAMING_OBJECT || naming == NAMING_OPTIONAL) &&
         !find_made(names, r->schema, r->name)) {
-        miss_moved(walk, r, BYTES_LITERAL("what may change names"));
+        miss_moved(walk, r, names->shaky);
         return false;
     }
     return true;
@@ -212,26 +213,47 @@ static void resolve_created(struct walk *walk, const RangeVar *node, struct sql_
     r->made = r->resolved = true;
 }
 
-static void resolve_existing(struct walk *walk, enum walk_naming naming, struct sql_relation *r)
+/* What a name stands for where an earlier statement of the text may have to do with it. */
+struct look {
+    const struct catalog_relation *found; /* in the view */
+    const struct names_made *made;        /* by the text, and this is what is meant */
+    const struct names_touched *touched;  /* by the text: what was found is not what is meant */
+};
+
+static struct look look_up(struct walk *walk, struct bytes schema, struct bytes name)
 {
     const struct names *names = walk->names;
     const struct catalog_view *view = walk->view;
-    const struct catalog_relation *found = catalog_find(view, r->schema, r->name);
-    const struct names_made *made = find_made(names, r->schema, r->name);
-    if (!made && !found) made = find_made_sequence(names, r->schema, r->name);
-    bool touched = is_touched(names, r->name);
-    if (made && found && !touched && !r->schema.n) {
-        struct bytes schema = found->temporary ? BYTES_LITERAL("pg_temp") : found->schema;
-        if (place_in_path(view, schema) < place_in_path(view, made->schema)) made = NULL;
+    struct look look = { .found = catalog_find(view, schema, name),
+                         .made = find_made(names, schema, name),
+                         .touched = find_touched(names, name) };
+    if (!look.made && !look.found) look.made = find_made_sequence(names, schema, name);
+    if (look.made && look.found && !look.touched && !schema.n) {
+        struct bytes there = look.found->temporary ? BYTES_LITERAL("pg_temp") : look.found->schema;
+        if (place_in_path(view, there) < place_in_path(view, look.made->schema)) look.made = NULL;
     }
-    if (made) {
-        take_made(made, r);
-        /* What hangs on what was there before still does. */
-        if (found && !touched && made->over) r->oid = found->oid;
-    } else if (touched) {
-        miss_moved(walk, r, BYTES_LITERAL("what changes it"));
-    } else if (found) {
-        take_relation(walk, found, r);
+    /* What hangs on what was there before still does, where it was only altered or kept. */
+    if (look.touched || (look.made && !look.made->over)) look.found = NULL;
+    return look;
+}
+
+bool names_look(struct walk *walk, const RangeVar *node, const struct catalog_relation **found_out)
+{
+    struct look look = look_up(walk, bytes_of(node->schemaname), bytes_of(node->relname));
+    *found_out = look.found;
+    return look.made != NULL;
+}
+
+static void resolve_existing(struct walk *walk, enum walk_naming naming, struct sql_relation *r)
+{
+    struct look look = look_up(walk, r->schema, r->name);
+    if (look.made) {
+        take_made(look.made, r);
+        if (look.found) r->oid = look.found->oid;
+    } else if (look.touched) {
+        miss_moved(walk, r, look.touched->why);
+    } else if (look.found) {
+        take_relation(walk, look.found, r);
     } else if (naming != NAMING_OPTIONAL) {
         miss_absent(walk, r);
     }

@@ -64,7 +64,10 @@ static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw, s
     statement->text = statement_text(text, raw);
     statement->in_view = names != NULL;
     walk_statement(&walk, raw->stmt);
-    if (names && !walk.trouble) lineage_read(&walk, names->view, raw->stmt);
+    /* What is not forwarded needs no lineage. */
+    if (names && !walk.trouble && !statement->unresolved_code)
+        lineage_read(&walk, names->view, raw->stmt);
+    if (names && !walk.trouble) names_change(&walk, raw->stmt);
     if (statement->action == SQL_ACTION_PREPARE) statement->inner = prepared_text(statement->text);
     return walk.trouble;
 }
