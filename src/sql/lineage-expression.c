@@ -243,6 +243,19 @@ static struct value of_call(struct lineage *l, const struct scope *scope, const 
     return value;
 }
 
+static struct value of_cast(struct lineage *l, const struct scope *scope, const TypeCast *cast)
+{
+    uint32_t type = lineage_type(l, cast->typeName);
+    if (tree_tag(cast->arg) == T_ColumnRef && type && !cast->typeName->typmods) {
+        struct value same = lineage_expression(l, scope, cast->arg);
+        /* A cast to the type that it has already is none. */
+        if (same.type == type) return same;
+    }
+    struct value value = gather(l, scope, (const Node *)cast);
+    value.type = type;
+    return value;
+}
+
 struct value lineage_expression(struct lineage *l, const struct scope *scope, const void *node)
 {
     struct value value = { 0 };
@@ -260,11 +273,7 @@ struct value lineage_expression(struct lineage *l, const struct scope *scope, co
         else
             value = gather(l, scope, node);
         break;
-    case T_TypeCast: {
-        value = gather(l, scope, node);
-        value.type = lineage_type(l, ((const TypeCast *)node)->typeName);
-        break;
-    }
+    case T_TypeCast: value = of_cast(l, scope, node); break;
     default: value = gather(l, scope, node);
     }
     lineage_leave(l);

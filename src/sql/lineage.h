@@ -17,7 +17,7 @@
 
 enum {
     LINEAGE_DEPTH = 80,         /* of queries, views, joins and fields within one another */
-    LINEAGE_WORK = 2000000,     /* steps that a statement may cost besides LINEAGE_WORK_PER_BYTE */
+    LINEAGE_WORK = 1000000,     /* steps that a statement may cost besides LINEAGE_WORK_PER_BYTE */
     LINEAGE_WORK_PER_BYTE = 32, /* so that a long INSERT is followed to its end */
     LINEAGE_FIELDS = 1664,      /* what the server lets one query return */
     LINEAGE_ROUNDS = 40,        /* of a recursive CTE, each of which must add something */

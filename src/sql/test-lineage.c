@@ -167,10 +167,190 @@ static void every_column_goes_where_the_table_says(void **state)
     catalog_release(world.catalog);
 }
 
+/* prefix repeated, middle, suffix repeated. */
+static struct bytes nested(struct buf *out, const char *const parts[5], int times)
+{
+    buf_init(out, 1 << 24);
+    buf_append_text(out, parts[0]);
+    for (int i = 0; i < times; i++)
+        buf_append_text(out, parts[1]);
+    buf_append_text(out, parts[2]);
+    for (int i = 0; i < times; i++)
+        buf_append_text(out, parts[3]);
+    buf_append_text(out, parts[4]);
+    return buf_bytes(out);
+}
+
+/* Whether some use of customers.ssn, or of all of it, is told. */
+static bool tells_ssn(const struct sql_statement *s, uint32_t use)
+{
+    for (size_t i = 0; i < s->n_columns; i++) {
+        const struct sql_column *c = &s->columns[i];
+        if (!bytes_is(s->relations[c->relation].name, "customers")) continue;
+        if ((bytes_is(c->name, "ssn") || c->attribute == 0) && (c->uses & use)) return true;
+    }
+    return false;
+}
+
+static const char *const deep[][5] = {
+    { "SELECT ", "(SELECT ", "ssn", " FROM customers)", " FROM customers" },
+    { "SELECT ssn FROM ", "(SELECT * FROM ", "customers", ") x", "" },
+    { "SELECT ssn FROM ", "LATERAL (SELECT * FROM ", "customers", ") x", "" },
+    { "SELECT ssn FROM ", "(SELECT * FROM customers UNION ALL ", "SELECT * FROM customers", ")", " x" },
+    { "", "SELECT ssn FROM customers UNION ALL ", "SELECT ssn FROM customers", "", "" },
+    { "", "(SELECT ssn FROM customers UNION ", "SELECT ssn FROM customers", ")", "" },
+    { "SELECT ssn FROM customers", " CROSS JOIN secrets", "", "", "" },
+    { "SELECT ssn FROM ", "secrets CROSS JOIN (", "customers CROSS JOIN secrets", ")", "" },
+    { "SELECT ssn FROM ", "(", "customers JOIN secrets USING (id)", " JOIN secrets USING (id))", "" },
+    { "SELECT ssn FROM customers WHERE ", "EXISTS (SELECT 1 WHERE ", "ssn = 'x'", ")", "" },
+    { "SELECT ssn FROM customers WHERE ", "id IN (SELECT id FROM secrets WHERE ", "ssn = 'x'", ")", "" },
+    { "SELECT ", "(", "(SELECT c FROM customers c)", ").f", "" },
+    { "SELECT ", "shady(", "ssn", ")", " FROM customers" },
+    { "SELECT ", "nosuch(", "c", ")", " FROM customers c" },
+    { "SELECT ", "ROW(1, ", "ssn", ")", " FROM customers" },
+    { "SELECT ", "", "ssn", " || ssn", " FROM customers" },
+    { "SELECT ", "generate_series(1, ", "ssn", ")", " FROM customers" },
+    { "SELECT ", "CASE WHEN ", "ssn = 'x'", " THEN ssn END = 'x'", " FROM customers" },
+    { "", "WITH x AS (", "SELECT ssn FROM customers", ") SELECT * FROM x", "" },
+    { "", "WITH RECURSIVE x AS (SELECT ssn FROM customers UNION (", "SELECT ssn FROM customers",
+      ")) SELECT * FROM x", "" },
+    { "SELECT ssn FROM customers GROUP BY ssn, ", "ROLLUP (", "id", ", ssn)", "" },
+    { "SELECT count(*) FROM customers GROUP BY ", "GROUPING SETS (", "ssn", ")", "" },
+    { "INSERT INTO secrets (pin) SELECT ssn::int FROM ", "(SELECT * FROM ", "customers", ") x",
+      " RETURNING pin" },
+};
+
+static void *run_deep_texts(void *arg)
+{
+    size_t *n_done = arg;
+    static const int times[] = { 1, 5, 12, 30, 100, 600 };
+    struct world world;
+    world_make(&world);
+    for (size_t i = 0; i < sizeof(deep) / sizeof(*deep); i++)
+        for (size_t k = 0; k < sizeof(times) / sizeof(*times); k++) {
+            struct buf text;
+            struct arena arena;
+            const struct sql_facts *facts;
+            arena_init(&arena, 1 << 16, 1 << 28);
+            struct bytes sql = nested(&text, deep[i], times[k]);
+            enum sql_outcome outcome = sql_understand_in(sql, &world.view, &arena, &facts);
+            bool tells =
+                outcome != SQL_UNDERSTOOD || facts->statements[0].unresolved.n ||
+                tells_ssn(&facts->statements[0], SQL_USE_OUTPUT | SQL_USE_PREDICATE | SQL_USE_STORED);
+            if (!tells || (times[k] <= 5 && outcome != SQL_UNDERSTOOD))
+                print_error("%d times: %.200s\n", times[k], (const char *)sql.p);
+            else
+                (*n_done)++;
+            buf_free(&text);
+            arena_free(&arena);
+        }
+    catalog_release(world.catalog);
+    return NULL;
+}
+
+static void deep_texts_fit_on_a_stack_of_256_kilobytes_and_lose_no_column(void **state)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    size_t n_done = 0;
+    (void)state;
+    assert_int_equal(pthread_attr_init(&attr), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attr, 256 * 1024), 0);
+    assert_int_equal(pthread_create(&thread, &attr, run_deep_texts, &n_done), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    pthread_attr_destroy(&attr);
+    assert_int_equal(n_done, 6 * sizeof(deep) / sizeof(*deep));
+}
+
+/* What a person or a mapper writes is followed exactly, and not given up. */
+static void twenty_sub_selects_within_one_another_are_followed(void **state)
+{
+    static const char *const parts[] = { "SELECT id FROM ", "(SELECT * FROM ", "customers c",
+                                         " WHERE id > 1) c", "" };
+    struct world world;
+    struct buf text, out;
+    (void)state;
+    world_make(&world);
+    buf_init(&out, 1 << 20);
+    show_facts(&world, nested(&text, parts, 20), &out);
+    assert_true(bytes_is(buf_bytes(&out), "id=customers.id | output customers.id | predicate customers.id | "
+                                          "named customers.name customers.email customers.country "
+                                          "customers.ssn"));
+    buf_free(&text);
+    buf_free(&out);
+    catalog_release(world.catalog);
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Under a sanitizer, our own code is some thirty times slower. */
+#ifdef __SANITIZE_ADDRESS__
+#define SLOWED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLOWED 1
+#endif
+#endif
+#ifdef SLOWED
+static const double seconds_ceiling = 4.0;
+#else
+static const double seconds_ceiling = 0.2;
+#endif
+
+static void no_text_that_is_parsed_inline_takes_long(void **state)
+{
+    static const char *const wide[][5] = {
+        { "SELECT 1", " UNION SELECT 1", "", "", "" },
+        { "SELECT ", "*, ", "1", "", " FROM customers" },
+        { "SELECT 1 FROM customers", ", customers", "", "", "" },
+        { "SELECT 1 FROM customers", " NATURAL JOIN customers", "", "", "" },
+        { "SELECT 1 FROM customers", " JOIN customers USING (id)", "", "", "" },
+        { "SELECT ", "row_to_json(c), ", "1", "", " FROM v_deep c" },
+        { "SELECT c.* FROM (SELECT ", "*, ", "1", "", " FROM customers) c, customers" },
+        { "WITH a AS (SELECT * FROM customers)", ", a AS (SELECT * FROM a, a)", "", "", " SELECT * FROM a" },
+        { "WITH RECURSIVE a AS (SELECT * FROM customers", " UNION SELECT a.* FROM a", "", "",
+          ") SELECT * FROM a" },
+        { "SELECT ", "(SELECT max(ssn) FROM customers), ", "1", "", "" },
+        { "INSERT INTO customers VALUES (1)", ", (1, 'x', 'x')", "", "", "" },
+        { "INSERT INTO customers (id) VALUES (1)", ", ((SELECT id FROM customers LIMIT 1))", "", "", "" },
+        { "SELECT ", "nosuch(", "id", ")", " FROM customers" },
+        { "UPDATE customers SET name = 'x'", ", name = email || ssn", "", "", " RETURNING *" },
+    };
+    struct world world;
+    (void)state;
+    world_make(&world);
+    for (size_t i = 0; i < sizeof(wide) / sizeof(*wide); i++) {
+        struct buf text;
+        struct arena arena;
+        const struct sql_facts *facts;
+        size_t step = strlen(wide[i][1]) + strlen(wide[i][3]);
+        struct bytes sql = nested(&text, wide[i], (int)(15000 / step));
+        arena_init(&arena, 1 << 16, 1 << 28);
+        double before = cpu_seconds();
+        (void)!sql_understand_in(sql, &world.view, &arena, &facts);
+        double took = cpu_seconds() - before;
+        if (took > seconds_ceiling || getenv("POSTERN_TIMES"))
+            print_error("%.3f s: %.100s\n", took, (const char *)sql.p);
+        assert_true(took <= seconds_ceiling);
+        assert_non_null(facts);
+        arena_free(&arena);
+        buf_free(&text);
+    }
+    catalog_release(world.catalog);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_column_goes_where_the_table_says),
+        cmocka_unit_test(deep_texts_fit_on_a_stack_of_256_kilobytes_and_lose_no_column),
+        cmocka_unit_test(twenty_sub_selects_within_one_another_are_followed),
+        cmocka_unit_test(no_text_that_is_parsed_inline_takes_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
