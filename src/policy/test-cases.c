@@ -128,7 +128,7 @@ static void make_call(struct made *made, char *word)
 {
     struct sql_statement *s = &made->statement;
     struct sql_code *code = &made->codes[s->n_functions];
-    char *signature = strchr(word, ' ') + 1, *name = strrchr(signature, '.');
+    char *signature = strchr(word, ' ') + 1, *name = strchr(signature, '.');
     if (word[4] == '[') code->extension = bytes_make(word + 5, strcspn(word + 5, "]"));
     code->signature = bytes_of(signature);
     made->functions[s->n_functions++] = (struct sql_function){
