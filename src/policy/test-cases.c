@@ -189,7 +189,8 @@ static const struct sql_statement *make_facts(struct run *run, struct bytes text
                              .columns = made->columns,
                              .functions = made->functions } };
     made->statement.tag = bytes_of(strsep(&rest, ";"));
-    if (bytes_is(made->statement.tag, "SELECT")) made->statement.effects = EFFECT_READ;
+    made->statement.outputs_open = bytes_is(made->statement.tag, "SELECT");
+    if (made->statement.outputs_open) made->statement.effects = EFFECT_READ;
     while ((word = strsep(&rest, ";")))
         make_word(made, word + strspn(word, " "));
     return &made->statement;
