@@ -17,10 +17,11 @@ _postern() {
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
-    "policy lint"|"policy lint "*) words=" --config --data --key-file --json --no-color --help" ;;
-    "policy explain"|"policy explain "*) words=" --as --on --group --claim --machine --person --database --policies --config --data --key-file --json --no-color --help" ;;
-    "policy test"|"policy test "*) words=" --policies --junit --config --data --key-file --json --no-color --help" ;;
-    "policy replay"|"policy replay "*) words=" --since --until --principal --connection --limit --config --data --key-file --json --no-color --help" ;;
+    "policy lint"|"policy lint "*) words=" --catalog --config --data --key-file --json --no-color --help" ;;
+    "policy explain"|"policy explain "*) words=" --as --on --group --claim --machine --person --database --policies --catalog --config --data --key-file --json --no-color --help" ;;
+    "policy test"|"policy test "*) words=" --policies --catalog --junit --config --data --key-file --json --no-color --help" ;;
+    "policy replay"|"policy replay "*) words=" --since --until --principal --connection --catalog --limit --config --data --key-file --json --no-color --help" ;;
+    "policy catalog"|"policy catalog "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;
     "help"|"help "*) words=" --help" ;;
@@ -29,7 +30,7 @@ _postern() {
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
     "audit") words=" search verify" ;;
-    "policy") words=" lint explain test replay" ;;
+    "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;
     "") words=" gateway check demo sessions audit policy keys help version man completion" ;;
     esac

@@ -105,6 +105,7 @@ static enum step send_startup(struct session *s)
     out[n++] = (struct startup_parameter){ BYTES_LITERAL("database"), s->database };
     for (size_t i = 0; i < s->startup.n_parameters && step == STEP_NEXT; i++) {
         struct startup_parameter p = s->startup.parameters[i];
+        detail_choose(s, p.name, p.value);
         if (is_ours(p.name)) continue;
         encoding |= bytes_is(p.name, "client_encoding");
         if (!parameter_allowed(s, p, &why)) step = refuse_parameter(s, p, why);
@@ -115,6 +116,7 @@ static enum step send_startup(struct session *s)
             s, REFUSAL_PARAMETER,
             "the start-up parameter \"options\" holds something other than -c NAME=VALUE and --NAME=VALUE");
     for (size_t i = 0; i < n_options && step == STEP_NEXT; i++) {
+        detail_choose(s, options[i].name, options[i].value);
         if (bytes_starts_with(options[i].name, "postern.")) continue;
         if (!parameter_allowed(s, options[i], &why)) step = refuse_parameter(s, options[i], why);
         startup_options_add(&text, options[i].name, options[i].value);

@@ -61,7 +61,8 @@ struct session {
     struct bytes database;
     const struct policy_ruleset *ruleset;
     const struct policy_terms *terms;
-    bool open; /* policy_ruleset_is_open */
+    bool open;        /* policy_ruleset_is_open */
+    bool errors_json; /* SET postern.errors = json */
     bool registered;
     struct login_state *logging_in; /* freed when the session is ready */
     int32_t server_pid;
@@ -262,4 +263,16 @@ void names_commit(struct session *s, struct pending *p, size_t statement);
 void names_revert(struct session *s, struct pending *p);
 /* Whether every EXECUTE and FETCH of the text names what this session has seen made. */
 bool names_are_known(struct session *s, const struct understood *u);
+
+/* ---- detail.c: what stands in a refusal's DETAIL */
+struct detail {
+    enum refusal_reason reason;
+    struct bytes policy, rule, hint; /* policy: empty where none decided */
+    const struct bytes *by;          /* who may approve */
+    size_t n_by;
+};
+/* A sentence, or a line of JSON where the client asked for that; in the session's scratch. */
+struct bytes detail_text(struct session *s, const struct detail *detail, uint32_t run);
+/* A setting postern.… of the client's: takes note of the one for the form of refusals. */
+void detail_choose(struct session *s, struct bytes name, struct bytes value);
 #endif

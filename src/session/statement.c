@@ -144,13 +144,10 @@ static enum step step_record(struct session *s, struct statement *st)
 
 static struct refusal *make_refusal(struct session *s, const struct statement *st)
 {
-    char id[14];
-    session_id_format(s->record.id, id);
-    struct bytes by = st->policy.n ? arena_printf(&s->scratch, "Rule \"%.*s\" of policy \"%.*s\"",
-                                                  BYTES_FMT(st->rule), BYTES_FMT(st->policy))
-                                   : arena_printf(&s->scratch, "Rule \"%.*s\"", BYTES_FMT(st->rule));
-    struct bytes detail = arena_printf(&s->scratch, "%.*s; request %s-%u.", BYTES_FMT(by), id, st->run);
-    return refusal_new(st->reason, "ERROR", st->says, detail, st->hint);
+    const struct policy_verdict *v =
+        st->understood && st->understood->refused ? &st->understood->verdict : NULL;
+    struct detail detail = { st->reason, st->policy, st->rule, st->hint, v ? v->by : NULL, v ? v->n_by : 0 };
+    return refusal_new(st->reason, "ERROR", st->says, detail_text(s, &detail, st->run), st->hint);
 }
 
 static void forward_text(struct session *s, const struct statement *st)
@@ -176,6 +173,7 @@ static void keep_context(struct session *s, const struct understood *u)
     for (size_t i = 0; i < u->facts->n_statements; i++) {
         const struct sql_statement *stmt = &u->facts->statements[i];
         if (stmt->action != SQL_ACTION_SET || stmt->setting != SQL_SETTING_CONTEXT) continue;
+        detail_choose(s, stmt->subject, stmt->value);
         struct bytes name = arena_printf(&s->scratch, "claim.%.*s",
                                          BYTES_FMT(bytes_slice(stmt->subject, strlen("postern."), 64)));
         if (name.p && buf_length(&body) < CLAIMS_CEILING)
