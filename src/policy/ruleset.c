@@ -102,7 +102,8 @@ static bool unknown_passes(const struct policy_ruleset *r, enum policy_view view
 
 static bool unrestricted(const struct policy_allow *allow)
 {
-    return !allow->relations.n && !allow->schemas.n && !allow->functions.n && !allow->scope->n;
+    return !allow->relations.n && !allow->schemas.n && !allow->columns.n && !allow->functions.n &&
+           !allow->scope->n;
 }
 
 /* What a rule denies whatever it touches; hints leave it out. */
@@ -111,8 +112,8 @@ static uint32_t flatly_denied(const struct policy *policy, enum policy_view view
     uint32_t denied = 0;
     for (size_t i = 0; i < policy->n_denies; i++) {
         const struct policy_rule *rule = &policy->denies[i];
-        bool flat = !rule->statements.n && !rule->relations.n && !rule->functions.n && !rule->scope->n &&
-                    rule->where == POLICY_WHERE_ANY;
+        bool flat = !rule->statements.n && !rule->relations.n && !rule->columns.n && !rule->functions.n &&
+                    !rule->scope->n && rule->where == POLICY_WHERE_ANY;
         if (flat && policy_rule_in_view(rule, view)) denied |= rule->effects;
     }
     return denied;
@@ -128,6 +129,7 @@ static bool make_sight(struct policy_ruleset *r, enum policy_view view, struct a
         denied |= flatly_denied(p, view);
         for (size_t k = 0; k < p->n_allows; k++) {
             somewhere |= p->allows[k].effects;
+            sight->columns |= p->allows[k].columns.n > 0;
             if (unrestricted(&p->allows[k])) sight->free |= p->allows[k].effects;
         }
     }
