@@ -222,6 +222,7 @@ void talk_end_session(struct talk *t)
     if (t->world.lane.n_reserved) talk_fail(t, "%u reservations are left", t->world.lane.n_reserved);
     if (t->world.registered_pid) talk_fail(t, "the cancel key is still registered");
     if (t->world.parsing.p || t->world.proof_wanted) talk_fail(t, "a child was not told that nobody waits");
+    if (t->world.n_budgets) talk_fail(t, "the budget is still held");
     if (t->world.snapshot.n_users != 1) talk_fail(t, "the snapshot is still held");
 }
 
