@@ -535,7 +535,15 @@ bool limit_keep(struct session *s, struct bytes bytes)
 
 void limit_adopt(struct session *s, struct pending *head)
 {
-    if (!s->limiting.is_query || head->kind == PENDING_EXECUTE) return;
+    struct limiting *l = &s->limiting;
+    if (!l->is_query) return;
+    if (!head->as_query && head->kind != PENDING_OWN) {
+        /* What came before the Query has failed, with no Sync behind it: the server skips the Query too, and
+         * goes on skipping until the client's Sync. */
+        l->is_query = false;
+        return;
+    }
+    if (head->kind == PENDING_EXECUTE) return;
     for (uint32_t i = 1; i < s->pendings.n; i++) {
         struct pending *p = pending_at(&s->pendings, i);
         if (p->kind != PENDING_EXECUTE || !p->as_query) continue;
