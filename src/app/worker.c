@@ -192,6 +192,29 @@ static void world_forget_key(struct session_world *world, struct session *sessio
     relays_forget_key(&worker_of(world)->relays, pid, key);
 }
 
+static struct session_budget *world_budget_open(struct session_world *world,
+                                                const struct principal *principal, struct bytes connection)
+{
+    return budgets_of(worker_of(world)->shared->budgets, principal, connection);
+}
+
+static void world_budget_close(struct session_world *world, struct session_budget *budget)
+{
+    budgets_release(worker_of(world)->shared->budgets, budget);
+}
+
+static uint64_t world_budget_left(struct session_world *world, struct session_budget *budget,
+                                  enum session_budget_kind kind, uint64_t most)
+{
+    return budgets_left(worker_of(world)->shared->budgets, budget, kind, most);
+}
+
+static bool world_budget_take(struct session_world *world, struct session_budget *budget,
+                              enum session_budget_kind kind, uint64_t n, uint64_t most)
+{
+    return budgets_take(worker_of(world)->shared->budgets, budget, kind, n, most);
+}
+
 /* ---- children */
 
 static void lost_child(struct worker *w, struct loop_source *source, const char *which)
@@ -483,7 +506,11 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .abandon = world_abandon,
                                        .cancel = world_cancel,
                                        .register_key = world_register_key,
-                                       .forget_key = world_forget_key };
+                                       .forget_key = world_forget_key,
+                                       .budget_open = world_budget_open,
+                                       .budget_close = world_budget_close,
+                                       .budget_left = world_budget_left,
+                                       .budget_take = world_budget_take };
     int error =
         w->cache && w->listening && w->proofs && w->parses ? loop_new(w->shared->clock, &w->loop) : -ENOMEM;
     w->relays = (struct relays){ .loop = w->loop,

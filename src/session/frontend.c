@@ -116,6 +116,14 @@ static enum record_outcome record_execute(struct session *s, const struct bindin
     return outcome;
 }
 
+static enum step refuse_spent(struct session *s, enum statement_carrier carrier)
+{
+    return statement_refuse(s, carrier, REFUSAL_BUDGET,
+                            arena_printf(&s->scratch, "%.*s. %.*s",
+                                         BYTES_FMT(budget_says(s, BUDGET_STATEMENTS)),
+                                         BYTES_FMT(budget_hint(s))));
+}
+
 static enum step on_execute(struct session *s, const struct message *m)
 {
     struct message_execute execute;
@@ -129,12 +137,15 @@ static enum step on_execute(struct session *s, const struct message *m)
         return statement_refuse(
             s, CARRIER_PARSE, REFUSAL_POLICY,
             BYTES_LITERAL("this prepared statement or cursor was not made in this session"));
+    uint64_t n_counted = budget_statements(u);
+    if (n_counted && budget_left(s, BUDGET_STATEMENTS) < n_counted) return refuse_spent(s, CARRIER_PARSE);
     struct understood *by;
     enum understood_limited limited = u ? limit_kind(s, u, &by) : LIMITED_NOT;
     /* The tag comes with the last row. */
     if (limited && execute.most_rows) limited = LIMITED_BY_COUNT;
     enum record_outcome outcome = record_execute(s, portal, &execute, &run);
     if (outcome != RECORD_OK) return cannot_record(s, outcome);
+    budget_use(s, BUDGET_STATEMENTS, n_counted);
     if (!describe_for_the_record(s, portal, execute.portal)) return session_drop(s, "out of memory");
     bool in_group = s->limiting.uncounted;
     if (limited && !limit_before(s, limited)) return session_drop(s, "out of memory");
@@ -211,6 +222,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
         return statement_refuse(
             s, CARRIER_QUERY, REFUSAL_COUNTED,
             BYTES_LITERAL("function calls by OID cannot be counted, and changed rows are limited"));
+    if (budget_left(s, BUDGET_STATEMENTS) == 0) return refuse_spent(s, CARRIER_QUERY);
     bool reserved;
     enum record_outcome outcome = recording_reserve(s, &reserved);
     if (outcome == RECORD_OK) outcome = recording_long(s, FRAME_CALL, (struct bytes){ 0 }, m->body, &run);
@@ -219,6 +231,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
     if (outcome == RECORD_FULL)
         return statement_refuse(s, CARRIER_QUERY, REFUSAL_RECORD,
                                 BYTES_LITERAL("this call cannot be recorded, so it does not run"));
+    budget_use(s, BUDGET_STATEMENTS, 1);
     struct pending *p = push(s, PENDING_CALL, NULL);
     if (!p) return session_drop(s, "out of memory");
     p->run = run;

@@ -1,7 +1,8 @@
 /* A client and a server that say anything, most of it sensible, to a session. The input is a list of
  * operations. Oracles: nothing goes to the server that was not recorded before (talk.c's audit); a session
- * that ends leaves nothing behind; and where the bytes are cut makes no difference to what either side gets
- * and to what is recorded. */
+ * that ends leaves nothing behind; where changed rows are limited, no Sync reaches a server that has changed
+ * more (it knows, and its tags do not say all); and where the bytes are cut makes no difference to what
+ * either side gets and to what is recorded. */
 #include "session/talk.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,12 @@ static const char *const policies[] = {
     "name: p\nwho: any\nallow: [all]\nlimits: { returned_rows: 3, statement: 10s, session: 1h }\n",
     "name: p\nwho: any\nallow: [all]\nrecord: { on_failure: allow }\n",
     "name: p\nwho: any\nallow: [read, write]\nrecord: { rows: count }\nlimits: { returned_rows: 1 }\n",
+    "name: p\nwho: any\nallow: [all]\nrecord: { rows: count }\nlimits: { affected_rows: 3 }\n",
+    "name: p\nwho: any\nallow: [all]\nlimits: { affected_rows: 3, returned_rows: 2, statement: 10s }\n",
+    ("name: p\nwho: any\nallow: [all]\nrecord: { rows: digest }\nlimits: { affected_rows: 3, bytes: 90kB, "
+     "budget: { statements: 30, rows: 20, affected_rows: 9 } }\n"),
 };
+enum { FIRST_LIMITED = 6, LIMIT = 3 };
 static const char *const texts[] = {
     "select a from t",
     "select a from t where b = 7",
@@ -40,6 +46,13 @@ static const char *const texts[] = {
     "alter role bob password 'hunter22'",
     "select that is no sql at all",
     "select '\xff'",
+    "delete from t where b = 7",
+    "update t set a = 1 returning a",
+    "delete from t where b = 8 returning a",
+    "select f()",
+    "prepare d as delete from t where b = 9",
+    "execute d",
+    "commit and chain",
 };
 static const char *const names[] = { "", "a", "p", "b" };
 #define PICK(array, byte) (array)[(byte) % (sizeof(array) / sizeof *(array))]
@@ -55,6 +68,7 @@ static uint8_t take(struct input *in)
     return *in->p++;
 }
 
+enum { CHANGES = 1, COMMITS };
 /* The server of the play: what it would do, were it to behave. */
 struct play {
     struct talk *talk;
@@ -62,6 +76,16 @@ struct play {
     bool skips, copies, copies_simple;
     uint8_t status;
     struct buf answer;
+    /* What its names stand for, and what it has changed. */
+    bool limited;
+    struct {
+        char name[32];
+        bool portal;
+        int does; /* CHANGES, COMMITS */
+    } names[16];
+    unsigned n_names;
+    uint64_t before, changed; /* in earlier transactions, in this one */
+    bool undoes;              /* an error: what was changed is rolled back */
 };
 
 static void answer(struct play *p, const char *line)
@@ -89,6 +113,78 @@ static void answer_rows(struct play *p, uint8_t n)
 {
     for (int i = 0; i < n % 6; i++)
         answer(p, n == 250 ? "DataRow \"x\"*70000" : n == 251 ? "DataRow 1 2" : "DataRow 1");
+}
+
+static bool text_changes(struct bytes text)
+{
+    return bytes_starts_with(text, "delete") || bytes_starts_with(text, "update") ||
+           bytes_starts_with(text, "select f(") || bytes_starts_with(text, "execute d") ||
+           bytes_starts_with(text, "copy t from") || bytes_starts_with(text, "insert");
+}
+
+static int *place_of(struct play *p, bool portal, struct bytes name)
+{
+    unsigned i = 0;
+    while (i < p->n_names && (p->names[i].portal != portal || !bytes_is(name, p->names[i].name)))
+        i++;
+    if (i == sizeof p->names / sizeof *p->names) i--;
+    if (i >= p->n_names) p->n_names = i + 1;
+    p->names[i].portal = portal;
+    snprintf(p->names[i].name, sizeof p->names[i].name, "%.*s", BYTES_FMT(name));
+    return &p->names[i].does;
+}
+
+static struct bytes string_at(struct bytes body, size_t at)
+{
+    size_t n = at;
+    while (n < body.n && body.p[n])
+        n++;
+    return bytes_slice(body, at, n);
+}
+
+static void note_names(struct play *p, uint8_t type, struct bytes body)
+{
+    struct bytes first = string_at(body, 0), second = string_at(body, first.n + 1);
+    if (type == 'P')
+        *place_of(p, false, first) = text_changes(second)                  ? CHANGES
+                                     : bytes_starts_with(second, "commit") ? COMMITS
+                                                                           : 0;
+    if (type == 'B') *place_of(p, true, first) = *place_of(p, false, second);
+}
+
+/* A statement that changes rows, more perhaps than its tag says. */
+static bool answer_change(struct play *p)
+{
+    uint8_t choice = take(&p->in), rows = choice % 4;
+    p->changed += rows + (choice / 16 == 7 ? 3u : 0u);
+    if (choice / 16 == 5) return false;
+    if (choice / 16 == 6) answer_rows(p, rows);
+    struct bytes line = arena_printf(&p->talk->arena, "CommandComplete \"DELETE %d\"", rows);
+    answer(p, (const char *)line.p);
+    return true;
+}
+
+/* What the gateway asks by itself is answered truly. */
+static void answer_count(struct play *p)
+{
+    struct bytes line = arena_printf(&p->talk->arena, "DataRow %lu", (unsigned long)(p->before + p->changed));
+    answer(p, (const char *)line.p);
+    answer(p, "CommandComplete \"SELECT 1\"");
+}
+
+static void answer_commit(struct play *p)
+{
+    if (p->limited && p->changed > LIMIT) {
+        fprintf(stderr, "a Sync reached the server behind %lu changed rows\n", (unsigned long)p->changed);
+        abort();
+    }
+}
+
+static void end_transaction(struct play *p)
+{
+    if (p->status == 'T') return;
+    p->before += p->changed;
+    p->changed = 0;
 }
 
 /* One statement of a simple query or an Execute: true where it is over. */
@@ -136,9 +232,25 @@ static void answer_simple(struct play *p, bool poison)
 
 static void answer_extended(struct play *p, uint8_t type, struct bytes body, bool poison)
 {
-    if (poison || take(&p->in) % 16 == 1) {
+    bool own = bytes_starts_with(type == 'C' ? bytes_slice(body, 1, body.n) : body, "postern.own");
+    if (poison || (take(&p->in) % 16 == 1 && !own)) {
         answer_error(p);
         p->skips = true;
+        p->undoes = true;
+        return;
+    }
+    note_names(p, type, body);
+    if (own && type == 'E') {
+        answer_count(p);
+        return;
+    }
+    int does = p->limited && type == 'E' ? *place_of(p, true, string_at(body, 0)) : 0;
+    if (does == CHANGES && take(&p->in) % 8 && answer_change(p)) return;
+    if (does == COMMITS) {
+        answer_commit(p);
+        p->before += p->changed;
+        p->changed = 0;
+        answer(p, "CommandComplete \"COMMIT\"");
         return;
     }
     switch (type) {
@@ -160,6 +272,10 @@ static void end_copy(struct play *p, bool fails)
         answer_error(p);
     else
         answer(p, "CommandComplete \"COPY 1\"");
+    if (fails)
+        p->undoes = true;
+    else
+        p->changed++;
     if (p->copies_simple)
         answer_ready(p);
     else
@@ -175,10 +291,23 @@ static void answer_message(struct play *p, uint8_t type, struct bytes body)
     }
     if (p->skips && type != 'S') return;
     switch (type) {
-    case 'Q': answer_simple(p, poison); break;
+    case 'Q':
+        if (p->limited && !poison && text_changes(body)) {
+            fprintf(stderr, "a limited statement reached the server as a Query\n");
+            abort();
+        }
+        if (!poison) answer_commit(p);
+        if (p->status != 'T' || bytes_starts_with(body, "commit")) p->before += p->changed, p->changed = 0;
+        answer_simple(p, poison);
+        end_transaction(p);
+        break;
     case 'S':
         p->skips = false;
+        if (p->undoes) p->before += p->changed, p->changed = 0;
+        p->undoes = false;
+        answer_commit(p);
         move_status(p);
+        end_transaction(p);
         answer_ready(p);
         break;
     case 'F':
@@ -197,8 +326,14 @@ static void answer_message(struct play *p, uint8_t type, struct bytes body)
     }
 }
 
+static bool is_own(struct bytes got)
+{
+    return got.n > 20 && (bytes_starts_with(bytes_slice(got, 5, got.n), "postern.own") ||
+                          bytes_starts_with(bytes_slice(got, 6, got.n), "postern.own"));
+}
+
 /* The next message that the server has is answered. */
-static void serve(struct play *p)
+static void serve_one(struct play *p)
 {
     struct talk *t = p->talk;
     talk_flush(t);
@@ -213,6 +348,14 @@ static void serve(struct play *p)
     buf_consume(&t->ends[TALK_SERVER].got, whole);
     talk_send(t, TALK_SERVER, buf_bytes(&p->answer));
     buf_free(&p->answer);
+}
+
+/* What the gateway asks is answered in one go. */
+static void serve(struct play *p)
+{
+    serve_one(p);
+    for (int i = 0; i < 16 && is_own(buf_bytes(&p->talk->ends[TALK_SERVER].got)) && !p->talk->failed; i++)
+        serve_one(p);
 }
 
 /* ---- what nobody would say */
@@ -390,7 +533,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct buf records[2];
     if (n < 2) return 0;
     for (int i = 0; i < 2; i++) {
-        struct play p = { .talk = &talks[i], .in = { data + 2, n - 2 }, .status = 'I' };
+        size_t policy = data[0] % (sizeof policies / sizeof *policies);
+        struct play p = {
+            .talk = &talks[i], .in = { data + 2, n - 2 }, .status = 'I', .limited = policy >= FIRST_LIMITED
+        };
         talk_init(&talks[i], &script, cuts[i], data[1] * 2654435761u + 1);
         bool good = talk_world_policy(&talks[i].world, bytes_of(PICK(policies, data[0])), "fuzz");
         CHECK(good);

@@ -351,6 +351,12 @@ static enum step trip_held(struct session *s)
                 v->held.hint);
 }
 
+static enum step trip_budget(struct session *s)
+{
+    return trip(s, REFUSAL_BUDGET, budget_says(s, BUDGET_AFFECTED),
+                BYTES_LITERAL("All that this statement did was undone."), budget_hint(s));
+}
+
 /* `n` rows were changed by what is in `ran`. NEXT with *over_out: it was too much, and is being undone. */
 static enum step check(struct session *s, uint64_t n, bool *over_out)
 {
@@ -362,6 +368,7 @@ static enum step check(struct session *s, uint64_t n, bool *over_out)
         uint64_t held = l->by_hold->verdict.limits.affected_rows;
         if (n > (l->affected_held < held ? held - l->affected_held : 0)) return trip_held(s);
     }
+    if (n > budget_left(s, BUDGET_AFFECTED)) return trip_budget(s);
     *over_out = false;
     return STEP_NEXT;
 }
@@ -372,6 +379,7 @@ static enum step decide(struct session *s, uint64_t n)
     bool over;
     enum step step = check(s, n, &over);
     if (over || step != STEP_NEXT) return step;
+    if (!budget_take(s, BUDGET_AFFECTED, n)) return trip_budget(s);
     l->affected += n;
     if (l->by_hold) l->affected_held += n;
     complete_all(s, AS_IT_ENDED);
@@ -527,7 +535,15 @@ bool limit_keep(struct session *s, struct bytes bytes)
 
 void limit_adopt(struct session *s, struct pending *head)
 {
-    if (!s->limiting.is_query || head->kind == PENDING_EXECUTE) return;
+    struct limiting *l = &s->limiting;
+    if (!l->is_query) return;
+    if (!head->as_query && head->kind != PENDING_OWN) {
+        /* What came before the Query has failed, with no Sync behind it: the server skips the Query too, and
+         * goes on skipping until the client's Sync. */
+        l->is_query = false;
+        return;
+    }
+    if (head->kind == PENDING_EXECUTE) return;
     for (uint32_t i = 1; i < s->pendings.n; i++) {
         struct pending *p = pending_at(&s->pendings, i);
         if (p->kind != PENDING_EXECUTE || !p->as_query) continue;

@@ -61,8 +61,9 @@ struct session {
     struct bytes database;
     const struct policy_ruleset *ruleset;
     const struct policy_terms *terms;
-    bool open;        /* policy_ruleset_is_open */
-    bool errors_json; /* SET postern.errors = json */
+    bool open;           /* policy_ruleset_is_open */
+    bool errors_json;    /* SET postern.errors = json */
+    bool bounds_results; /* some limit or budget is of what is returned */
     bool registered;
     struct login_state *logging_in; /* freed when the session is ready */
     int32_t server_pid;
@@ -74,8 +75,9 @@ struct session {
     struct pendings pendings;
     struct bindings bindings;
     struct limiting limiting;
-    struct understood *parsed; /* what the parser child answered for the message that waits */
-    struct secret parsing;     /* our copy of the text that it has; it may hold a password */
+    struct session_budget *budget; /* NULL: no policy sets one */
+    struct understood *parsed;     /* what the parser child answered for the message that waits */
+    struct secret parsing;         /* our copy of the text that it has; it may hold a password */
     bool parse_failed, waits_for_parse, waits_for_room;
     uint8_t status;   /* 'I', 'T', 'E' of the last ReadyForQuery */
     uint32_t n_syncs; /* PENDING_SYNC and PENDING_QUERY in the queue: ReadyForQuery to come */
@@ -160,6 +162,22 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
 /* The same for a message that is no text (Bind, Execute, FunctionCall, or one that is malformed). */
 enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
                            struct bytes message);
+
+/* ---- budget.c: what may be used in a day */
+/* Opens it, where a policy sets one. */
+bool budget_start(struct session *s) MUST_USE;
+void budget_end(struct session *s);
+/* UINT64_MAX where there is no budget of the kind. */
+uint64_t budget_left(struct session *s, enum session_budget_kind kind);
+/* Uses n; false, and nothing is used, where less is left. */
+bool budget_take(struct session *s, enum session_budget_kind kind, uint64_t n) MUST_USE;
+/* Uses n, whatever is left: it has happened. */
+void budget_use(struct session *s, enum session_budget_kind kind, uint64_t n);
+/* How many statements of the text count: ending a transaction must always be possible. */
+uint64_t budget_statements(const struct understood *u);
+/* "the day's budget of 100 rows is used up", and when there will be one again; in s->scratch. */
+struct bytes budget_says(struct session *s, enum session_budget_kind kind);
+struct bytes budget_hint(struct session *s);
 
 /* ---- own.c: a statement of the gateway's own, in the client's transaction. The text is one that nothing of
  * the client's can change the meaning of: every name and operator qualified. No Sync goes with it: where the

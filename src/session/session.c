@@ -48,6 +48,7 @@ void session_free(struct session *s)
     bindings_free(&s->bindings);
     secret_free(&s->token);
     limit_free(s);
+    budget_end(s);
     sha256_free(s->digest);
     buf_free(&s->client_out);
     buf_free(&s->server_out);

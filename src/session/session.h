@@ -32,6 +32,10 @@ struct session_proof {
     uint32_t iterations;
 };
 
+/* What one principal has used up on one connection today, over all its sessions and all workers. */
+struct session_budget;
+enum session_budget_kind { BUDGET_STATEMENTS = 0, BUDGET_ROWS, BUDGET_AFFECTED, BUDGET_BYTES, BUDGET_KINDS };
+
 /* What a session needs of its surroundings; one a worker, never changed while sessions live. */
 struct session_world {
     void *context;
@@ -58,6 +62,16 @@ struct session_world {
                          const uint8_t key[4]);
     void (*forget_key)(struct session_world *world, struct session *session, int32_t pid,
                        const uint8_t key[4]);
+    /* The budget of this principal on this connection; NULL: there is no room for another. */
+    struct session_budget *(*budget_open)(struct session_world *world, const struct principal *principal,
+                                          struct bytes connection);
+    void (*budget_close)(struct session_world *world, struct session_budget *budget);
+    /* How much of `most` is left today. */
+    uint64_t (*budget_left)(struct session_world *world, struct session_budget *budget,
+                            enum session_budget_kind kind, uint64_t most);
+    /* Uses n of it, all or nothing: false where less than that is left of `most`. */
+    bool (*budget_take)(struct session_world *world, struct session_budget *budget,
+                        enum session_budget_kind kind, uint64_t n, uint64_t most);
 };
 
 /* How the client is connected. */

@@ -189,6 +189,13 @@ static enum step step_forward(struct session *s, struct statement *st)
     struct understood *u = st->understood;
     s->n_statements++;
     if (u && u->n_secrets) s->wants.wipe = true;
+    /* The frame of its intent is there by now, so a message that waits is not charged twice. */
+    if (!st->refused && st->carrier == CARRIER_QUERY &&
+        !budget_take(s, BUDGET_STATEMENTS, budget_statements(u))) {
+        refuse(st, REFUSAL_BUDGET, "budget", "", "");
+        st->says = budget_says(s, BUDGET_STATEMENTS);
+        st->hint = budget_hint(s);
+    }
     if (st->refused) {
         struct refusal *refusal = make_refusal(s, st);
         s->n_refused++;

@@ -91,6 +91,38 @@ static void forget_key(struct session_world *world, struct session *session, int
     w->registered_pid = 0;
 }
 
+static struct session_budget *open_budget(struct session_world *world, const struct principal *principal,
+                                          struct bytes connection)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    (void)principal, (void)connection;
+    w->n_budgets++;
+    return (struct session_budget *)w->used;
+}
+
+static void close_budget(struct session_world *world, struct session_budget *budget)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    CHECK(w->n_budgets-- > 0 && (uint64_t *)budget == w->used);
+}
+
+static uint64_t budget_rest(struct session_world *world, struct session_budget *budget,
+                            enum session_budget_kind kind, uint64_t most)
+{
+    const struct talk_world *w = (struct talk_world *)world;
+    (void)budget;
+    return w->used[kind] < most ? most - w->used[kind] : 0;
+}
+
+static bool take_budget(struct session_world *world, struct session_budget *budget,
+                        enum session_budget_kind kind, uint64_t n, uint64_t most)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    if (budget_rest(world, budget, kind, most) < n) return false;
+    w->used[kind] += n;
+    return true;
+}
+
 static void keep_snapshot(struct session_snapshot *snapshot)
 {
     (void)snapshot;
@@ -130,7 +162,11 @@ void talk_world_init(struct talk_world *w)
                                        .abandon = abandon,
                                        .cancel = hear_cancel,
                                        .register_key = register_key,
-                                       .forget_key = forget_key };
+                                       .forget_key = forget_key,
+                                       .budget_open = open_budget,
+                                       .budget_close = close_budget,
+                                       .budget_left = budget_rest,
+                                       .budget_take = take_budget };
     talk_world_token(w, BYTES_LITERAL("token"));
 }
 
