@@ -5,6 +5,7 @@
 #include "pgwire/startup.h"
 #include "session/binding.h"
 #include "session/pending.h"
+#include "session/server-login.h"
 #include "session/session.h"
 
 enum session_phase {
@@ -30,11 +31,8 @@ struct known {
 };
 
 struct login_state {
-    struct scram_client scram;
-    bool proof_asked, proof_given, md5, authenticated;
+    struct server_login dialogue;
     struct bytes server_address;
-    bool has_binding;
-    struct scram_binding binding;
     struct buf parameters; /* ParameterStatus messages for the client, whole */
 };
 

@@ -38,7 +38,7 @@ void session_free(struct session *s)
     if (!s) return;
     recording_end(s, "connection lost");
     if (s->registered) s->world->forget_key(s->world, s, s->server_pid, s->client_key);
-    if (s->waits_for_parse || (s->logging_in && s->logging_in->proof_asked && !s->logging_in->proof_given))
+    if (s->waits_for_parse || (s->logging_in && server_login_waits(&s->logging_in->dialogue)))
         s->world->abandon(s->world, s);
     server_start_free(s);
     secret_free(&s->parsing);
@@ -137,7 +137,7 @@ bool session_reads_server(const struct session *s)
 {
     if (s->waits_for_room || buf_length(&s->client_out) > SESSION_OUT_HIGH) return false;
     return s->phase == PHASE_READY ||
-           (s->phase == PHASE_LOGIN && !(s->logging_in->proof_asked && !s->logging_in->proof_given));
+           (s->phase == PHASE_LOGIN && !server_login_waits(&s->logging_in->dialogue));
 }
 
 /* The ceiling of a message from a client, and whether a large one may pass in pieces; 0: no such message in

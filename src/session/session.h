@@ -15,22 +15,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "identity/identity.h"
-#include "pgwire/scram.h"
 #include "record/lane.h"
+#include "session/server-login.h"
 #include "session/target.h"
 #include "session/understood.h"
 
 struct session;
-
-/* A step of a login that only the holder of the database's password can take. */
-struct session_proof {
-    struct bytes login; /* "orders/rw": the id of the login in the keys child */
-    bool md5;
-    struct bytes user; /* md5 */
-    uint8_t md5_salt[4];
-    struct bytes salt, auth_message; /* SCRAM */
-    uint32_t iterations;
-};
 
 /* What a session needs of its surroundings; one a worker, never changed while sessions live. */
 struct session_world {
