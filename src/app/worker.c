@@ -1,5 +1,6 @@
 /* The thread, and its answers to what sessions ask of the world. */
 #include "app/worker.h"
+#include "app/catalogs.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "session/relay.h"
@@ -44,6 +45,7 @@ struct worker {
     struct relays relays;
     struct session_world world;
     struct understood_cache *cache;
+    struct catalogs catalogs;
     struct listening *listening;
     struct loop_source keys_source, parser_source;
     struct loop_timer accept_again;
@@ -190,6 +192,23 @@ static void world_forget_key(struct session_world *world, struct session *sessio
 {
     (void)session;
     relays_forget_key(&worker_of(world)->relays, pid, key);
+}
+
+static struct session_catalog *world_catalog_attach(struct session_world *world,
+                                                    struct session_snapshot *snapshot,
+                                                    const struct target *target, struct bytes database)
+{
+    return catalogs_attach(&worker_of(world)->catalogs, snapshot, target, database);
+}
+
+static void world_catalog_detach(struct session_world *world, struct session_catalog *catalog)
+{
+    catalogs_detach(&worker_of(world)->catalogs, catalog);
+}
+
+static bool world_catalog_check(struct session_world *world, struct session_catalog *catalog)
+{
+    return catalogs_check(&worker_of(world)->catalogs, catalog);
 }
 
 /* ---- children */
@@ -341,6 +360,25 @@ void worker_keys(struct worker *w)
     if (!__atomic_exchange_n(&w->keys_posted, true, __ATOMIC_SEQ_CST)) loop_post(w->loop, &w->keys_task);
 }
 
+static void run_catalog(struct loop_task *task)
+{
+    struct keeper_news *news = (struct keeper_news *)task;
+    struct worker *w = news->receiver;
+    catalogs_on_news(&w->catalogs, news);
+}
+
+void worker_catalog(struct worker *w, struct keeper_news *news)
+{
+    news->task.run = run_catalog;
+    news->receiver = w;
+    loop_post(w->loop, &news->task);
+}
+
+void worker_drain(struct worker *w)
+{
+    loop_run_posted(w->loop);
+}
+
 void worker_stop(struct worker *w)
 {
     loop_post(w->loop, &w->stop_task);
@@ -483,7 +521,10 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .abandon = world_abandon,
                                        .cancel = world_cancel,
                                        .register_key = world_register_key,
-                                       .forget_key = world_forget_key };
+                                       .forget_key = world_forget_key,
+                                       .catalog_attach = world_catalog_attach,
+                                       .catalog_detach = world_catalog_detach,
+                                       .catalog_check = world_catalog_check };
     int error =
         w->cache && w->listening && w->proofs && w->parses ? loop_new(w->shared->clock, &w->loop) : -ENOMEM;
     w->relays = (struct relays){ .loop = w->loop,
@@ -491,6 +532,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                  .world = &w->world,
                                  .tls = w->shared->tls,
                                  .lane = options->lane };
+    w->catalogs = (struct catalogs){ options->keeper, options->number, &w->relays, NULL };
     if (!error) error = relays_init(&w->relays, w->shared->most_sessions, w->shared->seed);
     if (!error) error = watch_all(w);
     if (!error) {

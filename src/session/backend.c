@@ -476,6 +476,7 @@ static enum step on_ready(struct session *s, const struct message *m)
     names_revert(s, p); /* of statements that never completed */
     pop(s);
     s->status = status;
+    view_on_status(s);
     if (status == 'I') bindings_forget_all(&s->bindings, true, false);
     s->swallowing = s->aborting = s->timed_out = false;
     if (s->must_abort && status == 'T') return abort_transaction(s);
@@ -553,9 +554,18 @@ static enum step on_copy_done(struct session *s, const struct message *m)
     return STEP_NEXT;
 }
 
+/* What comes unasked, and last words, go their usual way. */
+static bool answers_inquiry(const struct message *m)
+{
+    return m->type != MESSAGE_NOTICE_RESPONSE && m->type != MESSAGE_NOTIFICATION_RESPONSE &&
+           m->type != MESSAGE_PARAMETER_STATUS && !(m->type == MESSAGE_ERROR_RESPONSE && is_fatal(m->body));
+}
+
 enum step backend_message(struct session *s, const struct message *m, struct bytes in, size_t *used_out)
 {
     skip_copy_ends(s);
+    const struct pending *head = pending_head(&s->pendings);
+    if (head && head->kind == PENDING_INQUIRY && answers_inquiry(m)) return view_on_message(s, m);
     switch (m->type) {
     case MESSAGE_DATA_ROW: return on_rows(s, m, in, used_out);
     case MESSAGE_COPY_DATA: return on_copy_out(s, m, in, used_out);

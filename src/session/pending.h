@@ -14,6 +14,7 @@ enum pending_kind {
     PENDING_SYNC,
     PENDING_QUERY,
     PENDING_CALL,     /* FunctionCall */
+    PENDING_INQUIRY,  /* the gateway's own question about the session (view.h): a simple query */
     PENDING_COPY_END, /* CopyDone or CopyFail: no answer of its own; marks where COPY data ends */
 };
 

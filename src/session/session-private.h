@@ -7,6 +7,7 @@
 #include "session/pending.h"
 #include "session/server-login.h"
 #include "session/session.h"
+#include "session/view.h"
 
 enum session_phase {
     PHASE_CLOSED = 0,
@@ -65,6 +66,7 @@ struct session {
     uint8_t server_key[256];
     size_t n_server_key;
     uint8_t client_key[4];
+    struct session_view view;
 
     /* the protocol proper */
     struct pendings pendings;
@@ -110,6 +112,9 @@ struct session {
     bool token_expired;
 };
 
+/* ---- client-start.c: whether statements are judged by what only a catalogue tells */
+bool session_needs_view(const struct session *s);
+
 /* ---- session.c */
 /* Ends the session with last words for the client: an ErrorResponse of severity FATAL. Always STEP_CLOSE.
  * detail may be empty. */
@@ -154,6 +159,15 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
 enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
                            struct bytes message);
 
+/* What texts of the session are understood and judged in, as its view is now. */
+struct understood_context session_context(const struct session *s);
+
+/* ---- renew.c: what was prepared in an older view is judged again before it is used. NEXT with *refusal_out
+ * NULL: it may be used; with a refusal (the caller's), it may not. */
+enum step renew_binding(struct session *s, struct binding *binding, struct refusal **refusal_out) MUST_USE;
+/* The same for all that the text names with EXECUTE. */
+enum step renew_named(struct session *s, const struct understood *u, struct refusal **refusal_out) MUST_USE;
+
 /* ---- recording.c: RECORD_WAIT sets waits_for_room. With a policy that goes on unrecorded, RECORD_FULL
  * becomes RECORD_OK with *run 0. */
 enum record_outcome recording_intent(struct session *s, enum frame_type type, uint8_t flags,
@@ -190,6 +204,9 @@ enum record_outcome recording_start(struct session *s);
 void recording_rejected(struct session *s, enum refusal_reason reason, struct bytes message,
                         struct bytes detail);
 void recording_end(struct session *s, const char *reason);
+
+/* ---- view.c, besides view.h: an answer to an inquiry */
+enum step view_on_message(struct session *s, const struct message *m);
 
 /* ---- names.c: what texts do to the session's name space */
 bool names_push(struct session *s, struct pending *p, struct understood *u);

@@ -21,6 +21,15 @@
 #include "session/understood.h"
 
 struct session;
+struct catalog;
+
+/* What the sessions of one worker in one database of a target share of its catalogue; their surroundings keep
+ * it fresh. */
+struct session_catalog {
+    const struct catalog *newest; /* NULL: there is none yet */
+    int64_t checked_us;           /* monotonic: it was the newest when somebody looked after this */
+    struct bytes problem;         /* why it must not be used (any more); empty: none */
+};
 
 /* What a session needs of its surroundings; one a worker, never changed while sessions live. */
 struct session_world {
@@ -48,6 +57,13 @@ struct session_world {
                          const uint8_t key[4]);
     void (*forget_key)(struct session_world *world, struct session *session, int32_t pid,
                        const uint8_t key[4]);
+    /* The catalogue of the database that the session is in, until it is detached. NULL: it cannot be had.
+     * session_on_catalog is called for sessions that wait when it changes or was looked at. check: somebody
+     * may have changed it, look now; false: nobody can be asked. */
+    struct session_catalog *(*catalog_attach)(struct session_world *world, struct session_snapshot *snapshot,
+                                              const struct target *target, struct bytes database);
+    void (*catalog_detach)(struct session_world *world, struct session_catalog *catalog);
+    bool (*catalog_check)(struct session_world *world, struct session_catalog *catalog);
 };
 
 /* How the client is connected. */
@@ -97,6 +113,9 @@ void session_on_parsed(struct session *s, struct bytes encoded);
 /* Keys of an issuer arrived; the log has room again; a time that session_due_us named has come. */
 void session_on_keys(struct session *s);
 void session_on_room(struct session *s);
+/* There is news of a catalogue; whether the session waits for such. */
+void session_on_catalog(struct session *s);
+bool session_waits_for_catalog(const struct session *s, const struct session_catalog *catalog);
 void session_on_time(struct session *s);
 /* Somebody asked with the right key to cancel what is running. */
 void session_on_cancel(struct session *s, struct bytes from);

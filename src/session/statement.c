@@ -11,6 +11,8 @@
 
 /* What a reservation surely covers. */
 enum { CLAIM_CEILING = 8 * 1024, CLAIMS_CEILING = 48 * 1024 };
+/* A text that names nothing (BEGIN, SET, ROLLBACK) is short. */
+enum { NAMELESS_BYTES = 512 };
 
 struct statement {
     enum statement_carrier carrier;
@@ -18,9 +20,12 @@ struct statement {
     struct message_parse parse; /* CARRIER_PARSE */
     struct bytes text;
     struct understood *understood; /* pinned */
+    bool without_view; /* a transaction that has failed: the server refuses it, whatever it names */
     bool refused;
     enum refusal_reason reason;
     struct bytes policy, rule, says, hint;
+    struct refusal *renewal; /* of a prepared statement that it names */
+    const char *code;        /* SQLSTATE where it is not the reason's own */
     uint32_t text_number, run;
 };
 
@@ -55,9 +60,38 @@ static enum step ask_parser(struct session *s, struct statement *st)
     return STEP_WAIT;
 }
 
+/* Names have to be resolved, and the view must be there for that. What names nothing goes without. */
+static enum step step_view(struct session *s, struct statement *st)
+{
+    struct understood_context context = { .ruleset = s->ruleset, .target = s->target };
+    struct bytes says, hint;
+    if (!s->view.needed || s->parsed || view_is_current(s)) return STEP_NEXT;
+    if (st->text.n <= NAMELESS_BYTES && !sql_may_hold_secret(st->text)) {
+        struct understood *u = understood_find(s->world->cache, &context, st->text);
+        if (!u) u = understood_make(s->world->cache, &context, st->text);
+        if (u && u->nameless) {
+            st->understood = u;
+            return STEP_NEXT;
+        }
+        if (u) understood_unpin(s->world->cache, u);
+    }
+    switch (view_ready(s, &says, &hint)) {
+    case VIEW_READY: return STEP_NEXT;
+    case VIEW_WITHOUT: st->without_view = true; return STEP_NEXT;
+    case VIEW_WAITS: return STEP_WAIT;
+    case VIEW_REFUSED: break;
+    }
+    refuse(st, REFUSAL_CATALOGUE, "view", "", "");
+    st->says = says;
+    st->hint = hint;
+    return STEP_NEXT;
+}
+
 static enum step step_understand(struct session *s, struct statement *st)
 {
-    struct understood_context context = { s->ruleset, s->target };
+    struct understood_context context = session_context(s);
+    if (st->without_view) context.view_key = 0, context.view = NULL;
+    if (st->understood || st->refused) return STEP_NEXT;
     if (s->parsed) {
         st->understood = s->parsed;
         s->parsed = NULL;
@@ -71,6 +105,30 @@ static enum step step_understand(struct session *s, struct statement *st)
     if (!st->understood)
         refuse(st, REFUSAL_HOSTILE, "not understood",
                "this text needs more memory to understand than there is", "Send it in shorter statements.");
+    return STEP_NEXT;
+}
+
+/* A name that is not there may have been made by somebody else a moment ago. The server is not asked: between
+ * its answer and ours the name could come to stand for something else. */
+static enum step step_resolve(struct session *s, struct statement *st)
+{
+    const struct understood *u = st->understood;
+    if (st->refused || !s->view.needed || !u) return STEP_NEXT;
+    if (st->without_view && u->facts && u->facts->n_statements > 1) {
+        refuse(st, REFUSAL_CATALOGUE, "view",
+               "current transaction is aborted: end it before other statements are sent",
+               "Send ROLLBACK by itself.");
+        return STEP_NEXT;
+    }
+    if (!u->unresolved) return STEP_NEXT;
+    if (view_look_again(s)) {
+        understood_unpin(s->world->cache, st->understood);
+        st->understood = NULL;
+        return STEP_WAIT;
+    }
+    refuse(st, REFUSAL_UNRESOLVED, "name", "", "");
+    st->code = u->unresolved->unresolved_code;
+    st->says = u->unresolved->unresolved_says;
     return STEP_NEXT;
 }
 
@@ -89,6 +147,14 @@ static enum step step_judge(struct session *s, struct statement *st)
         refuse(st, REFUSAL_POLICY, "unknown name",
                "this prepared statement or cursor was not made in this session",
                "PREPARE it, or DECLARE it, through this connection first.");
+    } else if (u->has_names && !s->open && st->carrier == CARRIER_QUERY) {
+        enum step step = renew_named(s, u, &st->renewal);
+        if (step == STEP_WAIT) {
+            understood_unpin(s->world->cache, st->understood);
+            st->understood = NULL;
+        }
+        st->refused = st->renewal != NULL;
+        return step;
     }
     return STEP_NEXT;
 }
@@ -138,15 +204,18 @@ static enum step step_record(struct session *s, struct statement *st)
     return STEP_NEXT;
 }
 
-static struct refusal *make_refusal(struct session *s, const struct statement *st)
+static struct refusal *make_refusal(struct session *s, struct statement *st)
 {
+    struct refusal *renewal = st->renewal;
+    st->renewal = NULL;
+    if (renewal) return renewal;
     char id[14];
     session_id_format(s->record.id, id);
     struct bytes by = st->policy.n ? arena_printf(&s->scratch, "Rule \"%.*s\" of policy \"%.*s\"",
                                                   BYTES_FMT(st->rule), BYTES_FMT(st->policy))
                                    : arena_printf(&s->scratch, "Rule \"%.*s\"", BYTES_FMT(st->rule));
     struct bytes detail = arena_printf(&s->scratch, "%.*s; request %s-%u.", BYTES_FMT(by), id, st->run);
-    return refusal_new(st->reason, "ERROR", st->says, detail, st->hint);
+    return refusal_new_as(st->reason, st->code, "ERROR", st->says, detail, st->hint);
 }
 
 static void forward_text(struct session *s, const struct statement *st)
@@ -201,6 +270,7 @@ static enum step step_forward(struct session *s, struct statement *st)
     p->started_us = session_now(s);
     p->reserved = st->run != 0;
     p->understood = understood_pin(u);
+    if (st->carrier == CARRIER_QUERY) view_on_run(s, u);
     if (u->has_context) keep_context(s, u);
     if (st->carrier == CARRIER_QUERY) {
         s->n_syncs++;
@@ -218,8 +288,10 @@ static const struct {
     const char *name;
     enum step (*run)(struct session *s, struct statement *st);
 } steps[] = {
-    { "understand", step_understand }, { "judge", step_judge },     { "hold", step_hold },
-    { "record", step_record },         { "forward", step_forward },
+    { "view", step_view },       { "understand", step_understand },
+    { "resolve", step_resolve }, { "judge", step_judge },
+    { "hold", step_hold },       { "record", step_record },
+    { "forward", step_forward },
 };
 
 enum step statement_run(struct session *s, enum statement_carrier carrier, const struct message *m)
@@ -232,6 +304,8 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
     enum step step = STEP_NEXT;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && step == STEP_NEXT; i++)
         step = steps[i].run(s, &st);
+    if (step != STEP_WAIT && step != STEP_MORE) view_statement_over(s);
+    free(st.renewal); /* what waits is looked at again */
     if (step == STEP_WAIT && st.understood)
         s->parsed = st.understood; /* the next try of this message begins with it */
     else if (st.understood)

@@ -4,6 +4,7 @@
 #ifndef POSTERN_SESSION_UNDERSTOOD_H
 #define POSTERN_SESSION_UNDERSTOOD_H
 #include "base/arena.h"
+#include "catalog/catalog.h"
 #include "policy/policy.h"
 #include "session/refusal.h"
 #include "session/target.h"
@@ -15,8 +16,9 @@ struct understood {
     uint64_t serial;         /* never used twice in a process: what sessions remember instead of a pointer */
     unsigned n_pins;
     bool cached, recently_used;
-    bool is_template; /* stands for every text of its template (sql_template): `text` is only the first of
-                         them */
+    struct bytes judged; /* what the facts point into: the text, or it with its secrets filled with stars */
+    bool is_template;    /* stands for every text of its template (sql_template): `text` is only the first of
+                            them */
     struct bytes text;
     enum sql_outcome outcome;
     const struct sql_facts *facts;
@@ -28,6 +30,11 @@ struct understood {
                        is involved */
     uint32_t n_copies_in; /* how many of its statements are COPY … FROM STDIN */
     bool may_return_rows;
+    /* What it does to a session's view (view.h): it may change what names mean; what others see; it ends the
+     * transaction, and what was done in it. nameless: it names nothing that a catalogue would tell of. */
+    bool moves_view, moves_schema, ends_transaction, nameless;
+    const struct sql_statement *unresolved; /* the first that names what the view does not have; NULL: none */
+    uint64_t view;                          /* the key of the view that it was understood in; 0: in none */
     struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */
     struct bytes key;     /* what it is kept under: the text, or its template */
     struct bytes recorded_text; /* the text without its secrets */
@@ -43,11 +50,15 @@ struct understood_cache;
 /* bytes: what all entries may hold together. NULL: no memory. */
 struct understood_cache *understood_cache_new(size_t entries, size_t bytes, uint64_t seed);
 void understood_cache_free(struct understood_cache *cache);
+/* A number that the cache gives nobody else. */
+uint64_t understood_cache_serial(struct understood_cache *cache);
 
 /* The judge's view of a session. */
 struct understood_context {
     const struct policy_ruleset *ruleset;
     const struct target *target;
+    const struct catalog_view *view; /* NULL: without */
+    uint64_t view_key;               /* the same for views in which every text means the same; 0: none */
 };
 
 /* One that was understood before, pinned: this text, or (is_template) one that differs from it in plain
