@@ -86,6 +86,12 @@ struct catalog_view {
 const struct catalog_relation *catalog_find(const struct catalog_view *view, struct bytes schema,
                                             struct bytes name);
 const struct catalog_relation *catalog_by_oid(const struct catalog_view *view, uint32_t oid);
+/* Ties and sources point into the snapshot (or overlay) that they were read with. A relation that is reached
+ * through one of them may look different to the session by now: go on with
+ * catalog_by_oid(view, relation->oid), which is NULL where the session's transaction dropped it. */
+
+/* The schema that "pg_temp" stands for; empty: the session has none. */
+struct bytes catalog_temporary_schema(const struct catalog_view *view);
 /* 0: no such column; else its attribute number, negative for a system column (ctid, xmin, …). */
 int catalog_column_number(const struct catalog_relation *relation, struct bytes name);
 /* Every relation, in no order; for lint and doctor. False from visit stops. */
@@ -126,7 +132,7 @@ struct catalog_operators {
 struct catalog_operators catalog_operators_named(const struct catalog *catalog, struct bytes name);
 /* Casts and domain checks that are not pg_catalog's own: code that runs where nobody writes a call. */
 struct catalog_cast {
-    uint32_t from, to, function;
+    uint32_t oid, from, to, function;
     struct bytes signature, extension; /* "(text AS public.citext)" */
 };
 size_t catalog_casts(const struct catalog *catalog, const struct catalog_cast **casts_out);
@@ -137,8 +143,23 @@ struct catalog_type {
     uint32_t relation;      /* composite: pg_class.oid */
     uint32_t base, element; /* domain: its base type; array: what it holds */
     bool checked;           /* a domain with a CHECK, or over one */
+    bool runs_code;         /* one of those checks calls code that is not PostgreSQL's own, or that could not
+                               be told */
 };
 const struct catalog_type *catalog_type_find(const struct catalog_view *view, struct bytes schema,
                                              struct bytes name);
 const struct catalog_type *catalog_type_by_oid(const struct catalog_view *view, uint32_t oid);
+
+/* What functions, operators and casts of a name a session sees: what the shared catalogue has, but for what
+ * the session's open transaction created, changed or dropped. */
+struct catalog_functions catalog_functions_in(const struct catalog_view *view, struct bytes name);
+struct catalog_operators catalog_operators_in(const struct catalog_view *view, struct bytes name);
+size_t catalog_casts_in(const struct catalog_view *view, const struct catalog_cast **casts_out);
+
+/* Whether an object is PostgreSQL's own: initdb made it. Whatever anybody creates later, also in pg_catalog,
+ * is numbered from 16384 (FirstNormalObjectId in PostgreSQL's access/transam.h). */
+static inline bool catalog_is_own(uint32_t oid)
+{
+    return oid < 16384;
+}
 #endif

@@ -8,6 +8,15 @@
 
 struct catalog_load;
 struct catalog_load *catalog_load_begin(void) MUST_USE; /* NULL: no memory */
+/* Which of PostgreSQL's own functions make their answer of nothing but their arguments and the session's
+ * settings: a view's column that calls only such ones is made of its arguments' sources, any other call makes
+ * it opaque. Without it only immutable ones are. It is asked of functions in pg_catalog that initdb made, by
+ * whatever thread ends a load or an overlay, and lives as long as the catalogue. */
+struct catalog_trust {
+    bool (*is_plain)(void *context, const struct catalog_function *function);
+    void *context;
+};
+void catalog_load_trust(struct catalog_load *load, struct catalog_trust trust);
 /* The queries of a whole load, in order; NULL past the last. They run in one REPEATABLE READ, READ ONLY
  * transaction, which the first and the last of them open and end. */
 const char *catalog_load_query(const struct catalog_load *load, size_t index);

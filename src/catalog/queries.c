@@ -1,0 +1,126 @@
+/* Each kind of row once, as a macro of the condition that narrows it: a load takes all, an overlay what its
+ * session alone sees. What a load leaves out: temporary relations and what belongs to them, since they are
+ * some session's own. */
+#include "catalog/queries.h"
+#include "catalog/load.h"
+
+#define EQ                      " OPERATOR(pg_catalog.=) "
+#define NE                      " OPERATOR(pg_catalog.<>) "
+#define GT                      " OPERATOR(pg_catalog.>) "
+#define GE                      " OPERATOR(pg_catalog.>=) "
+#define LE                      " OPERATOR(pg_catalog.<=) "
+#define CAT                     " OPERATOR(pg_catalog.||) "
+#define FROM                    " FROM pg_catalog."
+#define JOIN                    " JOIN pg_catalog."
+#define TEXT                    "::pg_catalog.text"
+#define TEXTS                   "::pg_catalog.text, "
+#define FLAG(condition, letter) "CASE WHEN " condition " THEN '" letter "' ELSE '' END"
+
+/* The namespaces that are nobody's temporary ones; a load's condition on whatever has a namespace. */
+#define LASTING(column)                                                                                      \
+    "NOT (" column EQ "ANY (SELECT n.oid" FROM "pg_namespace n WHERE pg_catalog.starts_with(n.nspname" TEXT  \
+    ", 'pg_temp_') OR pg_catalog.starts_with(n.nspname" TEXT ", 'pg_toast_temp_')))"
+#define LASTING_RELATION(column)                                                                             \
+    "NOT (" column EQ "ANY (SELECT l.oid" FROM "pg_class l WHERE l.relpersistence" EQ "'t'))"
+
+#define RELATIONS(condition)                                                                                 \
+    "SELECT 'R', c.oid" TEXTS "n.nspname" TEXTS "c.relname" TEXTS                                            \
+    "c.relkind" TEXTS FLAG("c.relpersistence" EQ "'t'", "t")                                                 \
+        CAT FLAG("c.relrowsecurity", "s") ", c.reltype" TEXTS "c.relnatts" TEXTS "c.reltoastrelid" TEXT FROM \
+                                          "pg_class c" JOIN "pg_namespace n ON n.oid" EQ                     \
+                                          "c.relnamespace WHERE " condition
+#define COLUMNS(condition)                                                                                   \
+    "SELECT 'C', a.attrelid" TEXTS "a.attnum" TEXTS "a.attname" TEXTS "a.atttypid" TEXTS                     \
+    "a.atttypmod" TEXTS FLAG("a.attnotnull", "n") CAT FLAG("a.attgenerated" NE "''", "g") FROM               \
+        "pg_attribute a WHERE a.attnum" GT "0 AND NOT a.attisdropped AND " condition
+#define TAGS(condition)                                                                                      \
+    "SELECT 'T', d.objoid" TEXTS "d.objsubid" TEXTS "d.description" FROM                                     \
+    "pg_description d WHERE d.classoid" EQ "1259 AND d.objsubid" GT "0"                                      \
+    " AND pg_catalog.strpos(d.description, 'postern:')" GT "0 AND " condition
+/* An element of a true array only: what subscripts as an array does, and is stored like one. */
+#define TYPES(condition)                                                                                     \
+    "SELECT 'Y', t.oid" TEXTS "n.nspname" TEXTS "t.typname" TEXTS "t.typtype" TEXTS "t.typrelid" TEXTS       \
+    "t.typbasetype" TEXTS "CASE WHEN t.typlen" EQ "-1 AND t.typstorage" NE                                   \
+    "'p' THEN t.typelem ELSE 0 END" TEXTS "CASE WHEN n.oid" EQ                                               \
+    "11 THEN pg_catalog.format_type(t.oid, NULL) ELSE "                                                      \
+    "pg_catalog.quote_ident(n.nspname)" CAT "'.'" CAT "pg_catalog.quote_ident(t.typname) END, ''" FROM       \
+    "pg_type t" JOIN "pg_namespace n ON n.oid" EQ "t.typnamespace WHERE " condition
+#define DOMAINS(condition)                                                                                   \
+    "SELECT 'D', k.contypid" TEXTS "k.conbin" TEXT FROM "pg_constraint k WHERE k.contypid" NE                \
+    "0 AND k.contype" EQ "'c' AND " condition
+#define FUNCTIONS(condition)                                                                                 \
+    "SELECT 'F', p.oid" TEXTS "n.nspname" TEXTS "p.proname" TEXTS "p.prokind" TEXTS                          \
+    "p.provolatile" TEXTS FLAG("p.prosecdef", "d")                                                           \
+        CAT FLAG("p.proretset", "s") ", p.prorettype" TEXTS "p.proargtypes" TEXTS "p.proallargtypes" TEXTS   \
+                                     "p.proargmodes" TEXTS                                                   \
+                                     "CASE WHEN p.proargmodes IS NOT NULL THEN p.proargnames" TEXT           \
+                                     " END" FROM "pg_proc p" JOIN "pg_namespace n ON n.oid" EQ               \
+                                     "p.pronamespace WHERE " condition
+#define OPERATORS(condition)                                                                                 \
+    "SELECT 'O', o.oid" TEXTS "n.nspname" TEXTS "o.oprname" TEXTS "o.oprleft" TEXTS "o.oprright" TEXTS       \
+    "o.oprcode::pg_catalog.oid" TEXT FROM "pg_operator o" JOIN "pg_namespace n ON n.oid" EQ                  \
+    "o.oprnamespace WHERE " condition
+#define CASTS(condition)                                                                                     \
+    "SELECT 'K', x.oid" TEXTS "x.castsource" TEXTS "x.casttarget" TEXTS "x.castfunc" TEXT FROM               \
+    "pg_cast x WHERE x.oid" GE "12000 AND " condition
+/* Members of extensions: pg_depend by its index on what is referenced (3079 is pg_extension). */
+#define EXTENSIONS(condition)                                                                                \
+    "SELECT 'E', e.classid" TEXTS "e.objid" TEXTS "x.extname" TEXT FROM "pg_depend e" JOIN                   \
+    "pg_extension x ON x.oid" EQ "e.refobjid WHERE e.refclassid" EQ "3079 AND e.deptype" EQ                  \
+    "'e' AND e.classid" EQ "ANY (ARRAY[1247, 1255, 2605, 2617]::pg_catalog.oid[]) AND " condition
+#define INHERITS(condition)                                                                                  \
+    "SELECT 'I', i.inhrelid" TEXTS "i.inhparent" TEXT FROM "pg_inherits i WHERE " condition
+#define FOREIGN_KEYS(condition)                                                                              \
+    "SELECT 'X', k.conrelid" TEXTS "k.confrelid" TEXTS "k.confdeltype" TEXTS "k.confupdtype" TEXT FROM       \
+    "pg_constraint k WHERE k.contype" EQ "'f' AND " condition
+/* A user's trigger, or its copy on a partition, which some servers call internal. 1250 and 1644 to 1655 are
+ * the functions of the server's own triggers, for unique and foreign keys. */
+#define TRIGGERS(condition)                                                                                  \
+    "SELECT 'G', g.tgrelid" TEXT FROM "pg_trigger g WHERE (NOT g.tgisinternal OR g.tgparentid" NE            \
+    "0 AND g.tgfoid" NE "1250 AND NOT (g.tgfoid" GE "1644 AND g.tgfoid" LE "1655)) AND " condition           \
+    " GROUP BY g.tgrelid"
+#define RULES(condition)                                                                                     \
+    "SELECT 'W', w.ev_class" TEXTS "w.ev_type" TEXTS "w.ev_qual" TEXTS "w.ev_action" TEXT FROM               \
+    "pg_rewrite w WHERE " condition
+
+/* The snapshot comes along: a session whose own snapshot reaches less far must not put its rows over ours. */
+static const char *const load_queries[] = {
+    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "SET LOCAL search_path TO pg_catalog, pg_temp",
+    "SET LOCAL jit TO off",
+    "SET LOCAL quote_all_identifiers TO off",
+    "SELECT 'H', pg_catalog.current_setting('server_version_num'), "
+    "pg_catalog.pg_current_snapshot()" TEXT,
+    RELATIONS(LASTING("c.relnamespace")),
+    COLUMNS(LASTING_RELATION("a.attrelid")),
+    TAGS("true"),
+    TYPES(LASTING("t.typnamespace")),
+    DOMAINS("true"),
+    FUNCTIONS(LASTING("p.pronamespace")),
+    OPERATORS(LASTING("o.oprnamespace")),
+    CASTS("true"),
+    EXTENSIONS("true"),
+    INHERITS("true"),
+    FOREIGN_KEYS("true"),
+    TRIGGERS("true"),
+    RULES(LASTING_RELATION("w.ev_class")),
+    "COMMIT",
+};
+enum { N_LOAD_QUERIES = sizeof load_queries / sizeof *load_queries };
+
+const char *catalog_load_query(const struct catalog_load *load, size_t index)
+{
+    (void)load;
+    return index < N_LOAD_QUERIES ? load_queries[index] : NULL;
+}
+
+unsigned catalog_row_width(char letter)
+{
+    switch ((enum catalog_row)letter) {
+#define CATALOG_ROW(letter_, NAME, n)                                                                        \
+    case CATALOG_ROW_##NAME: return n;
+        CATALOG_ROWS(CATALOG_ROW)
+#undef CATALOG_ROW
+    }
+    return 0;
+}
