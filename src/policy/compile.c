@@ -2,6 +2,7 @@
 #include "policy/compile.h"
 #include "base/codec.h"
 #include "crypto/hash.h"
+#include "policy/columns.h"
 #include "policy/snapshot.h"
 #include <stdlib.h>
 
@@ -63,6 +64,40 @@ static struct policy_patterns compile_patterns(struct compiler *c, const struct 
     return out;
 }
 
+/* schema.relation.column each. */
+static struct policy_patterns compile_columns(struct compiler *c, const struct yaml_texts *texts,
+                                              const struct yaml_node *map)
+{
+    struct policy_patterns out = compile_patterns(c, texts, 3, map, "columns");
+    for (size_t i = 0; i < out.n && out.items; i++)
+        if (out.items[i].n && out.items[i].n != 3)
+            yaml_errors_add(c->reader.errors, place_of_item(map, "columns", i),
+                            "this is no schema.relation.column");
+    return out;
+}
+
+/* Without uses: those that the effects speak of, or all. */
+static uint32_t compile_uses(struct compiler *c, const struct policy_rule_text *text, uint32_t effects)
+{
+    static const char *const names[] = { "output", "predicate", "written", "stored", "read" };
+    static const uint32_t bits[] = { SQL_USE_OUTPUT, SQL_USE_PREDICATE, SQL_USE_WRITTEN, SQL_USE_STORED,
+                                     POLICY_USES_READ };
+    uint32_t uses = 0;
+    for (size_t i = 0; i < text->uses.n; i++) {
+        uint32_t found = 0;
+        for (size_t k = 0; k < sizeof bits / sizeof *bits; k++)
+            if (bytes_is(text->uses.items[i], names[k])) found = bits[k];
+        if (!found)
+            yaml_errors_add(c->reader.errors, place_of_item(text->at, "uses", i),
+                            "\"uses\" are output, predicate, stored, written and read");
+        uses |= found;
+    }
+    if (text->uses.n && !text->columns.n)
+        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "uses"), "\"uses\" goes with \"columns\"");
+    if (text->uses.n) return uses;
+    return policy_uses_of(effects) ? policy_uses_of(effects) : POLICY_USES_ANY;
+}
+
 /* Command tags are in upper case, their words one space apart. */
 static struct yaml_texts compile_tags(struct compiler *c, const struct yaml_texts *texts)
 {
@@ -109,8 +144,12 @@ static void compile_allow(struct compiler *c, const struct policy *policy,
     out->effects = compile_effects(c, &text->effects, text->at, "effects");
     out->relations = compile_patterns(c, &text->relations, 2, text->at, "relations");
     out->schemas = compile_patterns(c, &text->schemas, 1, text->at, "schemas");
+    out->columns = compile_columns(c, &text->columns, text->at);
     out->functions = compile_patterns(c, &text->functions, 2, text->at, "functions");
     out->scope = &policy->schemas;
+    if (text->columns.n && out->effects & ~POLICY_EFFECTS_OF_COLUMNS)
+        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "columns"),
+                        "\"columns\" goes with effects: read, write, update, bulk_in or bulk_out");
     if (text->functions.n && out->effects != EFFECT_PROCEDURE)
         yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "functions"),
                         "\"functions\" goes with effects: procedure alone");
@@ -148,6 +187,8 @@ static void compile_rule(struct compiler *c, const struct policy *policy, const 
     out->statements = compile_tags(c, &text->statements);
     out->where = text->where;
     out->relations = compile_patterns(c, &text->relations, 2, text->at, "relations");
+    out->columns = compile_columns(c, &text->columns, text->at);
+    out->uses = compile_uses(c, text, out->effects);
     out->functions = compile_patterns(c, &text->functions, 2, text->at, "functions");
     out->scope = &policy->schemas;
     out->observe = policy->observe || text->mode == POLICY_OBSERVE;
@@ -193,6 +234,33 @@ static void refuse_masks(struct compiler *c, const struct policy_text *text)
         yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "mask"), "masking is not in this version");
 }
 
+static void compile_trust(struct compiler *c, const struct policy_trust_text *text, struct policy_trust *out)
+{
+    const struct yaml_texts *functions = &text->functions;
+    out->extensions = text->extensions;
+    out->functions.items = ARENA_ARRAY(c->reader.arena, struct policy_signature, functions->n);
+    out->functions.n = functions->n;
+    if (!out->functions.items) complain(c, yaml_place_of(text->at, "functions"));
+    for (size_t i = 0; i < functions->n && out->functions.items; i++) {
+        const char *wrong =
+            policy_signature_parse(functions->items[i], c->reader.arena, &out->functions.items[i]);
+        if (wrong)
+            yaml_errors_add(c->reader.errors, place_of_item(text->at, "functions", i), "this is %s", wrong);
+    }
+}
+
+static struct policy_limits compile_limits(const struct policy_limits_text *text)
+{
+    return (struct policy_limits){ .statement_us = text->statement_us,
+                                   .session_us = text->session_us,
+                                   .returned_rows = (uint64_t)text->returned_rows,
+                                   .affected_rows = (uint64_t)text->affected_rows,
+                                   .returned_bytes = (uint64_t)text->bytes,
+                                   .budget = { (uint64_t)text->budget.statements, (uint64_t)text->budget.rows,
+                                               (uint64_t)text->budget.affected_rows,
+                                               (uint64_t)text->budget.bytes } };
+}
+
 static void compile_policy(struct compiler *c, const struct policy_text *text, struct policy *out)
 {
     out->name = text->name;
@@ -209,9 +277,7 @@ static void compile_policy(struct compiler *c, const struct policy_text *text, s
     /* "all" leaves out unknown where something is allowed; here it leaves out nothing. */
     if ((out->record_effects & EFFECT_ALL_BUT_UNKNOWN) == EFFECT_ALL_BUT_UNKNOWN)
         out->record_effects |= EFFECT_UNKNOWN;
-    out->limits =
-        (struct policy_limits){ text->limits.statement_us, text->limits.session_us,
-                                (uint64_t)text->limits.returned_rows, (uint64_t)text->limits.affected_rows };
+    out->limits = compile_limits(&text->limits);
     out->place = yaml_place_of(text->at, "name");
     out->login_place = yaml_place_of(text->at, "login");
     out->connections_place = yaml_place_of(text->on.at, "connections");
@@ -224,6 +290,7 @@ static void compile_policy(struct compiler *c, const struct policy_text *text, s
         compile_allow(c, out, &text->allow.items[i], &out->allows[i]);
     out->denies = compile_rules(c, out, text->deny.items, text->deny.n, "deny");
     out->holds = compile_rules(c, out, text->hold.items, text->hold.n, "hold");
+    compile_trust(c, &text->trust, &out->trust);
     refuse_masks(c, text);
     if (out->who.claims.n) c->snapshot->uses_claims = true;
 }

@@ -25,7 +25,7 @@ struct policy_reach {
     struct bytes name, login;      /* login: may be empty */
     struct yaml_texts connections; /* patterns; empty: every connection */
     struct yaml_place place, login_place, connections_place;
-    bool limits_changes; /* limits.affected_rows */
+    bool limits_changes; /* limits: affected_rows, bytes or budget */
     bool retains;        /* record.retain */
 };
 size_t policy_snapshot_n(const struct policy_snapshot *snapshot);

@@ -11,6 +11,7 @@ static const char *const mode_choices[] = { "enforce", "observe", NULL };
 static const char *const rows_choices[] = { "none", "count", "digest", "full", NULL };
 static const char *const failure_choices[] = { "deny", "allow", NULL };
 static const char *const where_choices[] = { "any", "missing", "trivial", NULL };
+static const char *const period_choices[] = { "day", NULL };
 static const char *const predicates_choices[] = { "refuse", "masked", "equality", NULL };
 static const char *const write_choices[] = { "refuse", "allow", NULL };
 
@@ -72,6 +73,9 @@ static const struct yaml_field allow_fields[] = {
       "Only on relations that match one of these patterns.", .example = "[\"sales.*\"]" },
     { "schemas", YAML_TEXTS, YAML_AT(policy_allow_text, schemas), "Only on relations of these schemas.",
       .example = "[sales]" },
+    { "columns", YAML_TEXTS, YAML_AT(policy_allow_text, columns),
+      "Only these columns, schema.relation.column; goes with read, write, update, bulk_in and bulk_out.",
+      .example = "[\"public.customers.name\"]" },
     { "functions", YAML_TEXTS, YAML_AT(policy_allow_text, functions),
       "Only these functions; goes with effects: procedure.", .example = "[\"sales.next_offer\"]" },
 };
@@ -81,8 +85,7 @@ static const struct yaml_shape allow_shape = { "an item of allow", sizeof(struct
 
 static const struct yaml_field unless_fields[] = {
     { "affected_rows", YAML_TEXT, YAML_AT(policy_unless, affected_rows),
-      "Up to so many affected rows need no approval. This version cannot count beforehand, and holds always.",
-      .required = true, .example = "<= 100" },
+      "Up to so many affected rows need no approval.", .required = true, .example = "<= 100" },
 };
 static const struct yaml_shape unless_shape = { "unless",      sizeof(struct policy_unless),
                                                 unless_fields, N(unless_fields),
@@ -91,12 +94,12 @@ static const struct yaml_shape unless_shape = { "unless",      sizeof(struct pol
 static void check_rule(struct yaml_reader *reader, void *object)
 {
     const struct policy_rule_text *rule = object;
-    bool any = rule->effects.n || rule->statements.n || rule->relations.n || rule->functions.n ||
-               rule->where != POLICY_WHERE_ANY;
+    bool any = rule->effects.n || rule->statements.n || rule->relations.n || rule->columns.n ||
+               rule->functions.n || rule->where != POLICY_WHERE_ANY;
     if (!any)
-        yaml_errors_add(
-            reader->errors, rule->at ? rule->at->place : (struct yaml_place){ 0 },
-            "a rule needs \"effects\", \"statements\", \"where\", \"relations\" or \"functions\"");
+        yaml_errors_add(reader->errors, rule->at ? rule->at->place : (struct yaml_place){ 0 },
+                        "a rule needs \"effects\", \"statements\", \"where\", \"relations\", \"columns\" or "
+                        "\"functions\"");
 }
 
 #define RULE_FIELDS                                                                                          \
@@ -113,6 +116,13 @@ static void check_rule(struct yaml_reader *reader, void *object)
           .choices = where_choices },                                                                        \
         { "relations", YAML_TEXTS, YAML_AT(policy_rule_text, relations),                                     \
           "Statements that touch one of these relations.", .example = "[\"public.audit_*\"]" },              \
+        { "columns", YAML_TEXTS, YAML_AT(policy_rule_text, columns),                                         \
+          "Statements that use one of these columns, schema.relation.column.",                               \
+          .example = "[\"public.customers.email\"]" },                                                       \
+        { "uses", YAML_TEXTS, YAML_AT(policy_rule_text, uses),                                               \
+          "Which uses of the columns: output, predicate, stored, written, or read for the first three; any " \
+          "without it.",                                                                                     \
+          .example = "[output]" },                                                                           \
         { "functions", YAML_TEXTS, YAML_AT(policy_rule_text, functions),                                     \
           "Statements that call one of these functions.", .example = "[\"pg_sleep*\"]" },                    \
         { "message", YAML_TEXT, YAML_AT(policy_rule_text, message), "What the caller is told besides.",      \
@@ -139,6 +149,22 @@ static const struct yaml_shape hold_shape = {
     "an item of hold", sizeof(struct policy_rule_text), hold_fields, N(hold_fields), NULL, check_rule
 };
 
+static const struct yaml_field budget_fields[] = {
+    { "statements", YAML_NUMBER, YAML_AT(policy_budget_text, statements), "How many statements.", .min = 1,
+      .example = "10000" },
+    { "rows", YAML_NUMBER, YAML_AT(policy_budget_text, rows), "How many rows returned.", .min = 1,
+      .example = "1000000" },
+    { "affected_rows", YAML_NUMBER, YAML_AT(policy_budget_text, affected_rows), "How many rows changed.",
+      .min = 1, .example = "10000" },
+    { "bytes", YAML_SIZE, YAML_AT(policy_budget_text, bytes), "How many bytes of values returned.", .min = 1,
+      .example = "1GB" },
+    { "per", YAML_CHOICE, YAML_AT(policy_budget_text, per), "The time that it is for: a day of UTC.",
+      .choices = period_choices },
+};
+static const struct yaml_shape budget_shape = { "a budget",    sizeof(struct policy_budget_text),
+                                                budget_fields, N(budget_fields),
+                                                NULL,          NULL };
+
 static const struct yaml_field limits_fields[] = {
     { "statement", YAML_DURATION, YAML_AT(policy_limits_text, statement_us), "How long a statement may run.",
       .min = 1000, .example = "30s" },
@@ -148,10 +174,25 @@ static const struct yaml_field limits_fields[] = {
       "How many rows a statement may return.", .min = 1, .example = "100000" },
     { "affected_rows", YAML_NUMBER, YAML_AT(policy_limits_text, affected_rows),
       "How many rows a statement may change.", .min = 1, .example = "10000" },
+    { "bytes", YAML_SIZE, YAML_AT(policy_limits_text, bytes),
+      "How many bytes of values a statement may return.", .min = 1, .example = "64MB" },
+    { "budget", YAML_OBJECT, YAML_AT(policy_limits_text, budget),
+      "What a principal may do on a connection in a day, over all its sessions.", .shape = &budget_shape },
 };
 static const struct yaml_shape limits_shape = { "limits",      sizeof(struct policy_limits_text),
                                                 limits_fields, N(limits_fields),
                                                 NULL,          NULL };
+
+static const struct yaml_field trust_fields[] = {
+    { "functions", YAML_TEXTS, YAML_AT(policy_trust_text, functions),
+      "Functions and operators that do nothing besides what the statement says: schema.name, or with types.",
+      .example = "[\"public.slug(text)\", \"util.*\"]" },
+    { "extensions", YAML_TEXTS, YAML_AT(policy_trust_text, extensions),
+      "Extensions all of whose code is such, besides the list in doc/policy.md.", .example = "[vector]" },
+};
+static const struct yaml_shape trust_shape = { "trust",      sizeof(struct policy_trust_text),
+                                               trust_fields, N(trust_fields),
+                                               NULL,         NULL };
 
 static void check_mask(struct yaml_reader *reader, void *object)
 {
@@ -194,6 +235,8 @@ static const struct yaml_field policy_fields[] = {
     { "deny", YAML_OBJECTS, YAML_AT(policy_text, deny), "What is denied all the same: effects, or maps.",
       .shape = &deny_shape },
     { "hold", YAML_OBJECTS, YAML_AT(policy_text, hold), "What waits for approval.", .shape = &hold_shape },
+    { "trust", YAML_OBJECT, YAML_AT(policy_text, trust),
+      "Code that is not PostgreSQL's own, and calling it is no procedure.", .shape = &trust_shape },
     { "limits", YAML_OBJECT, YAML_AT(policy_text, limits), "Limits; the smallest of all policies that apply.",
       .shape = &limits_shape },
     { "mask", YAML_OBJECTS, YAML_AT(policy_text, mask), "What is masked; not in this version.",

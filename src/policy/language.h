@@ -29,7 +29,7 @@ struct policy_recording {
 };
 struct policy_allow_text {
     const struct yaml_node *at;
-    struct yaml_texts effects, relations, schemas, functions;
+    struct yaml_texts effects, relations, schemas, columns, functions;
 };
 enum policy_where { POLICY_WHERE_ANY = 0, POLICY_WHERE_MISSING, POLICY_WHERE_TRIVIAL };
 struct policy_unless {
@@ -40,7 +40,7 @@ struct policy_unless {
 struct policy_rule_text {
     const struct yaml_node *at;
     struct bytes name;
-    struct yaml_texts effects, statements, relations, functions;
+    struct yaml_texts effects, statements, relations, columns, uses, functions;
     enum policy_where where;
     struct bytes message;
     enum policy_mode mode;
@@ -48,9 +48,16 @@ struct policy_rule_text {
     int64_t expires_us;
     struct policy_unless unless;
 };
+enum policy_period { POLICY_PER_DAY = 0 };
+struct policy_budget_text {
+    const struct yaml_node *at;
+    int64_t statements, rows, affected_rows, bytes;
+    enum policy_period per;
+};
 struct policy_limits_text {
     const struct yaml_node *at;
-    int64_t statement_us, session_us, returned_rows, affected_rows;
+    int64_t statement_us, session_us, returned_rows, affected_rows, bytes;
+    struct policy_budget_text budget;
 };
 enum policy_mask_predicates {
     POLICY_PREDICATES_REFUSE = 0,
@@ -64,6 +71,10 @@ struct policy_mask_text {
     struct bytes with;
     enum policy_mask_predicates predicates;
     enum policy_mask_write write;
+};
+struct policy_trust_text {
+    const struct yaml_node *at;
+    struct yaml_texts functions, extensions;
 };
 struct policy_text {
     const struct yaml_node *at;
@@ -81,6 +92,7 @@ struct policy_text {
         struct policy_rule_text *items;
         size_t n;
     } deny, hold;
+    struct policy_trust_text trust;
     struct policy_limits_text limits;
     struct {
         struct policy_mask_text *items;

@@ -1,8 +1,9 @@
 /* In every doubt a rule hits and an allow misses. An effect is "borne" by the relations whose access has it;
  * an effect that none bears (a lock, a function, DROP SCHEMA) belongs to the statement as a whole. */
 #include "policy/match.h"
+#include "policy/code.h"
+#include "policy/columns.h"
 #include "policy/glob.h"
-#include "sql/functions.h"
 
 /* Effects that stay within the relations that a statement names. */
 static const uint32_t WITHIN_RELATIONS = EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE |
@@ -86,23 +87,32 @@ static bool relation_concerned(const struct policy_rule *rule, const struct sql_
     return !rule->effects || ((r->access | loose) & rule->effects);
 }
 
-static bool relations_match(const struct policy_rule *rule, const struct sql_statement *s, uint32_t effects,
+static bool relation_hit(const struct policy_rule *rule, const struct sql_statement *s, size_t i,
+                         uint32_t loose, struct policy_hit *hit)
+{
+    const struct sql_relation *r = &s->relations[i];
+    const struct sql_column *column = NULL;
+    if (!relation_concerned(rule, r, loose) || !in_scope(rule->scope, r->schema, POLICY_DOUBT_HITS))
+        return false;
+    if (rule->relations.n && !policy_patterns_match(&rule->relations, r->schema, r->name, POLICY_DOUBT_HITS))
+        return false;
+    if (rule->columns.n && !policy_columns_hit(rule, s, i, &column)) return false;
+    hit->relation = rule->relations.n || rule->columns.n ? r : NULL;
+    hit->column = column;
+    return true;
+}
+
+static bool relations_match(const struct policy_rule *rule, const struct policy_question *q,
                             struct policy_hit *hit)
 {
-    if (!rule->relations.n && !rule->scope->n) return true;
-    uint32_t loose = effects & ~policy_borne_effects(s);
-    for (size_t i = 0; i < s->n_relations; i++) {
-        const struct sql_relation *r = &s->relations[i];
-        if (!relation_concerned(rule, r, loose) || !in_scope(rule->scope, r->schema, POLICY_DOUBT_HITS))
-            continue;
-        if (rule->relations.n &&
-            !policy_patterns_match(&rule->relations, r->schema, r->name, POLICY_DOUBT_HITS))
-            continue;
-        hit->relation = rule->relations.n ? r : NULL;
-        return true;
-    }
+    const struct sql_statement *s = q->statement;
+    bool named = rule->relations.n || rule->columns.n;
+    if (!named && !rule->scope->n) return true;
+    uint32_t loose = q->effects & ~policy_borne_effects(s);
+    for (size_t i = 0; i < s->n_relations; i++)
+        if (relation_hit(rule, s, i, loose, hit)) return true;
     if (moves_containers(s)) return rule->where == POLICY_WHERE_ANY;
-    if (rule->relations.n || rule->where != POLICY_WHERE_ANY) return false;
+    if (named || rule->where != POLICY_WHERE_ANY) return false;
     /* A policy for some schemas: what no relation bears may well reach into them. */
     uint32_t elsewhere = s->n_relations ? ~WITHIN_RELATIONS : ~(uint32_t)EFFECT_READ;
     return (loose & elsewhere & (rule->effects ? rule->effects : UINT32_MAX)) != 0;
@@ -111,23 +121,22 @@ static bool relations_match(const struct policy_rule *rule, const struct sql_sta
 static bool functions_match(const struct policy_rule *rule, const struct sql_statement *s,
                             struct policy_hit *hit)
 {
-    for (size_t i = 0; i < s->n_functions; i++) {
-        const struct sql_function *f = &s->functions[i];
-        if (!policy_patterns_match(&rule->functions, f->schema, f->name, POLICY_DOUBT_HITS)) continue;
-        hit->function = f;
+    for (size_t i = 0; rule->functions.n && i < s->n_functions; i++) {
+        if (!policy_function_hit(&rule->functions, s, &s->functions[i])) continue;
+        hit->function = &s->functions[i];
         return true;
     }
     return !rule->functions.n;
 }
 
-bool policy_rule_matches(const struct policy_rule *rule, const struct sql_statement *statement,
-                         uint32_t effects, struct policy_hit *hit_out)
+bool policy_rule_matches(const struct policy_rule *rule, const struct policy_question *q,
+                         struct policy_hit *hit_out)
 {
     *hit_out = (struct policy_hit){ 0 };
-    if (rule->effects && !(rule->effects & effects)) return false;
-    if (rule->statements.n && !tag_matches(&rule->statements, statement->tag)) return false;
-    return where_matches(rule, statement) && relations_match(rule, statement, effects, hit_out) &&
-           functions_match(rule, statement, hit_out);
+    if (rule->effects && !(rule->effects & q->effects)) return false;
+    if (rule->statements.n && !tag_matches(&rule->statements, q->statement->tag)) return false;
+    return where_matches(rule, q->statement) && relations_match(rule, q, hit_out) &&
+           functions_match(rule, q->statement, hit_out);
 }
 
 static bool relation_allowed(const struct policy_allow *allow, const struct sql_relation *r)
@@ -139,49 +148,49 @@ static bool relation_allowed(const struct policy_allow *allow, const struct sql_
            policy_patterns_match(&allow->relations, r->schema, r->name, POLICY_DOUBT_MISSES);
 }
 
-/* Whether it is of the functions that no published list knows: those that make a statement a procedure. */
-static bool is_procedure(const struct sql_function *f)
+/* The relation, and each of its columns that the effect shows in. */
+static bool part_allowed(const struct policy_allow *allow, const struct sql_statement *s, uint32_t effect,
+                         size_t relation)
 {
-    char schema[PATTERN_NAME_CEILING + 1], name[PATTERN_NAME_CEILING + 1];
-    if (f->schema.n >= sizeof schema || f->name.n >= sizeof name) return true;
-    memcpy(schema, f->schema.p ? f->schema.p : (const uint8_t *)"", f->schema.n);
-    memcpy(name, f->name.p, f->name.n);
-    schema[f->schema.n] = name[f->name.n] = 0;
-    return functions_effects(f->schema.n ? schema : NULL, name) & EFFECT_PROCEDURE;
-}
-
-/* Every procedure that is called must be one of the item's, and there must be one: DO has no name. */
-static bool functions_allowed(const struct policy_allow *allow, const struct sql_statement *s)
-{
-    size_t n_named = 0;
-    for (size_t i = 0; i < s->n_functions; i++) {
-        const struct sql_function *f = &s->functions[i];
-        if (policy_patterns_match(&allow->functions, f->schema, f->name, POLICY_DOUBT_MISSES))
-            n_named++;
-        else if (is_procedure(f))
-            return false;
+    const struct sql_relation *r = &s->relations[relation];
+    if (!relation_allowed(allow, r)) return false;
+    if (!allow->columns.n) return true;
+    if (!s->in_view || !r->resolved || !policy_columns_concern(allow, r)) return false;
+    for (size_t i = 0; i < s->n_columns; i++) {
+        const struct sql_column *column = &s->columns[i];
+        if (column->relation != relation || !(column->uses & policy_uses_of(effect))) continue;
+        if (!policy_column_allowed(allow, r, column)) return false;
     }
-    return n_named > 0;
+    return true;
 }
 
-/* What a statement as a whole does belongs to all of its relations; only effects that stay within relations
- * can be allowed that way. Reading nothing at all (SELECT 1, SELECT now()) needs no relation. */
+bool policy_allow_covers_column(const struct policy_allow *allow, const struct policy_question *q,
+                                uint32_t effect, size_t relation, const struct sql_column *column)
+{
+    const struct sql_relation *r = &q->statement->relations[relation];
+    if (!(allow->effects & effect) || allow->functions.n || !relation_allowed(allow, r)) return false;
+    return !allow->columns.n || policy_column_allowed(allow, r, column);
+}
+
+/* What a statement as a whole does belongs to all relations that it names; only effects that stay within
+ * relations can be allowed that way. Reading nothing at all (SELECT 1, SELECT now()) needs no relation. */
 static bool loose_effect_allowed(const struct policy_allow *allow, const struct sql_statement *s,
                                  uint32_t effect)
 {
     if (effect == EFFECT_READ) return true;
     if (!(effect & WITHIN_RELATIONS) || s->n_relations == 0) return false;
     for (size_t i = 0; i < s->n_relations; i++)
-        if (!relation_allowed(allow, &s->relations[i])) return false;
+        if (!s->relations[i].through && !part_allowed(allow, s, effect, i)) return false;
     return true;
 }
 
-bool policy_allow_covers(const struct policy_allow *allow, const struct sql_statement *statement,
-                         uint32_t effect, const struct sql_relation *relation)
+bool policy_allow_covers(const struct policy_allow *allow, const struct policy_question *q, uint32_t effect,
+                         size_t relation)
 {
+    const struct sql_statement *s = q->statement;
     if (!(allow->effects & effect)) return false;
-    if (allow->functions.n) return functions_allowed(allow, statement);
-    if (relation) return relation_allowed(allow, relation);
-    bool narrow = allow->relations.n || allow->schemas.n || allow->scope->n;
-    return !narrow || loose_effect_allowed(allow, statement, effect);
+    if (allow->functions.n) return policy_functions_allowed(&allow->functions, q->ruleset, q->view, s);
+    if (relation != POLICY_NO_RELATION) return part_allowed(allow, s, effect, relation);
+    bool narrow = allow->relations.n || allow->schemas.n || allow->columns.n || allow->scope->n;
+    return !narrow || loose_effect_allowed(allow, s, effect);
 }

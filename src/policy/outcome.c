@@ -1,7 +1,8 @@
 /* Words for what judging found: one short sentence, and what would be allowed. */
 #include "policy/outcome.h"
+#include <inttypes.h>
 
-enum { SENTENCE_CEILING = 8192 };
+enum { SENTENCE_CEILING = 8192, PATTERNS_SHOWN = 8 };
 
 static enum policy_decision decision_of(const struct policy_outcome *o)
 {
@@ -23,21 +24,42 @@ static void name_print(struct bytes schema, struct bytes name, struct buf *out)
     buf_append(out, name);
 }
 
+static void call_print(const struct policy_hit *hit, struct buf *out)
+{
+    buf_append_text(out, "calling ");
+    if (hit->code)
+        buf_append(out, hit->code->signature);
+    else
+        name_print(hit->function->schema, hit->function->name, out);
+}
+
+/* " on public.audit_log", " reaching hr.people" (which a view or a key leads to), " using column
+ * public.customers.email" */
+static void object_print(const struct policy_hit *hit, struct buf *out)
+{
+    const struct sql_relation *r = hit->relation;
+    bool whole = hit->column && hit->column->attribute == 0;
+    if (!r) return;
+    buf_append_text(out, whole         ? " using the whole row of "
+                         : hit->column ? " using column "
+                         : r->through  ? " reaching "
+                                       : " on ");
+    name_print(r->schema, r->name, out);
+    if (hit->column && !whole) buf_printf(out, ".%.*s", BYTES_FMT(hit->column->name));
+}
+
 /* "DELETE", "DELETE without a WHERE clause", "DELETE on public.audit_log", "calling pg_sleep" */
 static void subject_print(const struct sql_statement *s, const struct policy_outcome *o, struct buf *out)
 {
     if (o->hit.function) {
-        buf_append_text(out, "calling ");
-        name_print(o->hit.function->schema, o->hit.function->name, out);
+        call_print(&o->hit, out);
         return;
     }
     buf_append(out, s->tag.n ? s->tag : BYTES_LITERAL("this statement"));
     if (o->rule && o->rule->where != POLICY_WHERE_ANY)
         buf_append_text(out, s->where == SQL_WHERE_TRIVIAL ? " with a WHERE clause that is always true"
                                                            : " without a WHERE clause");
-    if (!o->hit.relation) return;
-    buf_append_text(out, " on ");
-    name_print(o->hit.relation->schema, o->hit.relation->name, out);
+    object_print(&o->hit, out);
 }
 
 static void approvers_print(const struct policy_outcome *o, struct buf *out)
@@ -73,6 +95,7 @@ static void message_print(const struct sql_statement *s, const struct policy_out
         break;
     case OUTCOME_HELD:
         subject_print(s, o, out);
+        if (o->limit.rows) buf_printf(out, " of more than %" PRIu64 " rows", o->limit.rows);
         buf_append_text(out, " needs approval");
         approvers_print(o, out);
         break;
@@ -91,17 +114,64 @@ static struct bytes message_of(const struct sql_statement *s, const struct polic
     return message;
 }
 
+static void pattern_print(const struct policy_pattern *pattern, size_t *n, struct buf *out)
+{
+    if (*n > PATTERNS_SHOWN) return;
+    if ((*n)++ == PATTERNS_SHOWN) {
+        buf_append_text(out, ", …");
+        return;
+    }
+    buf_append_text(out, *n > 1 ? ", " : "");
+    for (size_t i = 0; i < pattern->n; i++)
+        buf_printf(out, "%s%.*s", i ? "." : "", BYTES_FMT(pattern->parts[i]));
+}
+
+/* Where the effect that is missing is allowed: " read: sales.*, public.products." */
+static void places_print(const struct policy_ruleset *r, const struct policy_outcome *o,
+                         enum policy_view view, struct buf *out)
+{
+    size_t n = 0;
+    struct buf list;
+    buf_init(&list, SENTENCE_CEILING);
+    for (size_t i = 0; i < r->n; i++) {
+        const struct policy *p = r->policies[i];
+        for (size_t k = 0; policy_in_view(p, view) && k < p->n_allows; k++) {
+            const struct policy_allow *allow = &p->allows[k];
+            const struct policy_patterns *of = allow->columns.n     ? &allow->columns
+                                               : allow->relations.n ? &allow->relations
+                                               : allow->functions.n ? &allow->functions
+                                               : allow->schemas.n   ? &allow->schemas
+                                                                    : allow->scope;
+            if (!(allow->effects & o->missing)) continue;
+            for (size_t m = 0; m < of->n; m++)
+                pattern_print(&of->items[m], &n, &list);
+        }
+    }
+    if (n && !list.failed)
+        buf_printf(out, " %s: %.*s.", sql_effect_name(o->missing), BYTES_FMT(buf_bytes(&list)));
+    buf_free(&list);
+}
+
 static struct bytes hint_of(const struct policy_ruleset *r, const struct policy_outcome *o,
                             enum policy_view view, struct arena *arena)
 {
+    struct buf text;
     if (o->kind == OUTCOME_ALLOWED || o->kind == OUTCOME_PINNED)
         return arena_copy(arena, (struct bytes){ 0 });
     if (o->rule && o->rule->where != POLICY_WHERE_ANY)
         return arena_copy(arena, BYTES_LITERAL("Add a WHERE clause that names the rows."));
     if (o->kind == OUTCOME_HELD) return arena_copy(arena, (struct bytes){ 0 });
-    bool bare = o->hit.relation && !o->hit.relation->schema.n;
-    return arena_printf(arena, "%.*s%s", BYTES_FMT(r->sights[view].hint),
-                        bare ? " Name the relation with its schema." : "");
+    buf_init(&text, SENTENCE_CEILING);
+    buf_append(&text, r->sights[view].hint);
+    if (o->kind == OUTCOME_NOT_ALLOWED && o->missing) places_print(r, o, view, &text);
+    if (o->hit.relation && !o->hit.relation->schema.n)
+        buf_append_text(&text, " Name the relation with its schema.");
+    if (o->hit.column && o->hit.column->attribute == 0)
+        buf_append_text(&text, " Name the columns that you need.");
+    struct bytes hint = text.failed ? r->sights[view].hint : buf_bytes(&text);
+    hint = arena_copy(arena, hint);
+    buf_free(&text);
+    return hint;
 }
 
 static struct bytes rule_of(const struct policy_outcome *o)
@@ -138,6 +208,25 @@ static bool copy_approvers(const struct policy_outcome *o, struct arena *arena, 
     return v->by != NULL;
 }
 
+/* Allowed up to a number of rows, above which it is held; in its words. */
+static bool tell_limit(const struct sql_statement *s, const struct policy_outcome *is, struct arena *arena,
+                       struct policy_verdict *v)
+{
+    struct policy_outcome above = *is;
+    above.kind = OUTCOME_HELD;
+    above.policy = is->limit.policy;
+    above.rule = is->limit.rule;
+    above.hit = is->limit.hit;
+    v->limit_is_hold = true;
+    v->limits.affected_rows = is->limit.rows;
+    v->held.policy = arena_copy(arena, above.policy->name);
+    v->held.rule = arena_copy(arena, above.rule->name);
+    v->held.message = message_of(s, &above, arena);
+    v->held.hint = arena_printf(arena, "Up to %" PRIu64 " rows need no approval.", is->limit.rows);
+    return v->held.policy.p && v->held.rule.p && v->held.message.p && v->held.hint.p &&
+           copy_approvers(is, arena, v);
+}
+
 void policy_outcome_tell(const struct policy_ruleset *ruleset, const struct sql_statement *statement,
                          const struct policy_outcome *is, const struct policy_outcome *would,
                          struct arena *arena, struct policy_verdict *verdict_out)
@@ -152,5 +241,8 @@ void policy_outcome_tell(const struct policy_ruleset *ruleset, const struct sql_
     v.would = harsher ? would_of(statement, would, arena) : arena_copy(arena, (struct bytes){ 0 });
     bool full = !v.policy.p || !v.rule.p || !v.message.p || !v.hint.p || !v.would.p;
     if (is->kind == OUTCOME_HELD && !full) full = !copy_approvers(is, arena, &v);
+    uint64_t most = v.limits.affected_rows;
+    if (is->kind == OUTCOME_ALLOWED && is->limit.rows && (!most || is->limit.rows < most) && !full)
+        full = !tell_limit(statement, is, arena, &v);
     *verdict_out = full ? (struct policy_verdict){ 0 } : v;
 }

@@ -20,8 +20,16 @@ struct policy_outcome {
     const struct policy_rule *rule;
     struct policy_hit hit;
     uint32_t missing; /* the effect that nobody allows */
+    /* HELD: all that hold. ALLOWED: those that would above limit.rows, the smallest number of any; limit is
+     * the first of them. */
     const struct policy_rule *holds[POLICY_HOLDS_CEILING];
     size_t n_holds;
+    struct {
+        uint64_t rows; /* 0: none */
+        const struct policy *policy;
+        const struct policy_rule *rule;
+        struct policy_hit hit;
+    } limit;
 };
 
 /* would: what enforcing everything would have found. */

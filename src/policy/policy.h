@@ -29,12 +29,23 @@ uint64_t policy_ruleset_key(const struct policy_ruleset *ruleset);
 /* Whether everything is allowed whatever it is, unknown included, and nothing is denied, held or masked: then
  * pinned settings are not pinned, and text goes through as it is. */
 bool policy_ruleset_is_open(const struct policy_ruleset *ruleset);
+/* Whether statements are to be understood in a view of the catalogue (sql_understand_in). Only an open
+ * ruleset does without: whatever else is refused, held or not allowed hangs on what names stand for. */
+bool policy_ruleset_needs_view(const struct policy_ruleset *ruleset);
 
 enum policy_rows { POLICY_ROWS_NONE = 0, POLICY_ROWS_COUNT, POLICY_ROWS_DIGEST, POLICY_ROWS_FULL };
+/* What one principal may do on one connection in one day (UTC), over all its sessions; 0: no limit. */
+struct policy_budget {
+    uint64_t statements, rows, affected_rows, bytes; /* rows, bytes: returned */
+};
 struct policy_limits { /* 0: no limit */
     int64_t statement_us, session_us;
-    uint64_t returned_rows, affected_rows;
+    uint64_t returned_rows, affected_rows; /* of one statement */
+    uint64_t returned_bytes;               /* of one statement: the bytes of its values as they are sent */
+    struct policy_budget budget;
 };
+/* The smaller of each. */
+void policy_limits_narrow(struct policy_limits *limits, const struct policy_limits *by);
 /* What holds for the whole session, over all policies that apply: the smallest limits, the fullest recording.
  */
 struct policy_terms {
@@ -61,14 +72,30 @@ struct policy_verdict {
     struct bytes message; /* one short sentence for the client: "DROP TABLE is denied" */
     struct bytes hint;    /* what would be allowed: "Add a WHERE clause."; may be empty */
     struct bytes would;   /* "" or what enforcing would have said, for the record */
+    /* Those of the session's terms; affected_rows may be smaller, see limit_is_hold. */
     struct policy_limits limits;
-    struct bytes *by; /* for HOLD: the groups that may approve */
+    /* With ALLOW: a hold with `unless: { affected_rows: … }` matched. It may run and change up to
+     * limits.affected_rows rows; if it changes more, all that it did is undone, and it is refused as a hold
+     * is: 42501, held.message. (An approval lifts this, and not the limit in the session's terms.) The one
+     * with the smallest number counts; where the terms' own limit is not larger, there is no hold in it. */
+    bool limit_is_hold;
+    struct {
+        struct bytes policy, rule;
+        struct bytes message; /* "DELETE of more than 100 rows needs approval, by dba" */
+        struct bytes hint;    /* "Up to 100 rows need no approval." */
+    } held;                   /* only with limit_is_hold; else empty */
+    struct bytes *by;         /* for HOLD, and with limit_is_hold: the groups that may approve */
     size_t n_by;
 };
 /* One statement of a text. All in the arena; message == NULL in *verdict_out (with POLICY_DENY) only where
  * the arena is full. */
 void policy_judge(const struct policy_ruleset *ruleset, const struct sql_statement *statement,
                   struct arena *arena, struct policy_verdict *verdict_out);
+/* All statements of a text that was understood, as one: a denial of any beats a hold of another, and the
+ * limits are the smallest of all. *index_out is the statement that decided (0 where there is none). A text
+ * without statements is allowed, by the rule "empty". */
+void policy_judge_text(const struct policy_ruleset *ruleset, const struct sql_facts *facts,
+                       struct arena *arena, struct policy_verdict *verdict_out, size_t *index_out);
 /* A text that is SQL_UNKNOWN. */
 void policy_judge_unknown(const struct policy_ruleset *ruleset, struct arena *arena,
                           struct policy_verdict *verdict_out);

@@ -34,12 +34,18 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void add_limits(struct policy_limits *limits, const struct policy_limits *more)
+void policy_limits_narrow(struct policy_limits *limits, const struct policy_limits *by)
 {
-    limits->statement_us = (int64_t)smaller((uint64_t)limits->statement_us, (uint64_t)more->statement_us);
-    limits->session_us = (int64_t)smaller((uint64_t)limits->session_us, (uint64_t)more->session_us);
-    limits->returned_rows = smaller(limits->returned_rows, more->returned_rows);
-    limits->affected_rows = smaller(limits->affected_rows, more->affected_rows);
+    struct policy_budget *budget = &limits->budget;
+    limits->statement_us = (int64_t)smaller((uint64_t)limits->statement_us, (uint64_t)by->statement_us);
+    limits->session_us = (int64_t)smaller((uint64_t)limits->session_us, (uint64_t)by->session_us);
+    limits->returned_rows = smaller(limits->returned_rows, by->returned_rows);
+    limits->affected_rows = smaller(limits->affected_rows, by->affected_rows);
+    limits->returned_bytes = smaller(limits->returned_bytes, by->returned_bytes);
+    budget->statements = smaller(budget->statements, by->budget.statements);
+    budget->rows = smaller(budget->rows, by->budget.rows);
+    budget->affected_rows = smaller(budget->affected_rows, by->budget.affected_rows);
+    budget->bytes = smaller(budget->bytes, by->budget.bytes);
 }
 
 /* Recording that is fullest: for ever is longer than any time, and one policy that denies on failure is
@@ -53,7 +59,7 @@ static bool make_terms(struct policy_ruleset *r, struct arena *arena)
     for (size_t i = 0; i < r->n; i++) {
         const struct policy *p = r->policies[i];
         if (!t->login.n && p->login.n) t->login = p->login;
-        if (!p->observe) add_limits(&t->limits, &p->limits);
+        if (!p->observe) policy_limits_narrow(&t->limits, &p->limits);
         if (p->rows > t->rows) t->rows = p->rows;
         if (p->on_failure == POLICY_FAILURE_DENY) t->record_or_refuse = true;
         if (!p->retain_us) for_ever = true;
@@ -70,7 +76,10 @@ static bool make_terms(struct policy_ruleset *r, struct arena *arena)
 
 static bool limited(const struct policy_limits *limits)
 {
-    return limits->statement_us || limits->session_us || limits->returned_rows || limits->affected_rows;
+    const struct policy_budget *budget = &limits->budget;
+    return limits->statement_us || limits->session_us || limits->returned_rows || limits->affected_rows ||
+           limits->returned_bytes || budget->statements || budget->rows || budget->affected_rows ||
+           budget->bytes;
 }
 
 /* Text that is not understood passes only where a policy without holds and limits allows it by name, and
@@ -84,7 +93,7 @@ static bool unknown_passes(const struct policy_ruleset *r, enum policy_view view
         if (!policy_in_view(p, view)) continue;
         for (size_t k = 0; k < p->n_holds; k++)
             if (policy_rule_in_view(&p->holds[k], view)) return false;
-        if (p->limits.affected_rows) return false;
+        if (p->limits.affected_rows || p->limits.budget.affected_rows) return false;
         for (size_t k = 0; k < p->n_allows; k++)
             if ((p->allows[k].effects & EFFECT_UNKNOWN) && !limited(&p->limits) && !p->n_holds) named = true;
     }
@@ -93,7 +102,8 @@ static bool unknown_passes(const struct policy_ruleset *r, enum policy_view view
 
 static bool unrestricted(const struct policy_allow *allow)
 {
-    return !allow->relations.n && !allow->schemas.n && !allow->functions.n && !allow->scope->n;
+    return !allow->relations.n && !allow->schemas.n && !allow->columns.n && !allow->functions.n &&
+           !allow->scope->n;
 }
 
 /* What a rule denies whatever it touches; hints leave it out. */
@@ -102,8 +112,8 @@ static uint32_t flatly_denied(const struct policy *policy, enum policy_view view
     uint32_t denied = 0;
     for (size_t i = 0; i < policy->n_denies; i++) {
         const struct policy_rule *rule = &policy->denies[i];
-        bool flat = !rule->statements.n && !rule->relations.n && !rule->functions.n && !rule->scope->n &&
-                    rule->where == POLICY_WHERE_ANY;
+        bool flat = !rule->statements.n && !rule->relations.n && !rule->columns.n && !rule->functions.n &&
+                    !rule->scope->n && rule->where == POLICY_WHERE_ANY;
         if (flat && policy_rule_in_view(rule, view)) denied |= rule->effects;
     }
     return denied;
@@ -119,6 +129,7 @@ static bool make_sight(struct policy_ruleset *r, enum policy_view view, struct a
         denied |= flatly_denied(p, view);
         for (size_t k = 0; k < p->n_allows; k++) {
             somewhere |= p->allows[k].effects;
+            sight->columns |= p->allows[k].columns.n > 0;
             if (unrestricted(&p->allows[k])) sight->free |= p->allows[k].effects;
         }
     }
@@ -213,6 +224,11 @@ uint64_t policy_ruleset_key(const struct policy_ruleset *ruleset)
 bool policy_ruleset_is_open(const struct policy_ruleset *ruleset)
 {
     return ruleset->open;
+}
+
+bool policy_ruleset_needs_view(const struct policy_ruleset *ruleset)
+{
+    return !ruleset->open;
 }
 
 const struct policy_terms *policy_ruleset_terms(const struct policy_ruleset *ruleset)

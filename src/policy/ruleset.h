@@ -8,6 +8,7 @@
 enum policy_view { POLICY_VIEW_ENFORCED = 0, POLICY_VIEW_ALL, POLICY_N_VIEWS };
 struct policy_sight {
     uint32_t free;     /* effects that some policy allows whatever they touch; never unknown */
+    bool columns;      /* some item allows columns only */
     bool unknown;      /* text that nobody understands may pass */
     struct bytes hint; /* "Allowed here: read, write." */
 };

@@ -42,12 +42,10 @@ void policy_snapshot_reach(const struct policy_snapshot *snapshot, size_t index,
 {
     CHECK(index < snapshot->n);
     const struct policy *p = &snapshot->policies[index];
-    *reach_out = (struct policy_reach){ p->name,
-                                        p->login,
-                                        p->connections,
-                                        p->place,
-                                        p->login_place,
-                                        p->connections_place,
-                                        p->limits.affected_rows != 0,
-                                        p->retain_us != 0 };
+    const struct policy_budget *budget = &p->limits.budget;
+    bool limits = p->limits.affected_rows || p->limits.returned_bytes || budget->statements || budget->rows ||
+                  budget->affected_rows || budget->bytes;
+    *reach_out = (struct policy_reach){ p->name,  p->login,         p->connections,
+                                        p->place, p->login_place,   p->connections_place,
+                                        limits,   p->retain_us != 0 };
 }

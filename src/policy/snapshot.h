@@ -5,12 +5,14 @@
 #include "policy/compile.h"
 #include "policy/language.h"
 #include "policy/pattern.h"
+#include "policy/signature.h"
 #include <stdatomic.h>
 
 struct policy_allow {
     struct bytes label; /* "allow: read, write" */
     uint32_t effects;
     struct policy_patterns relations, schemas, functions; /* empty: any */
+    struct policy_patterns columns;                       /* of three parts; empty: any */
     const struct policy_patterns *scope;                  /* on.schemas of its policy */
 };
 struct policy_rule {
@@ -19,11 +21,17 @@ struct policy_rule {
     struct yaml_texts statements; /* in upper case */
     enum policy_where where;
     struct policy_patterns relations, functions;
+    struct policy_patterns columns; /* of three parts; empty: any */
+    uint32_t uses;                  /* of the columns: bits of enum sql_use */
     const struct policy_patterns *scope;
     bool observe; /* its own mode, or its policy's */
     struct yaml_texts by;
     int64_t expires_us;
     uint64_t unless_rows; /* 0: none */
+};
+struct policy_trust {
+    struct policy_signatures functions;
+    struct yaml_texts extensions;
 };
 struct policy {
     struct bytes name, login;
@@ -38,6 +46,7 @@ struct policy {
     struct policy_allow *allows;
     struct policy_rule *denies, *holds;
     size_t n_allows, n_denies, n_holds;
+    struct policy_trust trust;
     struct policy_limits limits;
     struct yaml_place place, login_place, connections_place;
 };

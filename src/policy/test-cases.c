@@ -7,6 +7,16 @@
  *   observed agents/allow | DROP TABLE x | what enforcing would have said
  *   nobody                           no policy lets this principal in
  *
+ * A text that begins with "@" is not SQL but the facts of a statement that was understood in a view: its tag,
+ * and then, each behind "; ":
+ *
+ *   public.t: read, update           a relation that is named, and its access
+ *   through public.t: read           one that is only reached
+ *   .a: output, predicate            a column of the relation before; "*" is the whole row
+ *   effects: lock                    what the statement does besides
+ *   call public.f(integer)           a call of code of the server's; call[citext] where an extension owns it
+ *   pg lower                         a call of PostgreSQL's own
+ *
  * A field that is left out is not compared. Lines that begin with "#" are comments. */
 #include "base/test.h"
 
@@ -15,7 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GROUPS_CEILING = 8, FIELDS_CEILING = 4, LINE_CEILING = 4096 };
+enum { GROUPS_CEILING = 8, FIELDS_CEILING = 4, LINE_CEILING = 4096, FACTS_CEILING = 16 };
 
 struct run {
     const char *file;
@@ -86,9 +96,112 @@ static void start_session(struct run *run, char *line)
     run->ruleset = policy_ruleset_for(run->snapshot, &request, &run->session);
 }
 
+/* The bits of a list of names; 0 for a name that is none. */
+static uint32_t bits_of(char *list, uint32_t (*parse)(struct bytes name))
+{
+    uint32_t bits = 0;
+    for (char *name; (name = strsep(&list, ","));) {
+        uint32_t bit = parse(bytes_of(name + strspn(name, " ")));
+        if (!bit) fail_msg("no such effect or use: %s", name);
+        bits |= bit;
+    }
+    return bits;
+}
+
+static uint32_t use_parse(struct bytes name)
+{
+    static const char *const names[] = { "output", "predicate", "written", "stored" };
+    for (uint32_t i = 0; i < 4; i++)
+        if (bytes_is(name, names[i])) return 1u << i;
+    return 0;
+}
+
+struct made {
+    struct sql_statement statement;
+    struct sql_relation relations[FACTS_CEILING];
+    struct sql_column columns[FACTS_CEILING];
+    struct sql_function functions[FACTS_CEILING];
+    struct sql_code codes[FACTS_CEILING];
+};
+
+static void make_call(struct made *made, char *word)
+{
+    struct sql_statement *s = &made->statement;
+    struct sql_code *code = &made->codes[s->n_functions];
+    char *signature = strchr(word, ' ') + 1, *name = strrchr(signature, '.');
+    if (word[4] == '[') code->extension = bytes_make(word + 5, strcspn(word + 5, "]"));
+    code->signature = bytes_of(signature);
+    made->functions[s->n_functions++] = (struct sql_function){
+        .name = bytes_make(name + 1, strcspn(name + 1, "(")), .codes = code, .n_codes = 1
+    };
+}
+
+static void make_relation(struct made *made, char *word, char *list)
+{
+    struct sql_statement *s = &made->statement;
+    struct sql_relation *r = &made->relations[s->n_relations++];
+    char *dot;
+    if (strncmp(word, "through ", 8) == 0) {
+        r->through = true;
+        word += 8;
+    }
+    dot = strchr(word, '.');
+    r->schema = bytes_make(word, (size_t)(dot - word));
+    r->name = bytes_of(dot + 1);
+    r->access = bits_of(list, sql_effect_parse);
+    r->resolved = true;
+    s->effects |= r->access;
+}
+
+static void make_word(struct made *made, char *word)
+{
+    struct sql_statement *s = &made->statement;
+    if (strncmp(word, "call", 4) == 0) {
+        make_call(made, word);
+        return;
+    }
+    if (strncmp(word, "pg ", 3) == 0) {
+        made->functions[s->n_functions++] = (struct sql_function){ .name = bytes_of(word + 3) };
+        return;
+    }
+    char *list = strchr(word, ':');
+    assert_non_null(list);
+    *list++ = 0;
+    if (strcmp(word, "effects") == 0) {
+        s->effects |= bits_of(list, sql_effect_parse);
+    } else if (word[0] == '.' || word[0] == '*') {
+        bool whole = word[0] == '*';
+        made->columns[s->n_columns++] =
+            (struct sql_column){ (uint32_t)s->n_relations - 1, bytes_of(word + !whole), (int16_t)!whole,
+                                 bits_of(list, use_parse) };
+    } else {
+        make_relation(made, word, list);
+    }
+}
+
+/* "@ SELECT; public.t: read; .a: output" */
+static const struct sql_statement *make_facts(struct run *run, struct bytes text)
+{
+    struct made *made = ARENA_NEW(&run->statement, struct made);
+    char *rest = arena_string(&run->statement, bytes_slice(text, 2, text.n)), *word;
+    *made = (struct made){ { .in_view = true,
+                             .relations = made->relations,
+                             .columns = made->columns,
+                             .functions = made->functions } };
+    made->statement.tag = bytes_of(strsep(&rest, ";"));
+    if (bytes_is(made->statement.tag, "SELECT")) made->statement.effects = EFFECT_READ;
+    while ((word = strsep(&rest, ";")))
+        make_word(made, word + strspn(word, " "));
+    return &made->statement;
+}
+
 static void judge(struct run *run, struct bytes sql, struct policy_verdict *v)
 {
     const struct sql_facts *facts;
+    if (bytes_starts_with(sql, "@ ")) {
+        policy_judge(run->ruleset, make_facts(run, sql), &run->statement, v);
+        return;
+    }
     enum sql_outcome outcome = sql_understand(sql, &run->statement, &facts);
     if (outcome == SQL_HOSTILE) fail_at(run, "text", BYTES_LITERAL("hostile"), sql);
     if (outcome == SQL_UNKNOWN) {

@@ -36,9 +36,9 @@ static void a_mistake_is_told_with_its_place(void **state)
                   "p:3:17: unknown effect \"wirte\"; did you mean \"write\"?\n");
     expect_errors("- name: a\n  who: any\n  allow: [{ effects: [read], relations: [a.b.c] }]\n",
                   "p:3:42: this is a name of too many parts\n");
-    expect_errors(
-        "- { name: a, who: any, deny: [{ name: x }] }",
-        "p:1:31: a rule needs \"effects\", \"statements\", \"where\", \"relations\" or \"functions\"\n");
+    expect_errors("- { name: a, who: any, deny: [{ name: x }] }",
+                  "p:1:31: a rule needs \"effects\", \"statements\", \"where\", \"relations\", \"columns\" "
+                  "or \"functions\"\n");
     expect_errors("- { name: a, who: any, hold: [{ effects: [delete] }] }",
                   "p:1:31: an item of hold needs \"by\"\n");
     expect_errors("- { name: a, who: any, deny: [{ effects: [delete], by: [dba] }] }",
@@ -50,6 +50,19 @@ static void a_mistake_is_told_with_its_place(void **state)
         "p:1:83: \"affected_rows\" is written as \"<= 100\"\n");
     expect_errors("- { name: a, who: any, allow: { effects: [read, procedure], functions: [f] } }",
                   "p:1:72: \"functions\" goes with effects: procedure alone\n");
+    expect_errors("- { name: a, who: any, allow: { effects: [read, delete], columns: [a.b.c] } }",
+                  "p:1:67: \"columns\" goes with effects: read, write, update, bulk_in or bulk_out\n");
+    expect_errors("- { name: a, who: any, deny: [{ columns: [customers.email] }] }",
+                  "p:1:43: this is no schema.relation.column\n");
+    expect_errors("- { name: a, who: any, deny: [{ columns: [a.b.c], uses: [output, wirtten] }] }",
+                  "p:1:66: \"uses\" are output, predicate, stored, written and read\n");
+    expect_errors("- { name: a, who: any, deny: [{ effects: [read], uses: [output] }] }",
+                  "p:1:56: \"uses\" goes with \"columns\"\n");
+    expect_errors("- { name: a, who: any, trust: { functions: [f] } }",
+                  "p:1:45: this is no schema.function, and trust is for one that is told\n");
+    expect_errors("- { name: a, who: any, trust: { functions: [\"s.f(int\"] } }",
+                  "p:1:45: this is a signature that does not end in )\n");
+    expect_errors("- { name: a, who: any, limits: { budget: { per: week } } }", "p:1:49: \"per\" is day\n");
     expect_errors(
         "- { name: a, who: any, on: { schemas: [s] }, allow: unknown }",
         "p:1:53: \"unknown\" cannot be allowed for some relations only: nobody knows what it touches\n");
@@ -90,11 +103,14 @@ static void everything_of_the_language_is_taken(void **state)
                   "    - read\n"
                   "    - { effects: [write], relations: [t], schemas: [s] }\n"
                   "    - { effects: procedure, functions: [f] }\n"
+                  "    - { effects: [read, bulk_out], columns: [\"*.t.a\", s.t.b] }\n"
                   "  deny: [schema, { name: d, statements: DROP, where: any, functions: f, message: m, mode: "
-                  "observe }]\n"
+                  "observe }, { columns: [a.b.c], uses: [read, written] }]\n"
                   "  hold: [{ where: trivial, relations: [r], by: dba, expires: 1h, unless: { affected_rows: "
                   "\"100\" } }]\n"
-                  "  limits: { statement: 1s, session: 1d, returned_rows: 1, affected_rows: 2 }\n",
+                  "  trust: { functions: [s.f, \"s.g(int, text[])\", \"s.=\"], extensions: vector }\n"
+                  "  limits: { statement: 1s, session: 1d, returned_rows: 1, affected_rows: 2, bytes: 1MB,\n"
+                  "    budget: { statements: 1, rows: 2, affected_rows: 3, bytes: 4kB, per: day } }\n",
                   "");
 }
 

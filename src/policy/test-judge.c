@@ -103,6 +103,7 @@ static void a_ruleset_is_open_only_where_nothing_is_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         given(cases[i].yaml);
         assert_int_equal(policy_ruleset_is_open(f.ruleset), cases[i].open);
+        assert_int_equal(policy_ruleset_needs_view(f.ruleset), !cases[i].open);
         done();
     }
 }
@@ -176,6 +177,127 @@ static void a_verdict_says_who_may_approve(void **state)
     done();
 }
 
+static struct sql_relation target = { .schema = BYTES_LITERAL("public"), .name = BYTES_LITERAL("t") };
+
+static struct sql_statement changing(const char *tag, uint32_t effects)
+{
+    target.access = effects;
+    return (struct sql_statement){
+        .tag = bytes_of(tag), .effects = effects, .relations = &target, .n_relations = 1
+    };
+}
+
+static void a_hold_up_to_a_number_of_rows_is_a_limit(void **state)
+{
+    (void)state;
+    struct policy_verdict v;
+    struct sql_statement s = changing("DELETE", EFFECT_DELETE);
+    given(
+        "- name: a\n  who: any\n  allow: all\n  limits: { affected_rows: 1000 }\n  hold:\n"
+        "    - { name: big, effects: [delete], unless: { affected_rows: \"<= 100\" }, by: [x], message: m }\n"
+        "    - { name: small, relations: [t], unless: { affected_rows: 10 }, by: [y, z] }\n"
+        "    - { name: also, relations: [t], unless: { affected_rows: 10 }, by: [w] }\n"
+        "    - { name: huge, statements: [UPDATE], unless: { affected_rows: 5000 }, by: [x] }\n");
+    policy_judge(f.ruleset, &s, &f.arena, &v);
+    assert_true(v.decision == POLICY_ALLOW && v.limit_is_hold && v.limits.affected_rows == 10);
+    assert_bytes(v.rule, "allow: all");
+    assert_bytes(v.held.policy, "a");
+    assert_bytes(v.held.rule, "small");
+    assert_bytes(v.held.message,
+                 "DELETE on public.t of more than 10 rows needs approval, by y or z, and by w");
+    assert_bytes(v.held.hint, "Up to 10 rows need no approval.");
+    assert_int_equal(v.n_by, 3);
+    target.name = BYTES_LITERAL("u");
+    policy_judge(f.ruleset, &s, &f.arena, &v);
+    assert_true(v.limit_is_hold && v.limits.affected_rows == 100);
+    assert_bytes(v.held.message, "DELETE of more than 100 rows needs approval, by x: m");
+    /* The terms' own limit is smaller: it stays a limit. */
+    s = changing("UPDATE", EFFECT_UPDATE);
+    policy_judge(f.ruleset, &s, &f.arena, &v);
+    assert_true(v.decision == POLICY_ALLOW && !v.limit_is_hold && v.limits.affected_rows == 1000);
+    target.name = BYTES_LITERAL("t");
+    done();
+}
+
+static void rows_that_no_tag_counts_are_held_at_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tag;
+        uint32_t effects;
+        enum sql_action action;
+        enum policy_decision decision;
+    } cases[] = {
+        { "DELETE", EFFECT_DELETE, 0, POLICY_ALLOW },
+        { "SELECT", EFFECT_READ, 0, POLICY_ALLOW },
+        { "COPY", EFFECT_WRITE | EFFECT_BULK_IN, SQL_ACTION_COPY_IN, POLICY_ALLOW },
+        { "TRUNCATE", EFFECT_TRUNCATE, 0, POLICY_HOLD },
+        { "DROP TABLE", EFFECT_SCHEMA_DROP, 0, POLICY_HOLD },
+        { "DELETE", EFFECT_DELETE | EFFECT_PROCEDURE, 0, POLICY_HOLD },
+        { "PREPARE", EFFECT_DELETE, SQL_ACTION_PREPARE, POLICY_HOLD },
+        { "EXPLAIN", EFFECT_DELETE, 0, POLICY_HOLD },
+        { "EXPLAIN", EFFECT_READ, 0, POLICY_ALLOW },
+    };
+    given("- { name: a, who: any, allow: all, hold: [{ relations: [t], unless: { affected_rows: 5 }, by: x "
+          "}] }");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sql_statement s = changing(cases[i].tag, cases[i].effects);
+        s.action = cases[i].action;
+        assert_int_equal(decide(&s), cases[i].decision);
+    }
+    done();
+}
+
+static struct policy_verdict judge_all(const char *sql, size_t *index_out)
+{
+    const struct sql_facts *facts;
+    struct policy_verdict v;
+    assert_int_equal(sql_understand(bytes_of(sql), &f.arena, &facts), SQL_UNDERSTOOD);
+    policy_judge_text(f.ruleset, facts, &f.arena, &v, index_out);
+    return v;
+}
+
+static void a_text_is_judged_as_a_whole(void **state)
+{
+    (void)state;
+    size_t index;
+    given("- name: a\n  who: any\n  allow: [read, update, delete]\n  deny: [truncate, { mode: observe, "
+          "relations: "
+          "[log] }]\n  hold:\n"
+          "    - { effects: [update], by: [x] }\n"
+          "    - { effects: [delete], unless: { affected_rows: 7 }, by: [y] }\n"
+          "    - { relations: [u], unless: { affected_rows: 3 }, by: [z] }\n");
+    struct policy_verdict v = judge_all("SELECT 1; UPDATE t SET a = 1; TRUNCATE t", &index);
+    assert_true(v.decision == POLICY_DENY && index == 2);
+    v = judge_all("SELECT 1; UPDATE t SET a = 1; SELECT 2", &index);
+    assert_true(v.decision == POLICY_HOLD && index == 1);
+    v = judge_all("DELETE FROM t WHERE id = 1; SELECT 1; DELETE FROM u WHERE id = 1", &index);
+    assert_true(v.decision == POLICY_ALLOW && v.limit_is_hold && v.limits.affected_rows == 3 && index == 0);
+    assert_bytes(v.held.rule, "hold 3");
+    assert_bytes(v.by[0], "z");
+    v = judge_all("SELECT 1; DELETE FROM t WHERE id = 1", &index);
+    assert_true(v.limit_is_hold && v.limits.affected_rows == 7 && v.n_by == 1);
+    v = judge_all("DELETE FROM t WHERE id = 1; SELECT * FROM public.log", &index);
+    assert_true(v.observed && v.limit_is_hold && v.limits.affected_rows == 7 && index == 1);
+    v = judge_all(" -- nothing", &index);
+    assert_true(v.decision == POLICY_ALLOW && index == 0);
+    assert_bytes(v.rule, "empty");
+    done();
+}
+
+static void budgets_are_the_smallest_of_all_policies(void **state)
+{
+    (void)state;
+    given("- { name: a, who: any, limits: { bytes: 2MB, budget: { rows: 10, statements: 5 } } }\n"
+          "- { name: b, who: any, limits: { bytes: 1MB, budget: { rows: 20, affected_rows: 3, bytes: 1kB } } "
+          "}\n"
+          "- { name: c, who: any, mode: observe, limits: { bytes: 1kB, budget: { rows: 1 } } }\n");
+    const struct policy_limits *l = &policy_ruleset_terms(f.ruleset)->limits;
+    assert_true(l->returned_bytes == 1 << 20 && l->budget.rows == 10 && l->budget.statements == 5);
+    assert_true(l->budget.affected_rows == 3 && l->budget.bytes == 1024);
+    done();
+}
+
 static void a_full_arena_denies(void **state)
 {
     (void)state;
@@ -232,6 +354,10 @@ int main(void)
         cmocka_unit_test(an_effect_that_only_a_relation_bears_counts),
         cmocka_unit_test(an_empty_statement_is_allowed),
         cmocka_unit_test(a_verdict_says_who_may_approve),
+        cmocka_unit_test(a_hold_up_to_a_number_of_rows_is_a_limit),
+        cmocka_unit_test(rows_that_no_tag_counts_are_held_at_once),
+        cmocka_unit_test(a_text_is_judged_as_a_whole),
+        cmocka_unit_test(budgets_are_the_smallest_of_all_policies),
         cmocka_unit_test(a_full_arena_denies),
         cmocka_unit_test(judging_a_simple_statement_is_cheap),
     };

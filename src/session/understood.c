@@ -182,11 +182,16 @@ static bool verdict_copy(struct understood *u, const struct policy_verdict *v)
     u->verdict.message = arena_copy(&u->arena, v->message);
     u->verdict.hint = arena_copy(&u->arena, v->hint);
     u->verdict.would = arena_copy(&u->arena, v->would);
+    u->verdict.held.policy = arena_copy(&u->arena, v->held.policy);
+    u->verdict.held.rule = arena_copy(&u->arena, v->held.rule);
+    u->verdict.held.message = arena_copy(&u->arena, v->held.message);
+    u->verdict.held.hint = arena_copy(&u->arena, v->held.hint);
     u->verdict.by = ARENA_ARRAY(&u->arena, struct bytes, v->n_by);
     for (size_t i = 0; i < v->n_by && u->verdict.by; i++)
         u->verdict.by[i] = arena_copy(&u->arena, v->by[i]);
     return u->verdict.policy.p && u->verdict.rule.p && u->verdict.message.p && u->verdict.hint.p &&
-           u->verdict.would.p && u->verdict.by;
+           u->verdict.would.p && u->verdict.held.policy.p && u->verdict.held.rule.p &&
+           u->verdict.held.message.p && u->verdict.held.hint.p && u->verdict.by;
 }
 
 static void refuse(struct understood *u, enum refusal_reason reason, const char *rule, const char *message,
@@ -199,13 +204,14 @@ static void refuse(struct understood *u, enum refusal_reason reason, const char 
     };
 }
 
-/* Each statement needs its own verdict; the first that is not allowed decides for the text. */
+/* All statements are judged as one text. */
 static bool judge_statements(struct understood *u, const struct understood_context *context)
 {
+    struct policy_verdict verdict = { 0 };
     bool open = policy_ruleset_is_open(context->ruleset);
+    size_t index;
     for (size_t i = 0; i < u->facts->n_statements; i++) {
         const struct sql_statement *s = &u->facts->statements[i];
-        struct policy_verdict verdict = { 0 };
         u->has_context |= s->action == SQL_ACTION_SET && s->setting == SQL_SETTING_CONTEXT;
         u->has_names |= s->action >= SQL_ACTION_PREPARE && s->action <= SQL_ACTION_DISCARD;
         u->n_copies_in += s->action == SQL_ACTION_COPY_IN;
@@ -214,20 +220,19 @@ static bool judge_statements(struct understood *u, const struct understood_conte
                    "Leave it as it is.");
             return true;
         }
-        policy_judge(context->ruleset, s, &u->arena, &verdict);
-        bool allowed = verdict.decision == POLICY_ALLOW;
-        if (allowed && i > 0 && !verdict.observed) continue;
-        if (!verdict_copy(u, &verdict)) return false;
-        if (allowed) continue;
-        u->refused = true;
-        u->reason = verdict.decision == POLICY_HOLD ? REFUSAL_APPROVAL : REFUSAL_POLICY;
-        return true;
     }
-    if (u->facts->n_statements == 0)
-        u->verdict = (struct policy_verdict){ .decision = POLICY_ALLOW,
-                                              .rule = BYTES_LITERAL("empty"),
-                                              .message = BYTES_LITERAL("") };
-    return true;
+    policy_judge_text(context->ruleset, u->facts, &u->arena, &verdict, &index);
+    /* Nothing counts rows before they are there: what may change only so many is held. */
+    if (verdict.decision == POLICY_ALLOW && verdict.limit_is_hold) {
+        verdict.decision = POLICY_HOLD;
+        verdict.policy = verdict.held.policy;
+        verdict.rule = verdict.held.rule;
+        verdict.message = verdict.held.message;
+        verdict.hint = verdict.held.hint;
+    }
+    u->refused = verdict.decision != POLICY_ALLOW;
+    if (u->refused) u->reason = verdict.decision == POLICY_HOLD ? REFUSAL_APPROVAL : REFUSAL_POLICY;
+    return verdict_copy(u, &verdict);
 }
 
 static bool judge(struct understood *u, const struct understood_context *context)
