@@ -11,6 +11,7 @@
 #include "app/keys-child.h"
 #include "app/parser-child.h"
 #include "app/targets.h"
+#include "app/understander.h"
 #include "app/worker.h"
 #include "base/log.h"
 #include "net/listener.h"
@@ -40,6 +41,7 @@ struct gateway {
     struct workers workers;
     struct follower *follower;
     struct keeper *keeper;
+    struct understander *understander;
     struct control *control;
     int listeners[LISTENERS]; /* of the worker that is being started; Unix sockets stay for all */
     struct address addresses[LISTENERS];
@@ -282,6 +284,7 @@ static int start_workers(struct gateway *g)
                                           .keys = keys_child_client(g->keys_child, i),
                                           .parser = parser_child_client(g->parser_child, i),
                                           .keeper = g->keeper,
+                                          .understander = g->understander,
                                           .listeners = g->listeners,
                                           .n_listeners = g->n_addresses,
                                           .on_child_lost = on_child_lost,
@@ -336,6 +339,7 @@ static int start(struct gateway *g)
     g->workers.snapshot = error ? NULL : targets_of_config(g->config, on_keys, g);
     if (!error && !g->workers.snapshot) error = -EINVAL;
     if (!error) error = start_keeper(g);
+    if (!error) error = understander_start(g->workers.clock, &g->understander);
     if (!error) error = start_workers(g);
     if (!error) {
         struct follower *follower = NULL;
@@ -410,6 +414,7 @@ static void stop(struct gateway *g)
     for (unsigned i = 0; all && i < g->workers.n; i++)
         if (all[i]) worker_join(all[i]);
     keeper_stop(g->keeper);
+    understander_stop(g->understander);
     /* Workers, the sequencer, the keeper, the issuers' fetcher and the control socket call workers: they are
      * freed last. */
     resolver_free(g->workers.resolver);

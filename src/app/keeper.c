@@ -3,6 +3,7 @@
 #include "app/keeper.h"
 #include "app/keeper-place.h"
 #include "base/log.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -211,6 +211,40 @@ static bool world_catalog_check(struct session_world *world, struct session_cata
     return catalogs_check(&worker_of(world)->catalogs, catalog);
 }
 
+struct job_task {
+    struct loop_task task;
+    struct worker *worker;
+    struct view_job *job;
+};
+
+static void run_job_done(struct loop_task *task)
+{
+    struct job_task *t = (struct job_task *)task;
+    struct session *session = session_job_done(t->job);
+    if (session) relay_touch(&t->worker->relays, session);
+    free(t);
+}
+
+/* On the other thread: the job comes back to the worker's loop. */
+static void on_job_ran(void *context, struct view_job *job)
+{
+    struct job_task *t = context;
+    t->job = job;
+    loop_post(t->worker->loop, &t->task);
+}
+
+static bool world_ask_job(struct session_world *world, struct view_job *job)
+{
+    struct worker *w = worker_of(world);
+    struct job_task *t = calloc(1, sizeof *t);
+    if (!t) return false;
+    t->task.run = run_job_done;
+    t->worker = w;
+    if (understander_ask(w->options.understander, job, on_job_ran, t)) return true;
+    free(t);
+    return false;
+}
+
 /* ---- children */
 
 static void lost_child(struct worker *w, struct loop_source *source, const char *which)
@@ -524,7 +558,8 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .forget_key = world_forget_key,
                                        .catalog_attach = world_catalog_attach,
                                        .catalog_detach = world_catalog_detach,
-                                       .catalog_check = world_catalog_check };
+                                       .catalog_check = world_catalog_check,
+                                       .ask_job = world_ask_job };
     int error =
         w->cache && w->listening && w->proofs && w->parses ? loop_new(w->shared->clock, &w->loop) : -ENOMEM;
     w->relays = (struct relays){ .loop = w->loop,

@@ -5,6 +5,7 @@
 #include "app/keys-client.h"
 #include "app/parser-client.h"
 #include "app/keeper.h"
+#include "app/understander.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 #include "net/tls.h"
@@ -34,6 +35,7 @@ struct worker_options {
     struct keys_client *keys;
     struct parser_client *parser;
     struct keeper *keeper;
+    struct understander *understander;
     const int *listeners; /* descriptors, the worker's own or shared ones (a Unix socket) */
     size_t n_listeners;
     /* Called from the worker when a child is gone: the gateway cannot go on. */

@@ -145,7 +145,7 @@ static enum step refuse_identity(struct session *s, enum identity_refusal refusa
 
 bool session_needs_view(const struct session *s)
 {
-    return s->world->catalog_attach && !s->open;
+    return !s->world->without_views && policy_ruleset_needs_view(s->ruleset);
 }
 
 /* Which target, which policies: asked only once it is known who asks. */

@@ -337,6 +337,13 @@ void session_on_parsed(struct session *s, struct bytes encoded)
     struct understood_context context = { .ruleset = s->ruleset, .target = s->target };
     if (!s->waits_for_parse) return;
     s->waits_for_parse = false;
+    if (s->view.canary) {
+        s->view.canary = false;
+        s->view.canary_lives = encoded.p != NULL;
+        s->parse_failed = !encoded.p;
+        secret_free(&s->parsing);
+        return;
+    }
     if (encoded.p)
         s->parsed = understood_make_from(s->world->cache, &context, secret_bytes(&s->parsing), encoded);
     s->parse_failed = s->parsed == NULL;

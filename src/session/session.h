@@ -22,6 +22,7 @@
 
 struct session;
 struct catalog;
+struct view_job;
 
 /* What the sessions of one worker in one database of a target share of its catalogue; their surroundings keep
  * it fresh. */
@@ -37,8 +38,10 @@ struct session_world {
     const struct clock *clock;
     struct record_lane *lane;
     struct understood_cache *cache;
-    uint64_t seed; /* of hashes */
-    bool tls;      /* we have a certificate: SSLRequest is answered with yes */
+    uint64_t seed;      /* of hashes */
+    bool tls;           /* we have a certificate: SSLRequest is answered with yes */
+    bool without_views; /* tests of other things: there is no catalogue, and statements are judged by their
+                           words alone */
     /* The configuration in force, held for the caller. */
     struct session_snapshot *(*snapshot)(struct session_world *world);
     /* Fills with random bytes; false: none to be had, and the session ends. */
@@ -64,6 +67,8 @@ struct session_world {
                                               const struct target *target, struct bytes database);
     void (*catalog_detach)(struct session_world *world, struct session_catalog *catalog);
     bool (*catalog_check)(struct session_world *world, struct session_catalog *catalog);
+    /* Runs session_job_run on another thread, then session_job_done on this one. False: it cannot. */
+    bool (*ask_job)(struct session_world *world, struct view_job *job);
 };
 
 /* How the client is connected. */
@@ -113,6 +118,10 @@ void session_on_parsed(struct session *s, struct bytes encoded);
 /* Keys of an issuer arrived; the log has room again; a time that session_due_us named has come. */
 void session_on_keys(struct session *s);
 void session_on_room(struct session *s);
+/* What another thread does for a session: run there, then done on the session's own loop; NULL: the session is
+ * gone. */
+void session_job_run(struct view_job *job);
+struct session *session_job_done(struct view_job *job);
 /* There is news of a catalogue; whether the session waits for such. */
 void session_on_catalog(struct session *s);
 bool session_waits_for_catalog(const struct session *s, const struct session_catalog *catalog);

@@ -60,6 +60,29 @@ static enum step ask_parser(struct session *s, struct statement *st)
     return STEP_WAIT;
 }
 
+/* The child has no view. It shows that the text can be parsed in the time and the memory that a text may
+ * take; then a thread of the gateway's does it again, in the view. */
+static enum step understand_long(struct session *s, struct statement *st)
+{
+    bool lives = s->view.canary_lives;
+    s->view.canary_lives = false;
+    if (st->text.n > VIEW_TEXT_MOST) {
+        refuse(st, REFUSAL_TOO_LONG, "not understood",
+               "this text is longer than what can be judged by what its names stand for",
+               "Send it in shorter statements, or use COPY.");
+        return STEP_NEXT;
+    }
+    if (!lives) {
+        enum step step = ask_parser(s, st);
+        s->view.canary = step == STEP_WAIT;
+        return step;
+    }
+    if (view_ask_job(s, st->text)) return STEP_WAIT;
+    refuse(st, REFUSAL_HOSTILE, "not understood", "there is no memory to understand a text of this length",
+           "Try again, or send it in shorter statements.");
+    return STEP_NEXT;
+}
+
 /* Names have to be resolved, and the view must be there for that. What names nothing goes without. */
 static enum step step_view(struct session *s, struct statement *st)
 {
@@ -99,8 +122,11 @@ static enum step step_understand(struct session *s, struct statement *st)
     }
     st->understood = understood_find(s->world->cache, &context, st->text);
     if (st->understood) return STEP_NEXT;
-    /* So does one that may hold a password: the grammar's copies of it end with the parser. */
-    if (st->text.n > SQL_INLINE_BYTES || sql_may_hold_secret(st->text)) return ask_parser(s, st);
+    if (context.view && st->text.n > SQL_INLINE_BYTES) return understand_long(s, st);
+    /* So does one that may hold a password: the grammar's copies of it end with the parser. In a view it is
+     * judged without the password. */
+    if (st->text.n > SQL_INLINE_BYTES || (!context.view && sql_may_hold_secret(st->text)))
+        return ask_parser(s, st);
     st->understood = understood_make(s->world->cache, &context, st->text);
     if (!st->understood)
         refuse(st, REFUSAL_HOSTILE, "not understood",

@@ -3,6 +3,7 @@
  *   - a session that is freed leaves no reservation, no key, no question and no pinned text behind;
  *   - every way of cutting gives the same bytes to both sides and the same record. */
 #include "session/talk.h"
+#include "catalog/load.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,11 @@ static uint8_t frame_of(uint8_t message)
     }
 }
 
+static bool is_inquiry(struct bytes message)
+{
+    return bytes_equal(bytes_slice(message, 5, message.n - 6), bytes_of(catalog_overlay_query));
+}
+
 static bool is_poison(struct bytes message)
 {
     return bytes_find(message, BYTES_LITERAL(") -- refused by postern: ")) >= 0;
@@ -103,7 +109,8 @@ static void talk_audit(struct talk *t)
         if (rest.n < whole || whole < 5) break;
         t->audit.at += whole;
         uint8_t type = untyped ? 0 : rest.p[0], frame = frame_of(type);
-        if (frame == 0 || is_poison(bytes_slice(rest, 0, whole))) continue;
+        struct bytes message = bytes_slice(rest, 0, whole);
+        if (frame == 0 || is_poison(message) || is_inquiry(message)) continue;
         if (++t->audit.sent[type & 127] > t->audit.kept[frame] && t->world.lane.answer != RECORD_FULL)
             talk_fail(t, "a message '%c' went to the server that is not in the record", type);
     }
@@ -156,6 +163,7 @@ void talk_pump(struct talk *t)
             talk_world_parse(&t->world, t->session);
             more = true;
         }
+        if (t->world.job && t->world.parser != TALK_PARSER_WAITS) more |= talk_world_job(&t->world);
     }
     talk_audit(t);
 }
@@ -205,9 +213,11 @@ void talk_end_session(struct talk *t)
     talk_flush(t);
     t->session = NULL;
     session_free(s);
+    if (t->world.job) talk_world_job(&t->world);
     if (t->world.lane.n_reserved) talk_fail(t, "%u reservations are left", t->world.lane.n_reserved);
     if (t->world.registered_pid) talk_fail(t, "the cancel key is still registered");
     if (t->world.parsing.p || t->world.proof_wanted) talk_fail(t, "a child was not told that nobody waits");
+    if (t->world.n_attached) talk_fail(t, "the catalogue is still attached");
     if (t->world.snapshot.n_users != 1) talk_fail(t, "the snapshot is still held");
 }
 

@@ -509,16 +509,44 @@ static enum sql_outcome understand_text(struct bytes text, const struct catalog_
     return sql_understand(text, arena, facts_out);
 }
 
+struct understood *understood_begin(struct understood_cache *cache, const struct understood_context *context,
+                                    struct bytes text)
+{
+    struct understood *u = understood_new(cache, context, text);
+    /* No password comes near the grammar, which leaves copies in memory that nobody wipes. */
+    if (!u || !context->view || !sql_may_hold_secret(u->text)) return u;
+    struct bytes masked = sql_mask(u->text, &u->arena);
+    if (!masked.p) {
+        understood_drop(u);
+        return NULL;
+    }
+    if (!bytes_equal(masked, u->text)) u->judged = masked;
+    return u;
+}
+
+void understood_parse(struct understood *u, const struct catalog_view *view)
+{
+    u->outcome = understand_text(u->judged, view, &u->arena, &u->facts);
+}
+
+struct understood *understood_end(struct understood_cache *cache, const struct understood_context *context,
+                                  struct understood *u)
+{
+    return understood_finish(cache, context, u);
+}
+
+void understood_drop(struct understood *u)
+{
+    understood_free(u);
+}
+
 struct understood *understood_make(struct understood_cache *cache, const struct understood_context *context,
                                    struct bytes text)
 {
-    struct understood *u = understood_new(cache, context, text);
+    struct understood *u = understood_begin(cache, context, text);
     if (!u) return NULL;
-    /* No password comes near the grammar, which leaves copies in memory that nobody wipes. */
-    if (context->view && sql_may_hold_secret(u->text)) u->judged = sql_mask(u->text, &u->arena);
-    if (u->judged.p && bytes_equal(u->judged, u->text)) u->judged = u->text;
-    u->outcome = u->judged.p ? understand_text(u->judged, context->view, &u->arena, &u->facts) : SQL_HOSTILE;
-    return understood_finish(cache, context, u);
+    understood_parse(u, context->view);
+    return understood_end(cache, context, u);
 }
 
 struct understood *understood_make_from(struct understood_cache *cache,

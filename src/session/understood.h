@@ -69,6 +69,15 @@ struct understood *understood_find(struct understood_cache *cache, const struct 
  * parser child found (sql_facts_encode) for a text that is too long to parse on a loop. */
 struct understood *understood_make(struct understood_cache *cache, const struct understood_context *context,
                                    struct bytes text) MUST_USE;
+/* The same in three steps, of which the middle one, the grammar, may run on another thread (the view stays as
+ * it is until then). end takes u over; NULL: no memory. */
+struct understood *understood_begin(struct understood_cache *cache, const struct understood_context *context,
+                                    struct bytes text) MUST_USE;
+void understood_parse(struct understood *u, const struct catalog_view *view);
+struct understood *understood_end(struct understood_cache *cache, const struct understood_context *context,
+                                  struct understood *u) MUST_USE;
+/* In the place of end: nobody wants it any more. */
+void understood_drop(struct understood *u);
 struct understood *understood_make_from(struct understood_cache *cache,
                                         const struct understood_context *context, struct bytes text,
                                         struct bytes encoded_facts) MUST_USE;

@@ -33,6 +33,11 @@ void view_begin(struct session *s)
 void view_end(struct session *s)
 {
     struct session_view *v = &s->view;
+    if (v->job) {
+        v->job->session = NULL;
+        v->job->overlay = v->overlay;
+        v->overlay = NULL;
+    }
     if (v->loading) catalog_overlay_abandon(v->loading);
     v->loading = NULL;
     catalog_release(v->asked_on);
@@ -60,6 +65,7 @@ bool view_holds_client(const struct session *s)
     case VIEW_WAIT_DRAIN: return s->pendings.n > 0;
     case VIEW_WAIT_CATALOG:
     case VIEW_WAIT_CHECK:
+    case VIEW_WAIT_JOB:
     case VIEW_WAIT_ANSWER: return true;
     }
     return true;
@@ -191,6 +197,58 @@ bool view_look_again(struct session *s)
 void view_statement_over(struct session *s)
 {
     s->view.check_from_us = 0;
+    s->view.canary_lives = false;
+}
+
+/* ---- long texts */
+
+bool view_ask_job(struct session *s, struct bytes text)
+{
+    struct session_view *v = &s->view;
+    struct understood_context context = session_context(s);
+    struct view_job *job = calloc(1, sizeof *job);
+    if (job) job->u = understood_begin(s->world->cache, &context, text);
+    if (!job || !job->u) {
+        free(job);
+        return false;
+    }
+    job->world = s->world;
+    job->session = s;
+    job->view = v->view;
+    job->catalog = catalog_hold(v->view.catalog);
+    v->job = job;
+    if (s->world->ask_job(s->world, job)) {
+        wait_for(s, VIEW_WAIT_JOB, 0);
+        return true;
+    }
+    v->job = NULL;
+    understood_drop(job->u);
+    catalog_release(job->catalog);
+    free(job);
+    return false;
+}
+
+void session_job_run(struct view_job *job)
+{
+    understood_parse(job->u, &job->view);
+}
+
+struct session *session_job_done(struct view_job *job)
+{
+    struct session *s = job->session;
+    if (s) {
+        struct understood_context context = session_context(s);
+        s->parsed = understood_end(s->world->cache, &context, job->u);
+        s->parse_failed = s->parsed == NULL;
+        s->view.job = NULL;
+        end_wait(&s->view);
+    } else {
+        understood_drop(job->u);
+        catalog_overlay_free(job->overlay);
+    }
+    catalog_release(job->catalog);
+    free(job);
+    return s;
 }
 
 /* ---- what changes it */

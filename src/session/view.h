@@ -22,7 +22,7 @@
 struct session;
 struct session_catalog;
 
-enum view_wait { VIEW_WAIT_NONE = 0, VIEW_WAIT_CATALOG, VIEW_WAIT_CHECK, VIEW_WAIT_DRAIN, VIEW_WAIT_ANSWER };
+enum view_wait { VIEW_WAIT_NONE = 0, VIEW_WAIT_CATALOG, VIEW_WAIT_CHECK, VIEW_WAIT_DRAIN, VIEW_WAIT_ANSWER, VIEW_WAIT_JOB };
 
 struct session_view {
     bool needed;                    /* the ruleset speaks of what only a catalogue tells */
@@ -39,8 +39,24 @@ struct session_view {
     struct catalog_overlay_load *loading;
     const struct catalog *asked_on; /* held, while an inquiry is under way */
     bool asked_wrong;               /* its answer cannot be used */
+    bool canary, canary_lives; /* the parser child was asked whether a long text can be parsed; it can */
+    struct view_job *job;      /* a long text is being understood on another thread */
     char failed[256];               /* why the last one did; empty: it did not */
 };
+
+/* A long text, understood in a view on a thread of its own. The session waits meanwhile, so that its view
+ * stays; where it ends, the job keeps what it needs. */
+struct view_job {
+    struct session_world *world;
+    struct session *session; /* NULL: it is gone */
+    struct understood *u;
+    struct catalog_view view;
+    struct catalog_overlay *overlay; /* the job's own, once the session is gone */
+    const struct catalog *catalog;   /* held */
+};
+enum { VIEW_TEXT_MOST = 16 << 20 };
+/* Has the text understood. False: it cannot be now. */
+bool view_ask_job(struct session *s, struct bytes text) MUST_USE;
 
 void view_begin(struct session *s);
 void view_end(struct session *s);
