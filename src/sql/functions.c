@@ -3,7 +3,7 @@
  * Operators are functions too: one that pg_catalog does not have is named among the functions. */
 #include "sql/functions.h"
 
-#include "sql/walk.h"
+#include "sql/names.h"
 
 #include <stdlib.h>
 
@@ -46,6 +46,18 @@ static bool in_catalogue(const char *name)
                    sizeof(*catalogue_functions), compare_name) != NULL;
 }
 
+uint32_t functions_listed(const char *name)
+{
+    const struct entry *e =
+        bsearch(name, listed, sizeof(listed) / sizeof(*listed), sizeof(*listed), compare_entry);
+    return e ? e->effects : 0;
+}
+
+bool functions_published(const char *name)
+{
+    return in_catalogue(name);
+}
+
 uint32_t functions_effects(const char *schema, const char *name)
 {
     const struct entry *e =
@@ -82,24 +94,39 @@ static bool grow(struct walk *walk)
     return true;
 }
 
-static void add(struct walk *walk, const char *schema, const char *name)
+void functions_add(struct walk *walk, struct bytes schema, struct bytes name, const struct sql_code *codes,
+                   size_t n_codes)
 {
     struct sql_statement *s = walk->statement;
-    struct bytes in = bytes_of(schema), last = bytes_of(name);
-    for (size_t i = 0; i < s->n_functions; i++)
-        if (bytes_equal(s->functions[i].name, last) && bytes_equal(s->functions[i].schema, in)) return;
+    for (size_t i = 0; i < s->n_functions; i++) {
+        struct sql_function *f = &s->functions[i];
+        if (!bytes_equal(f->name, name) || !bytes_equal(f->schema, schema)) continue;
+        /* What one name could call is the same wherever it stands, or it is told twice. */
+        if (n_codes == 0 || f->n_codes == n_codes) return;
+        if (f->n_codes == 0) {
+            f->codes = codes;
+            f->n_codes = n_codes;
+            return;
+        }
+    }
     if (s->n_functions >= SQL_NAMES_CEILING) {
         walk->trouble = WALK_MANY;
         return;
     }
     if (!grow(walk)) return;
-    s->functions[s->n_functions++] =
-        (struct sql_function){ .schema = walk_text(walk, schema), .name = walk_text(walk, name) };
+    s->functions[s->n_functions++] = (struct sql_function){
+        .schema = walk_copy(walk, schema), .name = walk_copy(walk, name), .codes = codes, .n_codes = n_codes
+    };
+}
+
+static void add(struct walk *walk, const char *schema, const char *name)
+{
+    functions_add(walk, bytes_of(schema), bytes_of(name), NULL, 0);
 }
 
 /* A string constant, perhaps with a cast ('x'::text); false for anything else. NULL is a constant without
  * text. */
-static bool constant_text(const Node *node, const char **text_out)
+bool functions_constant(const Node *node, const char **text_out)
 {
     while (node && tree_tag(node) == T_TypeCast)
         node = ((const TypeCast *)node)->arg;
@@ -113,15 +140,17 @@ static bool constant_text(const Node *node, const char **text_out)
 }
 
 /* set_config with constant arguments is judged like SET; else it could be any setting. */
-static void visit_set_config(struct walk *walk, const FuncCall *call)
+void functions_visit_set_config(struct walk *walk, const FuncCall *call)
 {
     const char *name = NULL, *value = NULL;
     if (tree_length(call->args) == 3 && !call->func_variadic &&
-        constant_text(tree_item(call->args, 0), &name) && constant_text(tree_item(call->args, 1), &value) &&
-        name) {
+        functions_constant(tree_item(call->args, 0), &name) &&
+        functions_constant(tree_item(call->args, 1), &value) && name) {
         setting_note(walk, bytes_of(name), bytes_of(value));
+        if (walk->names) names_setting(walk, bytes_of(name));
         return;
     }
+    if (walk->names) names_setting(walk, (struct bytes){ 0 });
     walk_effect(walk, EFFECT_SESSION);
     walk->statement->pinned_setting = true;
 }
@@ -133,9 +162,14 @@ void functions_visit_call(struct walk *walk, const FuncCall *call)
         walk_effect(walk, EFFECT_PROCEDURE);
         return;
     }
+    if (walk->names) {
+        code_call(walk, call, name);
+        return;
+    }
     uint32_t effects = functions_effects(name.schema, name.name);
     walk_effect(walk, effects);
-    if (strcmp(name.name, "set_config") == 0 && !(effects & EFFECT_PROCEDURE)) visit_set_config(walk, call);
+    if (strcmp(name.name, "set_config") == 0 && !(effects & EFFECT_PROCEDURE))
+        functions_visit_set_config(walk, call);
     add(walk, name.schema, name.name);
 }
 
@@ -143,9 +177,13 @@ void functions_visit_operator(struct walk *walk, const List *list)
 {
     struct tree_name name;
     if (!list || !tree_name(list, &name)) return;
-    if (functions_operator_effects(name.schema, name.name) == 0) return;
     /* BETWEEN is written as an operator's name in the tree. */
     if (strncmp(name.name, "BETWEEN", 7) == 0 || strncmp(name.name, "NOT BETWEEN", 11) == 0) return;
+    if (walk->names) {
+        code_operator(walk, name.schema, name.name);
+        return;
+    }
+    if (functions_operator_effects(name.schema, name.name) == 0) return;
     walk_effect(walk, EFFECT_PROCEDURE);
     add(walk, name.schema, name.name);
 }
@@ -153,7 +191,12 @@ void functions_visit_operator(struct walk *walk, const List *list)
 void functions_visit_sample(struct walk *walk, const RangeTableSample *sample)
 {
     struct tree_name name;
-    if (!tree_name(sample->method, &name) || functions_effects(name.schema, name.name) == 0) return;
+    if (!tree_name(sample->method, &name)) return;
+    if (walk->names) {
+        code_sample(walk, sample, name);
+        return;
+    }
+    if (functions_effects(name.schema, name.name) == 0) return;
     walk_effect(walk, functions_effects(name.schema, name.name));
     add(walk, name.schema, name.name);
 }

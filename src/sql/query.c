@@ -5,6 +5,8 @@
 static struct walk_at with_access(struct walk_at at, uint32_t access)
 {
     at.access = access;
+    at.naming = NAMING_QUERY;
+    at.creates = NULL;
     at.target = at.quiet = false;
     return at;
 }
@@ -13,6 +15,7 @@ static struct walk_at with_access(struct walk_at at, uint32_t access)
 static void push_target(struct walk *walk, const RangeVar *target, struct walk_at at, uint32_t access)
 {
     at.access = access;
+    at.naming = NAMING_QUERY;
     at.target = true;
     walk_push(walk, target, at);
 }
@@ -24,13 +27,14 @@ static void note_where(struct walk *walk, const RangeVar *target, enum sql_where
     if (where < SQL_WHERE_TRIVIAL) return;
     s->whereless |= effect;
     struct tree_name name = { target->catalogname, target->schemaname, target->relname };
-    relations_add(walk, name, effect, true);
+    relations_add(walk, name, effect, true, NAMING_QUERY, NULL);
 }
 
 static void visit_into(struct walk *walk, const IntoClause *into, struct walk_at at)
 {
     if (!into) return;
     walk_effect(walk, EFFECT_SCHEMA_CREATE);
+    at.creates = into->rel;
     push_target(walk, into->rel, at, EFFECT_SCHEMA_CREATE);
     walk_push(walk, into->options, with_access(at, EFFECT_SCHEMA_CREATE));
 }
@@ -151,10 +155,12 @@ bool query_visit(struct walk *walk, const Node *node, struct walk_at at)
 {
     switch (tree_tag(node)) {
     case T_SelectStmt: visit_select(walk, (const SelectStmt *)node, at); return true;
-    case T_InsertStmt: visit_insert(walk, (const InsertStmt *)node, at); return true;
-    case T_UpdateStmt: visit_update(walk, (const UpdateStmt *)node, at); return true;
-    case T_DeleteStmt: visit_delete(walk, (const DeleteStmt *)node, at); return true;
-    case T_MergeStmt: visit_merge(walk, (const MergeStmt *)node, at); return true;
+    case T_InsertStmt: visit_insert(walk, (const InsertStmt *)node, at); break;
+    case T_UpdateStmt: visit_update(walk, (const UpdateStmt *)node, at); break;
+    case T_DeleteStmt: visit_delete(walk, (const DeleteStmt *)node, at); break;
+    case T_MergeStmt: visit_merge(walk, (const MergeStmt *)node, at); break;
     default: return false;
     }
+    if (walk->names && at.beside) walk->statement->writes_beside = true;
+    return true;
 }

@@ -3,7 +3,7 @@
  * table). Scopes as in the documentation of SELECT, "WITH Clause": without RECURSIVE a CTE sees those before
  * it; with it, all of the same clause, itself included. cases/relations.cases is this file's decision table.
  */
-#include "sql/walk.h"
+#include "sql/names.h"
 
 static bool in_scope(const struct walk_scope *scope, const char *name)
 {
@@ -28,41 +28,15 @@ static bool grow(struct walk *walk)
     return true;
 }
 
-void relations_add(struct walk *walk, struct tree_name name, uint32_t access, bool whereless)
-{
-    struct sql_statement *s = walk->statement;
-    struct bytes database = bytes_of(name.database), schema = bytes_of(name.schema),
-                 last = bytes_of(name.name);
-    for (size_t i = 0; i < s->n_relations; i++) {
-        struct sql_relation *r = &s->relations[i];
-        if (bytes_equal(r->name, last) && bytes_equal(r->schema, schema) &&
-            bytes_equal(r->database, database)) {
-            r->access |= access;
-            r->whereless |= whereless;
-            return;
-        }
-    }
-    if (s->n_relations >= SQL_NAMES_CEILING) {
-        walk->trouble = WALK_MANY;
-        return;
-    }
-    if (!grow(walk)) return;
-    s->relations[s->n_relations++] = (struct sql_relation){ .database = walk_text(walk, name.database),
-                                                            .schema = walk_text(walk, name.schema),
-                                                            .name = walk_text(walk, name.name),
-                                                            .access = access,
-                                                            .whereless = whereless };
-}
-
 /* Writing to the catalogue moves what the catalogue says: who may do what (pg_authid, pg_class …), or, by the
  * rule on pg_settings, a setting that nobody named. */
-static void note_catalogue(struct walk *walk, const RangeVar *relation, uint32_t access)
+static void note_catalogue(struct walk *walk, const struct sql_relation *relation, uint32_t access)
 {
-    const char *schema = relation->schemaname, *name = relation->relname;
+    struct bytes schema = relation->schema, name = relation->name;
     uint32_t writes = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_TRUNCATE;
     if (!(access & writes)) return;
-    if (schema ? strcmp(schema, "pg_catalog") != 0 : strncmp(name, "pg_", 3) != 0) return;
-    if (strcmp(name, "pg_settings") == 0) {
+    if (schema.n ? !bytes_is(schema, "pg_catalog") : !bytes_starts_with(name, "pg_")) return;
+    if (bytes_is(name, "pg_settings")) {
         walk_effect(walk, EFFECT_SESSION | EFFECT_PRIVILEGE);
         walk->statement->pinned_setting = true;
     } else {
@@ -70,14 +44,63 @@ static void note_catalogue(struct walk *walk, const RangeVar *relation, uint32_t
     }
 }
 
+static bool same_relation(const struct sql_relation *a, const struct sql_relation *b)
+{
+    if (a->through != b->through) return false;
+    if (a->oid || b->oid) return a->oid == b->oid;
+    return bytes_equal(a->name, b->name) && bytes_equal(a->schema, b->schema) &&
+           bytes_equal(a->database, b->database);
+}
+
+/* One more, or more of one that is there. */
+static void add(struct walk *walk, struct sql_relation relation)
+{
+    struct sql_statement *s = walk->statement;
+    for (size_t i = 0; i < s->n_relations; i++) {
+        struct sql_relation *r = &s->relations[i];
+        if (!same_relation(r, &relation)) continue;
+        r->access |= relation.access;
+        r->whereless |= relation.whereless;
+        r->made |= relation.made;
+        return;
+    }
+    if (s->n_relations >= SQL_NAMES_CEILING) {
+        walk->trouble = WALK_MANY;
+        return;
+    }
+    if (!grow(walk)) return;
+    relation.database = walk_copy(walk, relation.database);
+    relation.schema = walk_copy(walk, relation.schema);
+    relation.name = walk_copy(walk, relation.name);
+    s->relations[s->n_relations++] = relation;
+}
+
+void relations_add(struct walk *walk, struct tree_name name, uint32_t access, bool whereless,
+                   enum walk_naming naming, const RangeVar *node)
+{
+    struct sql_relation relation = { .database = bytes_of(name.database),
+                                     .schema = bytes_of(name.schema),
+                                     .name = bytes_of(name.name),
+                                     .access = access,
+                                     .whereless = whereless };
+    if (walk->names) names_resolve(walk, node, naming, &relation);
+    note_catalogue(walk, &relation, access);
+    add(walk, relation);
+}
+
+void relations_add_through(struct walk *walk, const struct sql_relation *relation)
+{
+    add(walk, *relation);
+}
+
 void relations_visit(struct walk *walk, const RangeVar *relation, struct walk_at at)
 {
     struct tree_name name = { relation->catalogname, relation->schemaname, relation->relname };
     if (!name.name) return;
     if (!at.target && !name.schema && in_scope(at.scope, name.name)) return;
-    note_catalogue(walk, relation, at.access);
     walk_effect(walk, at.access);
-    relations_add(walk, name, at.access, false);
+    relations_add(walk, name, at.access, false,
+                  relation == at.creates ? NAMING_CREATED : (enum walk_naming)at.naming, relation);
 }
 
 static const struct walk_scope *scope_with(struct walk *walk, const struct walk_scope *outer,
@@ -102,12 +125,14 @@ const struct walk_scope *relations_with(struct walk *walk, const WithClause *wit
         const CommonTableExpr *cte = tree_item(with->ctes, i);
         struct walk_at inside = at;
         inside.scope = all;
+        inside.beside = true;
         if (!with->recursive) walk_push(walk, cte, inside);
         all = scope_with(walk, all, cte->ctename);
     }
     for (int i = 0; with->recursive && i < n; i++) {
         struct walk_at inside = at;
         inside.scope = all;
+        inside.beside = true;
         walk_push(walk, tree_item(with->ctes, i), inside);
     }
     return all;

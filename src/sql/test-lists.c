@@ -35,11 +35,9 @@ static const char *const settings[] = {
 #undef SETTING
 };
 static const enum NodeTag nodes[] = {
-#define AT(T, field)
-#define NODE(T, fields) T_##T,
+#define NODE(T, fields, strings, places) T_##T,
 #include "sql/nodes.def"
 #undef NODE
-#undef AT
 };
 static const bool utilities[] = {
 #define UTILITY(T, tag, effects) [T_##T] = true,

@@ -1,36 +1,49 @@
-/* What a node's children are: a table made from the server's headers (nodes.def), so that no field is
+/* What a node's fields are: a table made from the server's headers (nodes.def), so that no field is
  * forgotten, and a tag that is not in it is noticed. */
 #include "sql/tree.h"
 
 #include <stddef.h>
 
-/* The compiler checks that each field is a pointer. */
-#define AT(T, field)                                                                                         \
-    (uint16_t)(offsetof(T, field) + 0 * sizeof(char[sizeof(((T *)0)->field) == sizeof(void *) ? 1 : -1])),
-#define NODE(T, fields) static const uint16_t children_of_##T[] = { fields 0 };
+/* The compiler checks that each field is what it is said to be. */
+#define OFFSET(T, field, size)                                                                               \
+    (uint16_t)(offsetof(T, field) + 0 * sizeof(char[sizeof(((T *)0)->field) == (size) ? 1 : -1])),
+#define AT(T, field)    OFFSET(T, field, sizeof(void *))
+#define NAME(T, field)  OFFSET(T, field, sizeof(char *))
+#define PLACE(T, field) OFFSET(T, field, sizeof(int))
+#define NODE(T, nodes, strings, places)                                                                      \
+    static const uint16_t nodes_of_##T[] = { nodes 0 };                                                      \
+    static const uint16_t strings_of_##T[] = { strings 0 };                                                  \
+    static const uint16_t places_of_##T[] = { places 0 };
 #include "sql/nodes.def"
 #undef NODE
+#undef PLACE
+#undef NAME
 #undef AT
 
 static const struct {
-    const uint16_t *children;
+    struct tree_fields fields;
     const char *name;
-} nodes[] = {
-#define AT(T, field)
-#define NODE(T, fields) [T_##T] = { children_of_##T, #T },
+} table[] = {
+#define NODE(T, nodes, strings, places)                                                                      \
+    [T_##T] = { { nodes_of_##T, strings_of_##T, places_of_##T, sizeof(T) }, #T },
 #include "sql/nodes.def"
 #undef NODE
-#undef AT
 };
+
+const struct tree_fields *tree_fields(enum NodeTag tag)
+{
+    return (size_t)tag < sizeof(table) / sizeof(*table) && table[tag].name ? &table[tag].fields : NULL;
+}
 
 const uint16_t *tree_children(enum NodeTag tag)
 {
-    return (size_t)tag < sizeof(nodes) / sizeof(*nodes) ? nodes[tag].children : NULL;
+    const struct tree_fields *fields = tree_fields(tag);
+    return fields ? fields->nodes : NULL;
 }
 
 const char *tree_tag_name(enum NodeTag tag)
 {
-    const char *name = (size_t)tag < sizeof(nodes) / sizeof(*nodes) ? nodes[tag].name : NULL;
+    const char *name = (size_t)tag < sizeof(table) / sizeof(*table) ? table[tag].name : NULL;
     return name ? name : "?";
 }
 

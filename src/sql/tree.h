@@ -56,8 +56,16 @@ static inline bool tree_name(const List *list, struct tree_name *name_out)
     return tree_name_before(list, 0, name_out);
 }
 
-/* The fields of a node that hold nodes or lists, as offsets ending in 0; NULL for a tag that the grammar
- * never builds. */
+/* The fields of a node, as offsets ending in 0; NULL for a tag that the grammar never builds. What is in none
+ * of the three lists is a number, a flag or an enum (and a constant's value, which is a union). */
+struct tree_fields {
+    const uint16_t *nodes;   /* that hold nodes or lists */
+    const uint16_t *strings; /* char * */
+    const uint16_t *places;  /* where in the text something stands */
+    size_t size;
+};
+const struct tree_fields *tree_fields(enum NodeTag tag);
+/* Only the nodes of it. */
 const uint16_t *tree_children(enum NodeTag tag);
 const char *tree_tag_name(enum NodeTag tag);
 #endif

@@ -1,8 +1,11 @@
 /* sql_understand: the pre-scan, the grammar, a walk over each statement. */
+#include "sql/edits.h"
+#include "sql/names.h"
 #include "sql/parse.h"
 #include "sql/prescan.h"
 #include "sql/token.h"
-#include "sql/walk.h"
+
+#include <stdlib.h>
 
 static bool is_space(uint8_t c)
 {
@@ -52,11 +55,13 @@ static const char *trouble_words(enum walk_trouble trouble)
 }
 
 /* 0: the statement is understood. */
-static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw, struct arena *arena,
-                                        struct sql_statement *statement)
+static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw, struct names *names,
+                                        struct arena *arena, struct sql_statement *statement)
 {
-    struct walk walk = { .arena = arena, .statement = statement };
+    struct walk walk = { .arena = arena, .statement = statement, .names = names };
+    walk.view = names ? names->view : NULL;
     statement->text = statement_text(text, raw);
+    statement->in_view = names != NULL;
     walk_statement(&walk, raw->stmt);
     if (statement->action == SQL_ACTION_PREPARE) statement->inner = prepared_text(statement->text);
     return walk.trouble;
@@ -68,8 +73,8 @@ static enum sql_outcome hostile(struct sql_facts *facts, const char *why)
     return SQL_HOSTILE;
 }
 
-static enum sql_outcome read_statements(struct bytes text, const List *list, struct arena *arena,
-                                        struct sql_facts *facts)
+static enum sql_outcome read_statements(struct bytes text, const List *list, struct names *names,
+                                        struct arena *arena, struct sql_facts *facts)
 {
     int n = tree_length(list);
     if (n > SQL_STATEMENTS_CEILING) return hostile(facts, "more than 10000 statements in one text");
@@ -77,7 +82,8 @@ static enum sql_outcome read_statements(struct bytes text, const List *list, str
     facts->statements = ARENA_ARRAY(arena, struct sql_statement, (size_t)n);
     if (!facts->statements) return hostile(facts, trouble_words(WALK_FULL));
     for (int i = 0; i < n; i++) {
-        enum walk_trouble trouble = read_statement(text, tree_item(list, i), arena, &facts->statements[i]);
+        enum walk_trouble trouble =
+            read_statement(text, tree_item(list, i), names, arena, &facts->statements[i]);
         if (trouble) return hostile(facts, trouble_words(trouble));
     }
     facts->n_statements = (size_t)n;
@@ -107,20 +113,84 @@ static bool find_secret(struct bytes text, struct arena *arena, bool *holds_out)
     return redacted.p != NULL;
 }
 
-static enum sql_outcome understand(struct bytes text, struct arena *arena, struct sql_facts *facts)
+static bool resolves(const struct sql_facts *facts)
+{
+    for (size_t i = 0; i < facts->n_statements; i++)
+        if (facts->statements[i].unresolved_code) return false;
+    return true;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    uint32_t x = ((const struct sql_edit *)a)->at, y = ((const struct sql_edit *)b)->at;
+    return x < y ? -1 : x > y;
+}
+
+/* Whether the text says the same with its edits: it is parsed with them, and the trees are compared. */
+static enum proof prove(struct bytes text, const List *list, struct names *names, struct arena *arena)
+{
+    struct buf edited;
+    struct parse parse;
+    qsort(names->edits, names->n_edits, sizeof(*names->edits), compare_places);
+    for (size_t i = 0; i < names->n_edits; i++)
+        if (names->edits[i].at >= text.n || (i > 0 && names->edits[i].at == names->edits[i - 1].at))
+            return PROOF_DIFFERENT;
+    buf_init(&edited, 2 * (size_t)SQL_TEXT_CEILING);
+    sql_edits_apply(text, names->edits, names->n_edits, &edited);
+    buf_put_u8(&edited, 0);
+    if (edited.failed) {
+        buf_free(&edited);
+        return PROOF_FULL;
+    }
+    struct bytes whole = buf_bytes(&edited);
+    parse_begin(bytes_make(whole.p, whole.n - 1), arena, &parse);
+    enum proof proof = parse.rejected
+                           ? PROOF_DIFFERENT
+                           : proof_compare(list, parse.statements, names->nodes, names->n_edits, arena);
+    parse_end(&parse);
+    buf_free(&edited);
+    return proof;
+}
+
+/* A text that is not forwarded needs no edits. */
+static enum sql_outcome settle(struct bytes text, const List *list, struct names *names, struct arena *arena,
+                               struct sql_facts *facts)
+{
+    if (names->n_edits == 0 || !resolves(facts)) return SQL_UNDERSTOOD;
+    switch (prove(text, list, names, arena)) {
+    case PROOF_DIFFERENT: return hostile(facts, "its names cannot be made unambiguous");
+    case PROOF_FULL: return hostile(facts, trouble_words(WALK_FULL));
+    case PROOF_SAME: break;
+    }
+    facts->edits = names->edits;
+    facts->n_edits = names->n_edits;
+    return SQL_UNDERSTOOD;
+}
+
+static enum sql_outcome understand(struct bytes text, const struct catalog_view *view, struct arena *arena,
+                                   struct sql_facts *facts)
 {
     struct parse parse;
+    struct names names = { .view = view, .arena = arena };
     /* A copy, for the NUL that the library wants behind it. */
     struct bytes copy = arena_copy(arena, text);
     if (!copy.p) return hostile(facts, trouble_words(WALK_FULL));
     parse_begin(copy, arena, &parse);
-    enum sql_outcome outcome = parse.rejected ? reject(text, &parse, arena, facts)
-                                              : read_statements(text, parse.statements, arena, facts);
+    enum sql_outcome outcome =
+        parse.rejected ? reject(text, &parse, arena, facts)
+                       : read_statements(text, parse.statements, view ? &names : NULL, arena, facts);
+    if (view && outcome == SQL_UNDERSTOOD) outcome = settle(text, parse.statements, &names, arena, facts);
     parse_end(&parse);
     return outcome;
 }
 
 enum sql_outcome sql_understand(struct bytes text, struct arena *arena, const struct sql_facts **facts_out)
+{
+    return sql_understand_in(text, NULL, arena, facts_out);
+}
+
+enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view *view, struct arena *arena,
+                                   const struct sql_facts **facts_out)
 {
     struct prescan prescan;
     struct sql_facts *facts = ARENA_NEW(arena, struct sql_facts);
@@ -134,7 +204,7 @@ enum sql_outcome sql_understand(struct bytes text, struct arena *arena, const st
     if (outcome == SQL_HOSTILE)
         facts->error = prescan.error;
     else
-        outcome = understand(text, arena, facts);
+        outcome = understand(text, view, arena, facts);
     facts->holds_secret = holds_secret;
     return outcome;
 }

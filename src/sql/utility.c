@@ -22,20 +22,48 @@ static const enum object_name object_names[] = {
 };
 
 /* An object that is named by a list: as the relation that it is or belongs to, where it does. */
-static void note_object(struct walk *walk, ObjectType type, const Node *object, uint32_t access)
+static void note_object(struct walk *walk, ObjectType type, const Node *object, struct walk_at at)
 {
     struct tree_name name;
     if (!object || tree_tag(object) != T_List || (size_t)type >= sizeof(object_names) / sizeof(*object_names))
         return;
     enum object_name how = object_names[type];
     if (how == NAME_NONE || !tree_name_before((const List *)object, how == NAME_ON_RELATION, &name)) return;
-    relations_add(walk, name, access, false);
+    relations_add(walk, name, at.access, false, (enum walk_naming)at.naming, NULL);
 }
 
-static void note_objects(struct walk *walk, ObjectType type, const List *objects, uint32_t access)
+static void note_objects(struct walk *walk, ObjectType type, const List *objects, struct walk_at at)
 {
     for (int i = 0; i < tree_length(objects); i++)
-        note_object(walk, type, tree_item(objects, i), access);
+        note_object(walk, type, tree_item(objects, i), at);
+}
+
+/* The relation that a statement makes; NULL: none. */
+static const RangeVar *created_relation(const Node *node)
+{
+    switch (tree_tag(node)) {
+    case T_CreateStmt: return ((const CreateStmt *)node)->relation;
+    case T_CreateForeignTableStmt: return ((const CreateForeignTableStmt *)node)->base.relation;
+    case T_CreateSeqStmt: return ((const CreateSeqStmt *)node)->sequence;
+    case T_ViewStmt: return ((const ViewStmt *)node)->view;
+    case T_CreateTableAsStmt: return ((const CreateTableAsStmt *)node)->into->rel;
+    default: return NULL;
+    }
+}
+
+/* IF EXISTS. */
+static bool may_be_missing(const Node *node)
+{
+    switch (tree_tag(node)) {
+    case T_DropStmt: return ((const DropStmt *)node)->missing_ok;
+    case T_AlterTableStmt: return ((const AlterTableStmt *)node)->missing_ok;
+    case T_RenameStmt: return ((const RenameStmt *)node)->missing_ok;
+    case T_AlterObjectSchemaStmt: return ((const AlterObjectSchemaStmt *)node)->missing_ok;
+    case T_AlterSeqStmt: return ((const AlterSeqStmt *)node)->missing_ok;
+    /* Its list is of relations on another server. */
+    case T_ImportForeignSchemaStmt: return true;
+    default: return false;
+    }
 }
 
 static void act(struct walk *walk, enum sql_action action, const char *subject)
@@ -60,10 +88,12 @@ static void visit_copy(struct walk *walk, const CopyStmt *copy, struct walk_at a
     inside.access = EFFECT_READ;
     walk_push(walk, copy->options, inside);
     walk_push(walk, copy->whereClause, inside);
+    inside.beside = true;
     walk_push(walk, copy->query, inside);
     if (copy->query) walk->spread |= at.access & ~(uint32_t)EFFECT_READ;
     /* COPY (query) has no relation of its own; COPY t FROM writes it, whatever CTE stands outside. */
     at.target = true;
+    at.naming = NAMING_QUERY;
     walk_push(walk, copy->relation, at);
 }
 
@@ -126,7 +156,7 @@ static void visit_rename(struct walk *walk, const RenameStmt *s, struct walk_at 
     bool type = s->renameType == OBJECT_ATTRIBUTE || s->renameType == OBJECT_TYPE;
     if (s->renameType == OBJECT_ROLE) walk_effect(walk, EFFECT_PRIVILEGE);
     if (s->relation && !type) walk_push(walk, s->relation, at);
-    note_object(walk, s->renameType, s->object, at.access);
+    note_object(walk, s->renameType, s->object, at);
 }
 
 /* What the gateway keeps track of. */
@@ -171,22 +201,22 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
             at.access |= EFFECT_PRIVILEGE;
             walk_effect(walk, EFFECT_PRIVILEGE);
         }
-        note_objects(walk, s->removeType, s->objects, at.access);
+        note_objects(walk, s->removeType, s->objects, at);
         return true;
     }
     case T_CommentStmt: {
         const CommentStmt *s = (const CommentStmt *)node;
-        note_object(walk, s->objtype, s->object, at.access);
+        note_object(walk, s->objtype, s->object, at);
         return true;
     }
     case T_SecLabelStmt: {
         const SecLabelStmt *s = (const SecLabelStmt *)node;
-        note_object(walk, s->objtype, s->object, at.access);
+        note_object(walk, s->objtype, s->object, at);
         return true;
     }
     case T_AlterExtensionContentsStmt: {
         const AlterExtensionContentsStmt *s = (const AlterExtensionContentsStmt *)node;
-        note_object(walk, s->objtype, s->object, at.access);
+        note_object(walk, s->objtype, s->object, at);
         return true;
     }
     default: return false;
@@ -208,6 +238,9 @@ bool utility_visit(struct walk *walk, const Node *node, struct walk_at at)
     walk_effect(walk, utilities[tag].effects);
     at.access = utilities[tag].effects;
     at.target = at.quiet = false;
+    at.naming = may_be_missing(node) ? NAMING_OPTIONAL : NAMING_OBJECT;
+    at.creates = created_relation(node);
+    if (tag != T_PrepareStmt && tag != T_DeclareCursorStmt) at.beside = true;
     note_action(walk, node);
     if (!visit_named(walk, node, at)) walk_push_children(walk, node, at);
     return true;

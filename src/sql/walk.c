@@ -1,6 +1,6 @@
 /* The walk over one statement's tree; see walk.h. A list costs one item however long it is; so the stack is
  * as deep as the tree, and not as wide. */
-#include "sql/walk.h"
+#include "sql/names.h"
 
 #include <stddef.h>
 
@@ -64,6 +64,14 @@ struct bytes walk_text(struct walk *walk, const char *text)
     return copy;
 }
 
+struct bytes walk_copy(struct walk *walk, struct bytes b)
+{
+    if (!b.p) return b;
+    struct bytes copy = arena_copy(walk->arena, b);
+    if (!copy.p) walk->trouble = WALK_FULL;
+    return copy;
+}
+
 /* An UPDATE … SET (a, b) = (SELECT …) has one node for the right-hand side, reached once for each column. */
 static void visit_shared(struct walk *walk, const MultiAssignRef *ref, struct walk_at at)
 {
@@ -72,6 +80,7 @@ static void visit_shared(struct walk *walk, const MultiAssignRef *ref, struct wa
 
 static void visit(struct walk *walk, const Node *node, struct walk_at at)
 {
+    if (walk->names) code_implied(walk, node);
     switch (tree_tag(node)) {
     case T_RangeVar: relations_visit(walk, (const RangeVar *)node, at); return;
     case T_MultiAssignRef: visit_shared(walk, (const MultiAssignRef *)node, at); return;
@@ -80,6 +89,11 @@ static void visit(struct walk *walk, const Node *node, struct walk_at at)
     case T_RangeTableSample: functions_visit_sample(walk, (const RangeTableSample *)node); break;
     case T_SubLink: functions_visit_operator(walk, ((const SubLink *)node)->operName); break;
     case T_SortBy: functions_visit_operator(walk, ((const SortBy *)node)->useOp); break;
+    case T_ColumnRef: attribute_visit_column(walk, (const ColumnRef *)node); return;
+    case T_A_Indirection: attribute_visit_indirection(walk, (const A_Indirection *)node); break;
+    case T_TypeName:
+        if (walk->names) types_visit(walk, (const TypeName *)node);
+        break;
     default:
         if (query_visit(walk, node, at) || utility_visit(walk, node, at)) return;
     }
@@ -125,4 +139,5 @@ void walk_statement(struct walk *walk, const Node *top)
         struct sql_relation *relation = &walk->statement->relations[i];
         if (relation->access & EFFECT_READ) relation->access |= walk->spread;
     }
+    if (walk->names && !walk->trouble) names_finish(walk, top);
 }

@@ -5,6 +5,7 @@
 #define POSTERN_SQL_WALK_H
 #include "sql/tree.h"
 
+#include "catalog/catalog.h"
 #include "sql/facts.h"
 
 /* The CTE names that are visible at a node: the newest first. */
@@ -13,13 +14,24 @@ struct walk_scope {
     const char *name;
 };
 
+/* How a relation is named, where names are resolved. */
+enum walk_naming {
+    NAMING_QUERY = 0, /* it must exist, and gets its schema in the text */
+    NAMING_OBJECT,    /* it must exist; its name stays as it is */
+    NAMING_OPTIONAL,  /* it need not exist */
+    NAMING_CREATED    /* it is made */
+};
+
 /* What is handed down from a node to those in it. */
 struct walk_at {
     const struct walk_scope *scope;
-    uint32_t access; /* the effects on a relation that is named here */
+    const RangeVar *creates; /* what the statement makes */
+    uint32_t access;         /* the effects on a relation that is named here */
     uint16_t depth;
-    bool target; /* the relation that a statement writes: never a CTE */
-    bool quiet;  /* a VALUES that only feeds an INSERT: it reads nothing */
+    uint8_t naming; /* enum walk_naming */
+    bool target;    /* the relation that a statement writes: never a CTE */
+    bool quiet;     /* a VALUES that only feeds an INSERT: it reads nothing */
+    bool beside;    /* not the statement that its command tag speaks of */
 };
 
 enum walk_trouble { WALK_FINE = 0, WALK_FULL, WALK_DEEP, WALK_MANY };
@@ -28,6 +40,8 @@ struct walk_item;
 struct walk {
     struct arena *arena;
     struct sql_statement *statement;
+    const struct catalog_view *view;       /* NULL: names are given as the text has them */
+    struct names *names;                   /* NULL without a view; see names.h */
     size_t relations_size, functions_size; /* what the arrays have room for */
     struct walk_item *items;
     size_t n_items, items_size;
@@ -48,9 +62,14 @@ static inline void walk_effect(struct walk *walk, uint32_t effects)
 }
 /* A copy in the arena that outlives the tree; of NULL, nothing. */
 struct bytes walk_text(struct walk *walk, const char *text);
+struct bytes walk_copy(struct walk *walk, struct bytes b);
 
 /* relations.c */
-void relations_add(struct walk *walk, struct tree_name name, uint32_t access, bool whereless);
+/* node: where the name stands, if it may get its schema there; NULL: it stays as it is. */
+void relations_add(struct walk *walk, struct tree_name name, uint32_t access, bool whereless,
+                   enum walk_naming naming, const RangeVar *node);
+/* One that the text does not name: oid tells it. */
+void relations_add_through(struct walk *walk, const struct sql_relation *relation);
 void relations_visit(struct walk *walk, const RangeVar *relation, struct walk_at at);
 /* The scope inside a WITH clause; pushes its queries. */
 const struct walk_scope *relations_with(struct walk *walk, const WithClause *with, struct walk_at at);
@@ -60,6 +79,18 @@ void functions_visit_call(struct walk *walk, const FuncCall *call);
 void functions_visit_operator(struct walk *walk, const List *name);
 /* TABLESAMPLE calls a function by its name. */
 void functions_visit_sample(struct walk *walk, const RangeTableSample *sample);
+/* One of the statement's functions; twice the same name is one. codes: in the arena. */
+void functions_add(struct walk *walk, struct bytes schema, struct bytes name, const struct sql_code *codes,
+                   size_t n_codes);
+/* set_config with constant arguments is judged like SET; else it could be any setting. */
+void functions_visit_set_config(struct walk *walk, const FuncCall *call);
+/* A string constant, perhaps with a cast ('x'::text); false for anything else. NULL is a constant without
+ * text. */
+bool functions_constant(const Node *node, const char **text_out);
+
+/* attribute.c: calls that are written like columns. */
+void attribute_visit_column(struct walk *walk, const ColumnRef *column);
+void attribute_visit_indirection(struct walk *walk, const A_Indirection *indirection);
 
 /* query.c: SELECT, INSERT, UPDATE, DELETE, MERGE. */
 bool query_visit(struct walk *walk, const Node *node, struct walk_at at);

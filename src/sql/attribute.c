@@ -1,0 +1,111 @@
+/* Calls that are written like columns: t.f is f(t) where t has no column f, and (expression).f is
+ * f(expression), whatever the expression's type. What could be a column and could be a call counts as both.
+ */
+#include "sql/functions.h"
+#include "sql/names.h"
+
+/* One identifier at *rest, perhaps quoted, without its quotes; *rest is left behind it. */
+static struct bytes take_identifier(struct walk *walk, struct bytes *rest)
+{
+    uint8_t *out = arena_alloc(walk->arena, rest->n + 1);
+    size_t n = 0, i = 0;
+    if (!out) {
+        walk->trouble = WALK_FULL;
+        return (struct bytes){ 0 };
+    }
+    bool in_quotes = rest->n > 0 && rest->p[0] == '"';
+    for (i = in_quotes; i < rest->n; i++) {
+        uint8_t c = rest->p[i];
+        if (in_quotes && c == '"') {
+            i++;
+            if (i >= rest->n || rest->p[i] != '"') break;
+        } else if (!in_quotes && (c == '.' || c == '(' || c == ',' || c == ')')) {
+            break;
+        }
+        out[n++] = c;
+    }
+    *rest = bytes_slice(*rest, i, rest->n);
+    return bytes_make(out, n);
+}
+
+static bool take_byte(struct bytes *rest, char c)
+{
+    if (!rest->n || rest->p[0] != (uint8_t)c) return false;
+    *rest = bytes_slice(*rest, 1, rest->n);
+    return true;
+}
+
+/* What a function of that signature takes first. */
+enum taken { TAKES_NOTHING = 0, TAKES_VALUE, TAKES_ROW };
+
+static bool is_any_row(struct bytes type)
+{
+    static const char *const rows[] = { "record",      "any",           "anyelement",
+                                        "anynonarray", "anycompatible", "anycompatiblenonarray" };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (bytes_is(type, rows[i])) return true;
+    return false;
+}
+
+/* "schema.name(schema.type, …)": TAKES_ROW for a row that has no column of this name, or any row. */
+static enum taken first_argument(struct walk *walk, struct bytes signature, struct bytes column)
+{
+    struct bytes rest = signature;
+    take_identifier(walk, &rest);
+    if (take_byte(&rest, '.')) take_identifier(walk, &rest);
+    if (!take_byte(&rest, '(')) return TAKES_ROW;
+    if (take_byte(&rest, ')')) return TAKES_NOTHING;
+    struct bytes schema = { 0 }, name = take_identifier(walk, &rest);
+    if (take_byte(&rest, '.')) {
+        schema = name;
+        name = take_identifier(walk, &rest);
+    }
+    if (!schema.n && is_any_row(name)) return TAKES_ROW;
+    if (!schema.n) return TAKES_VALUE;
+    const struct catalog_type *type = catalog_type_find(walk->view, schema, name);
+    for (int depth = 0; type && type->kind == 'd' && depth < 32; depth++)
+        type = catalog_type_by_oid(walk->view, type->base);
+    if (!type) return TAKES_ROW;
+    if (type->kind != 'c') return TAKES_VALUE;
+    const struct catalog_relation *row = catalog_by_oid(walk->view, type->relation);
+    return row && catalog_column_number(row, column) != 0 ? TAKES_NOTHING : TAKES_ROW;
+}
+
+/* row: only what takes a row can be meant. */
+static void visit_name(struct walk *walk, const char *name, bool row)
+{
+    struct catalog_functions all = catalog_functions_in(walk->view, bytes_of(name));
+    for (size_t i = 0; i < all.n && !walk->trouble; i++) {
+        const struct catalog_function *f = all.items[i];
+        if (catalog_is_own(f->oid) && functions_published(name)) continue;
+        if (!bytes_is(f->schema, "pg_catalog") && !walk->names->moved.n &&
+            !names_in_path(walk->view, f->schema))
+            continue;
+        enum taken takes = first_argument(walk, f->signature, bytes_of(name));
+        if (takes == TAKES_NOTHING || (row && takes == TAKES_VALUE)) continue;
+        if (f->volatility != 'i' && f->volatility != 's') walk->statement->writes_beside = true;
+        /* Each by its signature: the name itself may stand for other calls of the statement. */
+        code_add(walk, f->schema, f->signature, f->signature, f->extension);
+    }
+}
+
+void attribute_visit_column(struct walk *walk, const ColumnRef *column)
+{
+    int n = tree_length(column->fields);
+    const char *name = n > 1 ? tree_string(tree_item(column->fields, n - 1)) : NULL;
+    if (name && walk->names) visit_name(walk, name, true);
+}
+
+void attribute_visit_indirection(struct walk *walk, const A_Indirection *indirection)
+{
+    for (int i = 0; i < tree_length(indirection->indirection); i++) {
+        const char *name = tree_string(tree_item(indirection->indirection, i));
+        if (!name) continue;
+        uint32_t effects = functions_listed(name);
+        walk_effect(walk, effects);
+        if (walk->names)
+            visit_name(walk, name, false);
+        else if (effects)
+            functions_add(walk, (struct bytes){ 0 }, bytes_of(name), NULL, 0);
+    }
+}

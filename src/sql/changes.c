@@ -1,0 +1,284 @@
+/* What a statement does to the names of those behind it in the same text. The view is of before the text, so
+ * that whatever moves a name has to be told here: what is created is known by its name alone, what is changed
+ * is not known any more. */
+#include "sql/names.h"
+
+void names_make(struct walk *walk, struct bytes schema, struct bytes name, bool over)
+{
+    struct names_made *made = ARENA_NEW(walk->arena, struct names_made);
+    struct bytes in = arena_copy(walk->arena, schema), last = arena_copy(walk->arena, name);
+    if (!made || !in.p || !last.p) {
+        walk->trouble = WALK_FULL;
+        return;
+    }
+    *made = (struct names_made){ walk->names->making, in, last, over };
+    walk->names->making = made;
+}
+
+static void touch(struct walk *walk, struct bytes name)
+{
+    struct names *names = walk->names;
+    struct names_touched *touched = ARENA_NEW(walk->arena, struct names_touched);
+    struct bytes copy = arena_copy(walk->arena, name);
+    struct names_made **link = &names->made;
+    if (!touched || !copy.p) {
+        walk->trouble = WALK_FULL;
+        return;
+    }
+    *touched = (struct names_touched){ names->touched, copy };
+    names->touched = touched;
+    /* What the text made under this name before is as uncertain. */
+    while (*link) {
+        if (bytes_equal((*link)->name, name))
+            *link = (*link)->older;
+        else
+            link = &(*link)->older;
+    }
+}
+
+static void touch_relations(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->statement->n_relations; i++)
+        if (!walk->statement->relations[i].through) touch(walk, walk->statement->relations[i].name);
+}
+
+/* Its columns are not known any more. */
+static void alter_relations(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->statement->n_relations; i++) {
+        const struct sql_relation *r = &walk->statement->relations[i];
+        if (r->resolved && !r->through) names_make(walk, r->schema, r->name, r->oid != 0);
+    }
+}
+
+static void move(struct walk *walk)
+{
+    if (!walk->names->moved.n) walk->names->moved = walk->statement->tag;
+}
+
+static void move_all(struct walk *walk)
+{
+    move(walk);
+    walk->names->moved_all = true;
+}
+
+static bool is_relation_type(ObjectType type)
+{
+    switch (type) {
+    case OBJECT_TABLE:
+    case OBJECT_VIEW:
+    case OBJECT_MATVIEW:
+    case OBJECT_SEQUENCE:
+    case OBJECT_INDEX:
+    case OBJECT_FOREIGN_TABLE: return true;
+    default: return false;
+    }
+}
+
+static void change_drop(struct walk *walk, const DropStmt *s)
+{
+    if (s->behavior == DROP_CASCADE) walk->names->shaky = true;
+    if (is_relation_type(s->removeType)) touch_relations(walk);
+    if (s->removeType == OBJECT_SCHEMA) move_all(walk);
+    if (s->removeType == OBJECT_EXTENSION) move(walk);
+}
+
+static void change_rename(struct walk *walk, const RenameStmt *s)
+{
+    if (is_relation_type(s->renameType)) {
+        touch_relations(walk);
+        touch(walk, bytes_of(s->newname));
+    } else if (s->renameType == OBJECT_SCHEMA) {
+        move_all(walk);
+    } else if (s->renameType == OBJECT_COLUMN || s->renameType == OBJECT_ATTRIBUTE) {
+        alter_relations(walk);
+    } else {
+        walk->names->code_made = walk->names->types_made = true;
+    }
+}
+
+/* What hangs on what is changed with these: a partition, a parent, a foreign key that acts. */
+static bool moves_ties(const AlterTableCmd *command)
+{
+    switch (command->subtype) {
+    case AT_AddInherit:
+    case AT_DropInherit:
+    case AT_AttachPartition:
+    case AT_DetachPartition:
+    case AT_AddConstraint: return true;
+    default: return false;
+    }
+}
+
+static void change_table(struct walk *walk, const AlterTableStmt *s)
+{
+    for (int i = 0; i < tree_length(s->cmds); i++)
+        if (moves_ties(tree_item(s->cmds, i))) {
+            const AlterTableCmd *command = tree_item(s->cmds, i);
+            const Constraint *constraint = (const Constraint *)command->def;
+            if (command->subtype == AT_AddConstraint &&
+                (!constraint || tree_tag(constraint) != T_Constraint ||
+                 constraint->contype != CONSTR_FOREIGN))
+                continue;
+            touch_relations(walk);
+            return;
+        }
+    alter_relations(walk);
+}
+
+static bool moves_names(struct bytes setting)
+{
+    return bytes_equal_nocase(setting, BYTES_LITERAL("search_path")) ||
+           bytes_equal_nocase(setting, BYTES_LITERAL("role")) ||
+           bytes_equal_nocase(setting, BYTES_LITERAL("session_authorization"));
+}
+
+void names_setting(struct walk *walk, struct bytes name)
+{
+    if (!name.n || moves_names(name)) walk->names->sets_path = true;
+}
+
+static void change_setting(struct walk *walk, const VariableSetStmt *s)
+{
+    if (s->kind == VAR_RESET_ALL || (s->name && moves_names(bytes_of(s->name)))) move(walk);
+}
+
+static void change_transaction(struct walk *walk, const TransactionStmt *s)
+{
+    switch (s->kind) {
+    case TRANS_STMT_BEGIN:
+    case TRANS_STMT_START:
+    case TRANS_STMT_SAVEPOINT:
+    case TRANS_STMT_RELEASE: return;
+    /* SET LOCAL ends, or what was set and created is undone. */
+    case TRANS_STMT_COMMIT:
+    case TRANS_STMT_ROLLBACK:
+    case TRANS_STMT_ROLLBACK_TO:
+    case TRANS_STMT_PREPARE:
+    case TRANS_STMT_COMMIT_PREPARED:
+    case TRANS_STMT_ROLLBACK_PREPARED: move(walk); return;
+    }
+    move_all(walk);
+}
+
+/* An index's name stands among those of relations, in its table's schema. */
+static void change_index(struct walk *walk, const IndexStmt *s)
+{
+    const struct sql_statement *statement = walk->statement;
+    if (s->idxname && statement->n_relations > 0 && statement->relations[0].resolved)
+        names_make(walk, statement->relations[0].schema, bytes_of(s->idxname), true);
+}
+
+static void change_discard(struct walk *walk, const DiscardStmt *s)
+{
+    if (s->target == DISCARD_ALL || s->target == DISCARD_TEMP) move(walk);
+}
+
+static void change_moved_object(struct walk *walk, const AlterObjectSchemaStmt *s)
+{
+    walk->names->code_made = walk->names->types_made = true;
+    if (is_relation_type(s->objectType))
+        touch_relations(walk);
+    else if (s->objectType == OBJECT_EXTENSION)
+        move(walk);
+}
+
+static void change(struct walk *walk, const Node *node)
+{
+    struct names *names = walk->names;
+    switch (tree_tag(node)) {
+    case T_DropStmt: change_drop(walk, (const DropStmt *)node); return;
+    case T_RenameStmt: change_rename(walk, (const RenameStmt *)node); return;
+    case T_AlterTableStmt: change_table(walk, (const AlterTableStmt *)node); return;
+    case T_AlterObjectSchemaStmt: change_moved_object(walk, (const AlterObjectSchemaStmt *)node); return;
+    case T_VariableSetStmt: change_setting(walk, (const VariableSetStmt *)node); return;
+    case T_TransactionStmt: change_transaction(walk, (const TransactionStmt *)node); return;
+    case T_DiscardStmt: change_discard(walk, (const DiscardStmt *)node); return;
+    case T_IndexStmt: change_index(walk, (const IndexStmt *)node); return;
+    case T_DropOwnedStmt: move_all(walk); return;
+    case T_CreateSchemaStmt: move(walk); return;
+    case T_CreateExtensionStmt:
+    case T_AlterExtensionStmt:
+    case T_ImportForeignSchemaStmt:
+        move(walk);
+        names->code_made = names->types_made = true;
+        return;
+    case T_CreateEnumStmt:
+    case T_CompositeTypeStmt: names->types_made = true; return;
+    case T_DoStmt:
+    case T_CallStmt:
+    case T_ExecuteStmt: names->shaky = true; return;
+    case T_CreateFunctionStmt:
+    case T_AlterFunctionStmt:
+    case T_DefineStmt:
+    case T_CreateCastStmt:
+    case T_CreateTransformStmt:
+    case T_CreateDomainStmt:
+    case T_AlterDomainStmt:
+    case T_AlterTypeStmt:
+    case T_CreateRangeStmt:
+    case T_CreateOpClassStmt:
+    case T_CreateTrigStmt:
+    case T_RuleStmt:
+    case T_CreatePolicyStmt:
+    case T_AlterPolicyStmt:
+    case T_AlterOperatorStmt: names->code_made = names->types_made = true; return;
+    default: return;
+    }
+}
+
+/* Relations that a statement means as a whole schema, or all. */
+static void widen(struct walk *walk, const Node *node)
+{
+    if (tree_tag(node) == T_DropStmt) {
+        const DropStmt *s = (const DropStmt *)node;
+        for (int i = 0; s->removeType == OBJECT_SCHEMA && i < tree_length(s->objects); i++) {
+            const char *schema = tree_string(tree_item(s->objects, i));
+            if (schema) ties_schema(walk, bytes_of(schema), EFFECT_SCHEMA_DROP);
+        }
+        if (s->behavior == DROP_CASCADE) ties_cascade(walk);
+    } else if (tree_tag(node) == T_GrantStmt) {
+        const GrantStmt *s = (const GrantStmt *)node;
+        bool all = s->targtype == ACL_TARGET_ALL_IN_SCHEMA;
+        for (int i = 0; all && i < tree_length(s->objects); i++) {
+            const char *schema = tree_string(tree_item(s->objects, i));
+            if (schema) ties_schema(walk, bytes_of(schema), EFFECT_PRIVILEGE);
+        }
+    } else if (tree_tag(node) == T_RenameStmt) {
+        const RenameStmt *s = (const RenameStmt *)node;
+        if (s->renameType == OBJECT_SCHEMA && s->subname)
+            ties_schema(walk, bytes_of(s->subname), EFFECT_SCHEMA_ALTER);
+    } else if (tree_tag(node) == T_ReindexStmt) {
+        const ReindexStmt *s = (const ReindexStmt *)node;
+        if (s->kind == REINDEX_OBJECT_SCHEMA && s->name)
+            ties_schema(walk, bytes_of(s->name), EFFECT_MAINTENANCE);
+    }
+}
+
+void names_finish(struct walk *walk, const Node *statement)
+{
+    const struct sql_statement *s = walk->statement;
+    widen(walk, statement);
+    ties_follow(walk);
+    types_finish(walk);
+    if (walk->names->code_made && (s->n_relations || s->n_functions))
+        code_add(walk, (struct bytes){ 0 }, BYTES_LITERAL("(earlier in this text)"),
+                 BYTES_LITERAL("(made by an earlier statement of the same text)"), (struct bytes){ 0 });
+    if (!walk->trouble) names_change(walk, statement);
+}
+
+void names_change(struct walk *walk, const Node *statement)
+{
+    struct names *names = walk->names;
+    if (names->sets_path) move(walk);
+    change(walk, statement);
+    /* What it creates is there from now on. */
+    while (names->making) {
+        struct names_made *made = names->making;
+        names->making = made->older;
+        made->older = names->made;
+        names->made = made;
+    }
+    names->sets_path = names->sorts = false;
+    names->n_types = 0;
+}

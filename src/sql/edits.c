@@ -1,0 +1,65 @@
+/* Edits: see edits.h. */
+#include "sql/edits.h"
+
+#include "sql/safe.h"
+#include "sql/token.h"
+
+void sql_edits_apply(struct bytes text, const struct sql_edit *edits, size_t n_edits, struct buf *out)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < n_edits; i++) {
+        CHECK(edits[i].at >= from && edits[i].at <= text.n);
+        buf_append(out, bytes_slice(text, from, edits[i].at - from));
+        buf_append(out, edits[i].insert);
+        from = edits[i].at;
+    }
+    buf_append(out, bytes_slice(text, from, text.n));
+}
+
+static bool begins_character(uint8_t byte)
+{
+    return (byte & 0xc0) != 0x80;
+}
+
+static uint32_t characters(struct bytes b)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < b.n; i++)
+        n += begins_character(b.p[i]);
+    return n;
+}
+
+uint32_t sql_edits_place_back(struct bytes text, const struct sql_edit *edits, size_t n_edits, uint32_t place)
+{
+    uint32_t inserted = 0, here = 1; /* `here`: the place of the character that begins at byte i */
+    size_t edit = 0;
+    if (place == 0) return 0;
+    for (size_t i = 0; i <= text.n; i++) {
+        bool begins = i == text.n || begins_character(text.p[i]);
+        for (; edit < n_edits && edits[edit].at <= i; edit++)
+            inserted += characters(edits[edit].insert);
+        if (!begins) continue;
+        if (place <= here + inserted) return here;
+        if (i < text.n) here++;
+    }
+    return here;
+}
+
+bool sql_edits_move(struct bytes text, const struct sql_edit *edits, size_t n_edits, struct bytes other,
+                    struct sql_edit *moved)
+{
+    size_t at = 0, at_other = 0, done = 0;
+    for (;;) {
+        if (done < n_edits && edits[done].at == at) {
+            if (at_other > UINT32_MAX) return false;
+            moved[done] = (struct sql_edit){ (uint32_t)at_other, edits[done].insert };
+            done++;
+            continue;
+        }
+        struct token t = token_at(text, at), u = token_at(other, at_other);
+        if (t.kind != u.kind) return false;
+        if (t.kind == TOKEN_END) return done == n_edits;
+        at += t.text.n;
+        at_other += u.text.n;
+    }
+}

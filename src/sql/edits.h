@@ -1,0 +1,20 @@
+/* Edits: what goes to the server in front of names (struct sql_edit in facts.h). Their places are bytes of
+ * the text that was understood, in order, each where a token begins; they hold for that very text alone.
+ * Pure; any bytes will do. */
+#ifndef POSTERN_SQL_EDITS_H
+#define POSTERN_SQL_EDITS_H
+#include "sql/facts.h"
+
+/* Appends the text with its edits. */
+void sql_edits_apply(struct bytes text, const struct sql_edit *edits, size_t n_edits, struct buf *out);
+/* A place that the server names in the edited text (error field P: characters from 1) in the client's text,
+ * counted likewise. What points into something inserted becomes the name behind it, what points behind the
+ * end the end; 0 stays 0. */
+uint32_t sql_edits_place_back(struct bytes text, const struct sql_edit *edits, size_t n_edits,
+                              uint32_t place);
+/* The edits of one text, for another one of the same template (sql_template): moved has room for n_edits, and
+ * shares what they insert. False where the texts have different tokens: then the other is to be understood by
+ * itself. */
+bool sql_edits_move(struct bytes text, const struct sql_edit *edits, size_t n_edits, struct bytes other,
+                    struct sql_edit *moved) MUST_USE;
+#endif

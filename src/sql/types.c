@@ -1,0 +1,130 @@
+/* Code that comes with types: an untrusted cast between two types that are in play, a domain's CHECK that
+ * calls something, and whatever a base type brings along. PostgreSQL's own types are always in play, since
+ * any expression may have one; another one is where the text names it, or a relation of the statement has a
+ * column of it or of something that holds it. */
+#include "sql/names.h"
+
+enum { TYPES_CEILING = 1000 };
+
+static bool in_play(const struct names *names, uint32_t type)
+{
+    if (catalog_is_own(type)) return true;
+    for (size_t i = 0; i < names->n_types; i++)
+        if (names->types[i] == type) return true;
+    return false;
+}
+
+/* True where it was not there. */
+static bool put_in_play(struct walk *walk, uint32_t type)
+{
+    struct names *names = walk->names;
+    if (type == 0 || in_play(names, type)) return false;
+    if (names->n_types == TYPES_CEILING) {
+        walk->trouble = WALK_MANY;
+        return false;
+    }
+    if (names->n_types == names->types_size) {
+        size_t size = names->types_size ? names->types_size * 2 : 16;
+        uint32_t *more = ARENA_ARRAY(walk->arena, uint32_t, size);
+        if (!more) {
+            walk->trouble = WALK_FULL;
+            return false;
+        }
+        if (names->n_types) memcpy(more, names->types, names->n_types * sizeof(*more));
+        names->types = more;
+        names->types_size = size;
+    }
+    names->types[names->n_types++] = type;
+    return true;
+}
+
+static void add_columns(struct walk *walk, const struct catalog_relation *r)
+{
+    for (size_t i = 0; i < r->n_columns; i++)
+        if (r->columns[i].name.p) put_in_play(walk, r->columns[i].type);
+}
+
+static struct bytes type_text(struct walk *walk, const struct catalog_type *type)
+{
+    struct bytes text =
+        arena_printf(walk->arena, "%.*s.%.*s", BYTES_FMT(type->schema), BYTES_FMT(type->name));
+    if (!text.p) walk->trouble = WALK_FULL;
+    return text;
+}
+
+static void add_type_code(struct walk *walk, const struct catalog_type *type)
+{
+    struct bytes text = type_text(walk, type);
+    if (!walk->trouble) code_add(walk, type->schema, type->name, text, type->extension);
+}
+
+/* What it holds is in play too. */
+static void open_type(struct walk *walk, uint32_t oid)
+{
+    const struct catalog_type *type = catalog_type_by_oid(walk->view, oid);
+    if (!type) return;
+    if (type->kind == 'd') put_in_play(walk, type->base);
+    if (type->kind == 'd' && type->runs_code) add_type_code(walk, type);
+    if (type->element) put_in_play(walk, type->element);
+    if (type->kind == 'b' && !type->element && walk->names->sorts) add_type_code(walk, type);
+    const struct catalog_relation *row =
+        type->kind == 'c' ? catalog_by_oid(walk->view, type->relation) : NULL;
+    if (row) add_columns(walk, row);
+}
+
+/* A type that the text names; false: the view has none. */
+static bool named(struct walk *walk, const struct catalog_type *type)
+{
+    if (!type) return false;
+    if (catalog_is_own(type->oid)) return true;
+    put_in_play(walk, type->oid);
+    for (int depth = 0; type && type->element && depth < 8; depth++)
+        type = catalog_type_by_oid(walk->view, type->element);
+    /* Its input function reads the text's literals. */
+    if (type && !catalog_is_own(type->oid) && (type->kind == 'b' || type->kind == 'r' || type->kind == 'm'))
+        add_type_code(walk, type);
+    return true;
+}
+
+bool types_named(struct walk *walk, struct bytes schema, struct bytes name)
+{
+    return named(walk, catalog_type_find(walk->view, schema, name));
+}
+
+void types_visit(struct walk *walk, const TypeName *type)
+{
+    struct tree_name name;
+    /* table.column%TYPE is the type of a column of a relation; a function's parameter alone is written so. */
+    if (type->pct_type || !type->names || !tree_name(type->names, &name)) return;
+    if (types_named(walk, bytes_of(name.schema), bytes_of(name.name))) return;
+    if (walk->names->types_made || walk->names->made || walk->names->moved.n) return;
+    if (name.schema && strcmp(name.schema, "pg_catalog") == 0) return;
+    struct bytes text = name.schema ? arena_printf(walk->arena, "%s.%s", name.schema, name.name)
+                                    : arena_copy(walk->arena, bytes_of(name.name));
+    names_miss(walk, text, "42704",
+               arena_printf(walk->arena, "type \"%.*s\" does not exist", BYTES_FMT(text)));
+}
+
+static void add_casts(struct walk *walk)
+{
+    const struct catalog_cast *casts;
+    size_t n = catalog_casts_in(walk->view, &casts);
+    for (size_t i = 0; i < n && !walk->trouble; i++) {
+        const struct catalog_cast *c = &casts[i];
+        if (!c->function || !in_play(walk->names, c->from) || !in_play(walk->names, c->to)) continue;
+        code_add(walk, (struct bytes){ 0 }, c->signature, c->signature, c->extension);
+    }
+}
+
+void types_finish(struct walk *walk)
+{
+    const struct sql_statement *s = walk->statement;
+    for (size_t i = 0; i < s->n_relations && !walk->trouble; i++) {
+        const struct catalog_relation *r =
+            s->relations[i].oid ? catalog_by_oid(walk->view, s->relations[i].oid) : NULL;
+        if (r) add_columns(walk, r);
+    }
+    for (size_t i = 0; i < walk->names->n_types && !walk->trouble; i++)
+        open_type(walk, walk->names->types[i]);
+    if (s->n_relations || s->n_functions || walk->names->n_types || s->effects & EFFECT_READ) add_casts(walk);
+}
