@@ -17,6 +17,10 @@ _postern() {
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
+    "policy lint"|"policy lint "*) words=" --config --data --key-file --json --no-color --help" ;;
+    "policy explain"|"policy explain "*) words=" --as --on --group --claim --machine --person --database --policies --config --data --key-file --json --no-color --help" ;;
+    "policy test"|"policy test "*) words=" --policies --junit --config --data --key-file --json --no-color --help" ;;
+    "policy replay"|"policy replay "*) words=" --since --until --principal --connection --limit --config --data --key-file --json --no-color --help" ;;
     "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;
     "help"|"help "*) words=" --help" ;;
@@ -25,8 +29,9 @@ _postern() {
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
     "audit") words=" search verify" ;;
+    "policy") words=" lint explain test replay" ;;
     "keys") words=" show init" ;;
-    "") words=" gateway check demo sessions audit keys help version man completion" ;;
+    "") words=" gateway check demo sessions audit policy keys help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

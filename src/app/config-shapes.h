@@ -20,7 +20,4 @@ void config_addresses_read(struct yaml_reader *reader, const struct yaml_node *n
 void config_tls_check(struct yaml_reader *reader, const struct config *config);
 /* What the policies say about connections fits the connections that there are. */
 void config_policies_check(struct yaml_reader *reader, const struct config *config);
-/* Adds the policies of each *.yaml in the folder, in the order of the files' names, to nodes. */
-bool config_folder_read(struct yaml_reader *reader, struct bytes folder, struct yaml_place place,
-                        struct yaml_nodes *nodes) MUST_USE;
 #endif

@@ -2,6 +2,7 @@
 #include "app/config.h"
 #include "app/config-shapes.h"
 #include "policy/compile.h"
+#include "policy/files.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -102,7 +103,7 @@ static bool read_policies(struct yaml_reader *reader, struct config *config, boo
         yaml_errors_add(reader->errors, place, "\"policies_folder\" needs a configuration that is a file");
         return false;
     }
-    if (config->policies_folder.n && !config_folder_read(reader, config->policies_folder, place, &nodes))
+    if (config->policies_folder.n && !policy_folder_read(reader, config->policies_folder, place, &nodes))
         return false;
     config->policies = policy_compile(nodes.items, nodes.n, reader->errors);
     return config->policies != NULL;

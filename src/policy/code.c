@@ -10,7 +10,7 @@ static const char *const harmless[] = {
 #undef EXTENSION
 };
 
-static bool extension_is_harmless(struct bytes extension)
+bool policy_extension_is_harmless(struct bytes extension)
 {
     size_t low = 0, high = sizeof harmless / sizeof *harmless;
     while (low < high) {
@@ -35,7 +35,7 @@ static bool texts_have(const struct yaml_texts *texts, struct bytes text)
 bool policy_code_trusted(const struct policy_ruleset *ruleset, enum policy_view view,
                          const struct sql_code *code)
 {
-    if (code->extension.n && extension_is_harmless(code->extension)) return true;
+    if (code->extension.n && policy_extension_is_harmless(code->extension)) return true;
     for (size_t i = 0; i < ruleset->n; i++) {
         const struct policy *p = ruleset->policies[i];
         if (!policy_in_view(p, view)) continue;

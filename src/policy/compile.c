@@ -140,6 +140,7 @@ static struct bytes join(struct compiler *c, const char *before, const struct ya
 static void compile_allow(struct compiler *c, const struct policy *policy,
                           const struct policy_allow_text *text, struct policy_allow *out)
 {
+    out->place = text->at->place;
     out->label = join(c, "allow: ", &text->effects);
     out->effects = compile_effects(c, &text->effects, text->at, "effects");
     out->relations = compile_patterns(c, &text->relations, 2, text->at, "relations");
@@ -178,6 +179,7 @@ static void compile_rule(struct compiler *c, const struct policy *policy, const 
                          const char *kind, size_t number, struct policy_rule *out)
 {
     struct arena *arena = c->reader.arena;
+    out->place = text->at->place;
     out->name = text->name;
     if (!out->name.n && text->at && text->at->kind != YAML_MAP) out->name = join(c, "", &text->effects);
     if (!out->name.n) out->name = arena_printf(arena, "%s %zu", kind, number);
@@ -306,6 +308,12 @@ static bool own_places(struct compiler *c, struct policy *policy)
 {
     struct bytes file = arena_copy(c->reader.arena, policy->place.file);
     policy->place.file = policy->login_place.file = policy->connections_place.file = file;
+    for (size_t i = 0; i < policy->n_allows && policy->allows; i++)
+        policy->allows[i].place.file = file;
+    for (size_t i = 0; i < policy->n_denies && policy->denies; i++)
+        policy->denies[i].place.file = file;
+    for (size_t i = 0; i < policy->n_holds && policy->holds; i++)
+        policy->holds[i].place.file = file;
     return file.p != NULL;
 }
 

@@ -28,6 +28,8 @@ struct policy_reach {
     bool limits_changes; /* limits: affected_rows, bytes or budget */
     bool retains;        /* record.retain */
 };
+/* Whether some policy asks for claims: a principal's then have to be known. */
+bool policy_snapshot_uses_claims(const struct policy_snapshot *snapshot);
 size_t policy_snapshot_n(const struct policy_snapshot *snapshot);
 void policy_snapshot_reach(const struct policy_snapshot *snapshot, size_t index,
                            struct policy_reach *reach_out);

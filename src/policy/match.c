@@ -3,7 +3,7 @@
 #include "policy/match.h"
 #include "policy/code.h"
 #include "policy/columns.h"
-#include "policy/glob.h"
+#include "policy/tags.h"
 
 /* Effects that stay within the relations that a statement names. */
 static const uint32_t WITHIN_RELATIONS = EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE |
@@ -18,14 +18,10 @@ uint32_t policy_borne_effects(const struct sql_statement *statement)
     return borne;
 }
 
-/* "DROP" matches "DROP TABLE" as well: a pattern stands for a tag and all that begin with its words. */
 static bool tag_matches(const struct yaml_texts *patterns, struct bytes tag)
 {
-    for (size_t i = 0; i < patterns->n; i++) {
-        if (policy_glob(patterns->items[i], tag)) return true;
-        for (size_t k = 0; k < tag.n; k++)
-            if (tag.p[k] == ' ' && policy_glob(patterns->items[i], bytes_slice(tag, 0, k))) return true;
-    }
+    for (size_t i = 0; i < patterns->n; i++)
+        if (policy_tag_matches(patterns->items[i], tag)) return true;
     return false;
 }
 

@@ -32,6 +32,11 @@ struct bytes policy_snapshot_hash(const struct policy_snapshot *snapshot)
     return snapshot->hash;
 }
 
+bool policy_snapshot_uses_claims(const struct policy_snapshot *snapshot)
+{
+    return snapshot->uses_claims;
+}
+
 size_t policy_snapshot_n(const struct policy_snapshot *snapshot)
 {
     return snapshot->n;

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 struct policy_allow {
+    struct yaml_place place;
     struct bytes label; /* "allow: read, write" */
     uint32_t effects;
     struct policy_patterns relations, schemas, functions; /* empty: any */
@@ -16,6 +17,7 @@ struct policy_allow {
     const struct policy_patterns *scope;                  /* on.schemas of its policy */
 };
 struct policy_rule {
+    struct yaml_place place;
     struct bytes name, message;   /* message may be empty */
     uint32_t effects;             /* 0: any */
     struct yaml_texts statements; /* in upper case */

@@ -1,0 +1,80 @@
+/* postern policy lint */
+#include "cli/asker.h"
+#include "cli/commands.h"
+#include "cli/safe.h"
+#include "policy/lint.h"
+#include "json/writer.h"
+
+struct lint {
+    struct cli_call *call;
+    struct buf out;
+    bool json;
+    size_t n;
+};
+
+static void found_json(struct lint *l, const struct policy_finding *f)
+{
+    struct json_writer w = json_writer_over(&l->out);
+    json_write_object(&w);
+    json_write_text_member(&w, "file", f->place.file);
+    json_write_int_member(&w, "line", f->place.line);
+    json_write_int_member(&w, "column", f->place.column);
+    json_write_text_member(&w, "code", bytes_of(f->code));
+    json_write_text_member(&w, "policy", f->policy);
+    json_write_text_member(&w, "rule", f->rule);
+    json_write_text_member(&w, "message", f->text);
+    json_write_end(&w);
+    buf_append_text(&l->out, "\n");
+}
+
+static void found(void *context, const struct policy_finding *f)
+{
+    struct lint *l = context;
+    l->n++;
+    if (l->json) {
+        found_json(l, f);
+        return;
+    }
+    safe_append(&l->out, f->place.file, SAFE_ONE_LINE);
+    buf_printf(&l->out, ":%u:%u: ", f->place.line, f->place.column);
+    safe_append(&l->out, f->policy, SAFE_ONE_LINE);
+    buf_append_text(&l->out, "/");
+    safe_append(&l->out, f->rule, SAFE_ONE_LINE);
+    buf_append_text(&l->out, ": ");
+    safe_append(&l->out, f->text, SAFE_ONE_LINE);
+    buf_printf(&l->out, " [%s]\n", f->code);
+}
+
+static int run(struct cli_call *call)
+{
+    struct lint l = { .call = call, .json = cli_option(call, "json") };
+    const char *fallback = cli_option(call, "config");
+    if (!fallback) fallback = "postern.yaml";
+    const struct policy_snapshot *snapshot = call->n_arguments
+                                                 ? asker_policies(call, call->arguments, call->n_arguments)
+                                                 : asker_policies(call, &fallback, 1);
+    if (!snapshot) return CLI_NO;
+    buf_init(&l.out, 64 << 20);
+    bool good = policy_lint(snapshot, found, &l);
+    if (!l.n && !l.json)
+        buf_printf(&l.out, "nothing found in %zu polic%s\n", policy_snapshot_n(snapshot),
+                   policy_snapshot_n(snapshot) == 1 ? "y" : "ies");
+    good = good && !l.out.failed;
+    cli_write(call, &l.out);
+    buf_free(&l.out);
+    policy_snapshot_unref(snapshot);
+    if (!good) return cli_fail(call, "there is no memory");
+    return l.n ? CLI_NO : CLI_YES;
+}
+
+const struct cli_command cli_command_policy_lint = {
+    .name = "policy lint",
+    .summary = "Find rules that match nothing, shadow each other, or cannot be meant",
+    .arguments = "[FILE]...",
+    .most = CLI_ARGUMENTS_MOST,
+    .notes =
+        "Each FILE is a list of policies, one policy, a folder of such files, or a configuration; without "
+        "one, the configuration is looked at.\n"
+        "The exit code is 1 where something was found, or where a policy is wrong altogether.",
+    .run = run,
+};
