@@ -36,7 +36,13 @@ extern const char *const catalog_epoch_query;
  * rows all have the same columns. It works in any transaction that is not failed, changes nothing, and names
  * everything with its schema. Its first column tells what kind of row it is; the search path comes along. */
 extern const char *const catalog_overlay_query;
+/* The same, but for all that costs: the search path, and whether there can be more to see at all. Its rows
+ * are those of an overlay too; where catalog_overlay_wants_more says so when all of them are taken, that load
+ * is abandoned, and the long query asked for another one. Where it does not, the overlay is whole, and empty.
+ */
+extern const char *const catalog_probe_query;
 struct catalog_overlay_load;
+bool catalog_overlay_wants_more(const struct catalog_overlay_load *load);
 struct catalog_overlay_load *catalog_overlay_begin(const struct catalog *under) MUST_USE;
 bool catalog_overlay_row(struct catalog_overlay_load *load, const struct bytes *values, size_t n) MUST_USE;
 /* NULL: it failed (everything is freed). path_out: in the overlay's memory. The overlay holds a reference to

@@ -385,6 +385,16 @@ static bool is_fatal(struct bytes body)
     return bytes_is(severity, "FATAL") || bytes_is(severity, "PANIC");
 }
 
+/* The server counts in the text that it was sent. */
+static struct bytes place_back(struct session *s, const struct pending *p, struct bytes body)
+{
+    const struct understood *u = p->understood ? p->understood : p->binding ? p->binding->understood : NULL;
+    if (!u || !understood_has_edits(u)) return body;
+    struct bytes text = p->text_kept ? *p->text_kept : u->text;
+    bool known = p->text_kept || !u->is_template || p->kind == PENDING_QUERY || p->kind == PENDING_PARSE;
+    return understood_place_back(u, known ? text : (struct bytes){ 0 }, body, &s->scratch);
+}
+
 /* What the client hears: our refusal where we made the error, the server's words otherwise. */
 static void say_error(struct session *s, struct pending *p, struct bytes body)
 {
@@ -403,6 +413,7 @@ static void say_error(struct session *s, struct pending *p, struct bytes body)
         deliver_error(s, refusal_body(refusal));
         free(refusal);
     } else {
+        body = place_back(s, p, body);
         recording_report(s, FRAME_ERROR, p->run, ORIGIN_SERVER, body, p->understood);
         deliver_error(s, body);
     }

@@ -48,6 +48,7 @@ struct pending {
     struct understood *understood; /* a pin; NULL where not known */
     struct refusal *refusal;       /* poisoned: said to the client in place of the server's syntax error */
     struct name_change *changes;
+    struct bytes *text_kept; /* the client's text, where it is not that of `understood`; NULL */
 };
 
 /* A ring that grows up to a ceiling. */
@@ -59,6 +60,8 @@ enum { PENDING_CEILING = 1 << 16 };
 
 /* A zeroed one at the end; NULL: the ceiling, or no memory. Valid until the next push. */
 struct pending *pending_push(struct pendings *p, enum pending_kind kind) MUST_USE;
+/* Keeps a copy of the client's text, for places in errors. */
+bool pending_keep_text(struct pending *p, struct bytes text) MUST_USE;
 static inline bool pending_is_full(const struct pendings *p)
 {
     return p->n >= PENDING_CEILING - 8;

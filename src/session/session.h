@@ -118,8 +118,8 @@ void session_on_parsed(struct session *s, struct bytes encoded);
 /* Keys of an issuer arrived; the log has room again; a time that session_due_us named has come. */
 void session_on_keys(struct session *s);
 void session_on_room(struct session *s);
-/* What another thread does for a session: run there, then done on the session's own loop; NULL: the session is
- * gone. */
+/* What another thread does for a session: run there, then done on the session's own loop; NULL: the session
+ * is gone. */
 void session_job_run(struct view_job *job);
 struct session *session_job_done(struct view_job *job);
 /* There is news of a catalogue; whether the session waits for such. */

@@ -13,6 +13,8 @@
 enum { CLAIM_CEILING = 8 * 1024, CLAIMS_CEILING = 48 * 1024 };
 /* A text that names nothing (BEGIN, SET, ROLLBACK) is short. */
 enum { NAMELESS_BYTES = 512 };
+/* A template is short; so are the schemas that 256 of its names can get. */
+enum { EDITED_CEILING = 256 << 10 };
 
 struct statement {
     enum statement_carrier carrier;
@@ -24,6 +26,7 @@ struct statement {
     bool refused;
     enum refusal_reason reason;
     struct bytes policy, rule, says, hint;
+    struct buf edited;       /* the text with its schemas, where it shares them with others; else empty */
     struct refusal *renewal; /* of a prepared statement that it names */
     const char *code;        /* SQLSTATE where it is not the reason's own */
     uint32_t text_number, run;
@@ -58,6 +61,23 @@ static enum step ask_parser(struct session *s, struct statement *st)
     }
     s->waits_for_parse = true;
     return STEP_WAIT;
+}
+
+/* Texts of one template share what was found of them, and the edits, but not where these go. */
+static bool is_other_text(const struct statement *st)
+{
+    const struct understood *u = st->understood;
+    return u->is_template && understood_has_edits(u) && !bytes_equal(st->text, u->text);
+}
+
+static bool place_edits(struct session *s, struct statement *st)
+{
+    if (st->refused || st->understood->refused || !is_other_text(st)) return true;
+    buf_consume(&st->edited, buf_length(&st->edited));
+    if (understood_forward(st->understood, st->text, &st->edited) && !st->edited.failed) return true;
+    understood_unpin(s->world->cache, st->understood);
+    st->understood = NULL;
+    return false;
 }
 
 /* The child has no view. It shows that the text can be parsed in the time and the memory that a text may
@@ -118,10 +138,10 @@ static enum step step_understand(struct session *s, struct statement *st)
     if (s->parsed) {
         st->understood = s->parsed;
         s->parsed = NULL;
-        return STEP_NEXT;
+        if (place_edits(s, st)) return STEP_NEXT;
     }
     st->understood = understood_find(s->world->cache, &context, st->text);
-    if (st->understood) return STEP_NEXT;
+    if (st->understood && place_edits(s, st)) return STEP_NEXT;
     if (context.view && st->text.n > SQL_INLINE_BYTES) return understand_long(s, st);
     /* So does one that may hold a password: the grammar's copies of it end with the parser. In a view it is
      * judged without the password. */
@@ -246,7 +266,8 @@ static struct refusal *make_refusal(struct session *s, struct statement *st)
 
 static void forward_text(struct session *s, const struct statement *st)
 {
-    struct bytes text = st->understood->forward;
+    CHECK(buf_length(&st->edited) || !is_other_text(st)); /* never another text's literals */
+    struct bytes text = buf_length(&st->edited) ? buf_bytes(&st->edited) : st->understood->forward;
     if (!text.p) {
         buf_append(&s->server_out, st->message->whole);
     } else if (st->carrier == CARRIER_PARSE) {
@@ -306,6 +327,7 @@ static enum step step_forward(struct session *s, struct statement *st)
         if (!p->binding) return session_drop(s, "too many prepared statements");
         p->binding->text = st->text_number;
     }
+    if (buf_length(&st->edited) && !pending_keep_text(p, st->text)) return session_drop(s, "out of memory");
     forward_text(s, st);
     return STEP_NEXT;
 }
@@ -323,6 +345,7 @@ static const struct {
 enum step statement_run(struct session *s, enum statement_carrier carrier, const struct message *m)
 {
     struct statement st = { .carrier = carrier, .message = m };
+    buf_init(&st.edited, EDITED_CEILING);
     bool good = carrier == CARRIER_QUERY ? message_string_decode(m->body, &st.text)
                                          : message_parse_decode(m->body, &st.parse);
     if (!good) return statement_refuse(s, carrier, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid message format"));
@@ -331,6 +354,7 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
     for (size_t i = 0; i < sizeof steps / sizeof *steps && step == STEP_NEXT; i++)
         step = steps[i].run(s, &st);
     if (step != STEP_WAIT && step != STEP_MORE) view_statement_over(s);
+    buf_free(&st.edited);
     free(st.renewal); /* what waits is looked at again */
     if (step == STEP_WAIT && st.understood)
         s->parsed = st.understood; /* the next try of this message begins with it */

@@ -3,7 +3,9 @@
  * pinned. */
 #include "session/understood.h"
 #include "base/map.h"
+#include "pgwire/report.h"
 #include "record/frame.h"
+#include "sql/edits.h"
 #include <stdlib.h>
 
 enum {
@@ -12,7 +14,8 @@ enum {
     ARENA_PER_BYTE = 400,
     ARENA_BASE = 1 << 20,
     NAMES_SHOWN = 64,
-    EVICT_STEPS = 64
+    EVICT_STEPS = 64,
+    TEMPLATE_EDITS = 256
 };
 
 struct understood_cache {
@@ -257,6 +260,53 @@ static bool judge(struct understood *u, const struct understood_context *context
     return false;
 }
 
+bool understood_forward(const struct understood *u, struct bytes text, struct buf *out)
+{
+    struct sql_edit moved[TEMPLATE_EDITS];
+    size_t n = u->facts->n_edits;
+    if (n > TEMPLATE_EDITS || !sql_edits_move(u->text, u->facts->edits, n, text, moved)) return false;
+    sql_edits_apply(text, moved, n, out);
+    return true;
+}
+
+static struct bytes without_place(struct bytes body, struct bytes place, struct arena *arena)
+{
+    size_t before = (size_t)(place.p - body.p) - 1, after = before + 1 + place.n + 1;
+    struct buf out;
+    buf_init(&out, body.n);
+    buf_append(&out, bytes_slice(body, 0, before));
+    buf_append(&out, bytes_slice(body, after, body.n));
+    struct bytes copy = out.failed ? (struct bytes){ 0 } : arena_copy(arena, buf_bytes(&out));
+    buf_free(&out);
+    return copy.p ? copy : body;
+}
+
+struct bytes understood_place_back(const struct understood *u, struct bytes text, struct bytes body,
+                                   struct arena *arena)
+{
+    struct sql_edit moved[TEMPLATE_EDITS];
+    const struct sql_edit *edits = u->facts->edits;
+    size_t n = u->facts->n_edits;
+    struct bytes place = report_field(body, 'P');
+    int64_t number;
+    if (!text.p && place.p) return without_place(body, place, arena);
+    if (!place.n || !bytes_to_int64(place, &number) || number < 0 || number > UINT32_MAX) return body;
+    if (text.p != u->text.p) {
+        if (n > TEMPLATE_EDITS || !sql_edits_move(u->text, edits, n, text, moved)) return body;
+        edits = moved;
+    }
+    struct bytes back = arena_printf(arena, "%u", sql_edits_place_back(text, edits, n, (uint32_t)number));
+    size_t before = (size_t)(place.p - body.p), after = before + place.n;
+    struct buf out;
+    buf_init(&out, body.n + 16);
+    buf_append(&out, bytes_slice(body, 0, before));
+    buf_append(&out, back);
+    buf_append(&out, bytes_slice(body, after, body.n));
+    struct bytes copy = out.failed || !back.p ? (struct bytes){ 0 } : arena_copy(arena, buf_bytes(&out));
+    buf_free(&out);
+    return copy.p ? copy : body;
+}
+
 struct splice {
     struct understood *u;
     struct buf out;
@@ -413,7 +463,7 @@ static void make_template(struct understood_cache *cache, struct understood *u)
     uint8_t template[SQL_TEMPLATE_BYTES];
     size_t n, n_literals;
     if (u->outcome != SQL_UNDERSTOOD || !sql_facts_fit_template(u->facts) || u->n_secrets) return;
-    if (u->facts->n_edits) return;
+    if (u->facts->n_edits > TEMPLATE_EDITS || u->judged.p != u->text.p) return;
     if (!sql_template(u->text, template, &n, &n_literals) || n_literals == 0) return;
     struct bytes key = arena_copy(&u->arena, bytes_make(template, n));
     if (!key.p) return;
@@ -441,6 +491,10 @@ static bool statement_moves_view(const struct sql_statement *s)
         return is_one_of(s->subject, settings, sizeof settings / sizeof *settings);
     if (s->action == SQL_ACTION_DISCARD)
         return is_one_of(s->subject, discards, sizeof discards / sizeof *discards);
+    /* A function that somebody wrote here; those of extensions leave their callers' paths alone. */
+    for (size_t i = 0; i < s->n_functions; i++)
+        for (size_t k = 0; k < s->functions[i].n_codes; k++)
+            if (!s->functions[i].codes[k].extension.n) return true;
     return calls(s, "set_config");
 }
 
@@ -476,7 +530,7 @@ static void note_view(struct understood *u)
         u->ends_transaction |= s->action == SQL_ACTION_COMMIT || s->action == SQL_ACTION_ROLLBACK ||
                                s->action == SQL_ACTION_SAVEPOINT || s->action == SQL_ACTION_TWO_PHASE;
         u->nameless &= statement_is_nameless(s);
-        if (!u->unresolved && s->unresolved.n) u->unresolved = s;
+        if (!u->unresolved && s->unresolved_code) u->unresolved = s;
     }
 }
 
@@ -501,14 +555,6 @@ static struct understood *understood_finish(struct understood_cache *cache,
     return u;
 }
 
-/* One seam: what a view is for. */
-static enum sql_outcome understand_text(struct bytes text, const struct catalog_view *view,
-                                        struct arena *arena, const struct sql_facts **facts_out)
-{
-    (void)view;
-    return sql_understand(text, arena, facts_out);
-}
-
 struct understood *understood_begin(struct understood_cache *cache, const struct understood_context *context,
                                     struct bytes text)
 {
@@ -526,7 +572,7 @@ struct understood *understood_begin(struct understood_cache *cache, const struct
 
 void understood_parse(struct understood *u, const struct catalog_view *view)
 {
-    u->outcome = understand_text(u->judged, view, &u->arena, &u->facts);
+    u->outcome = sql_understand_in(u->judged, view, &u->arena, &u->facts);
 }
 
 struct understood *understood_end(struct understood_cache *cache, const struct understood_context *context,

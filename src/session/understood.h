@@ -4,6 +4,7 @@
 #ifndef POSTERN_SESSION_UNDERSTOOD_H
 #define POSTERN_SESSION_UNDERSTOOD_H
 #include "base/arena.h"
+#include "base/buf.h"
 #include "catalog/catalog.h"
 #include "policy/policy.h"
 #include "session/refusal.h"
@@ -81,6 +82,18 @@ void understood_drop(struct understood *u);
 struct understood *understood_make_from(struct understood_cache *cache,
                                         const struct understood_context *context, struct bytes text,
                                         struct bytes encoded_facts) MUST_USE;
+/* For a template with edits: the text, which is of the template, with the edits at their places in it. False:
+ * it is to be understood by itself. */
+bool understood_forward(const struct understood *u, struct bytes text, struct buf *out) MUST_USE;
+/* An ErrorResponse's body, with the place that it names (P) counted in the client's text: the first text or
+ * another one of the template; text.p == NULL: the text is not
+ * known, and the place is left out. In the arena, or the body itself where there is nothing to change. */
+struct bytes understood_place_back(const struct understood *u, struct bytes text, struct bytes body,
+                                   struct arena *arena);
+static inline bool understood_has_edits(const struct understood *u)
+{
+    return u->facts && u->facts->n_edits > 0;
+}
 static inline struct understood *understood_pin(struct understood *u)
 {
     u->n_pins++;

@@ -82,8 +82,8 @@ void session_on_catalog(struct session *s)
     struct session_view *v = &s->view;
     const struct session_catalog *shared = v->shared;
     if (v->wait == VIEW_WAIT_CATALOG && (shared->newest || shared->problem.n)) end_wait(v);
-    if (v->wait == VIEW_WAIT_CHECK && (shared->checked_us >= v->check_from_us || shared->problem.n))
-        end_wait(v);
+    int64_t from_us = v->check_from_us > v->fresh_from_us ? v->check_from_us : v->fresh_from_us;
+    if (v->wait == VIEW_WAIT_CHECK && (shared->checked_us >= from_us || shared->problem.n)) end_wait(v);
 }
 
 bool session_waits_for_catalog(const struct session *s, const struct session_catalog *catalog)
@@ -97,7 +97,8 @@ void view_on_time(struct session *s, int64_t now_us)
     struct session_view *v = &s->view;
     if (now_us < v->wait_due_us) return;
     /* An answer that does not come is the server's silence, which other limits end. */
-    if (v->wait == VIEW_WAIT_CATALOG)
+    bool late = v->wait == VIEW_WAIT_CHECK && v->shared->checked_us < v->fresh_from_us;
+    if (v->wait == VIEW_WAIT_CATALOG || late)
         snprintf(v->failed, sizeof v->failed, "the catalogue of the database could not be read in time");
     end_wait(v);
 }
@@ -117,6 +118,7 @@ bool view_is_current(const struct session *s)
 {
     const struct session_view *v = &s->view;
     if (!v->key || v->dirty || !v->shared || v->shared->problem.n) return false;
+    if (v->shared->checked_us < v->fresh_from_us) return false;
     /* A newer catalogue is taken up between transactions. */
     return v->shared->newest == v->view.catalog || s->pendings.n || s->status != 'I';
 }
@@ -132,7 +134,7 @@ static bool drains(struct session *s)
     return true;
 }
 
-static enum view_answer ask(struct session *s)
+static enum view_answer ask(struct session *s, bool short_one)
 {
     struct session_view *v = &s->view;
     v->loading = catalog_overlay_begin(v->shared->newest);
@@ -142,10 +144,12 @@ static enum view_answer ask(struct session *s)
         return VIEW_WAITS;
     }
     p->started_us = session_now(s);
+    catalog_release(v->asked_on);
     v->asked_on = catalog_hold(v->shared->newest);
     v->asked_wrong = false;
+    v->probing = short_one;
     size_t at = message_begin(&s->server_out, MESSAGE_QUERY);
-    buf_put_cstring(&s->server_out, bytes_of(catalog_overlay_query));
+    buf_put_cstring(&s->server_out, bytes_of(short_one ? catalog_probe_query : catalog_overlay_query));
     message_finish(&s->server_out, at);
     return wait_for(s, VIEW_WAIT_ANSWER, 0);
 }
@@ -167,6 +171,7 @@ enum view_answer view_ready(struct session *s, struct bytes *says_out, struct by
                       "Tell the gateway's operator.", says_out, hint_out);
     }
     if (!v->shared->newest) return wait_for(s, VIEW_WAIT_CATALOG, CATALOG_WAIT_US);
+    if (v->shared->checked_us < v->fresh_from_us) return wait_for(s, VIEW_WAIT_CHECK, CATALOG_WAIT_US);
     if (s->pendings.n && drains(s)) return wait_for(s, VIEW_WAIT_DRAIN, 0);
     if (s->pendings.n)
         return refuse(s,
@@ -175,7 +180,8 @@ enum view_answer view_ready(struct session *s, struct bytes *says_out, struct by
                       "search_path or role.",
                       says_out, hint_out);
     if (s->status == 'E') return VIEW_WITHOUT;
-    return ask(s);
+    /* In a transaction that has changed something the short question would not do. */
+    return ask(s, !(v->moved && s->status == 'T'));
 }
 
 bool view_look_again(struct session *s)
@@ -284,9 +290,13 @@ void view_on_status(struct session *s)
     if (s->status != 'I') return;
     v->dirty = true;
     v->moved = false;
-    /* Others should not have to wait for the next look to see it. Where the message cannot be sent they do.
-     */
-    if (v->schema_moved && v->shared) v->schema_moved = !s->world->catalog_check(s->world, v->shared);
+    if (!v->schema_moved || !v->shared) return;
+    /* From now on it is the shared catalogue that has it. Where nobody can be asked to look, the next regular
+     * look is waited for. */
+    v->schema_moved = false;
+    v->fresh_from_us = session_now(s);
+    bool asked = s->world->catalog_check(s->world, v->shared);
+    (void)asked;
 }
 
 /* ---- the answer */
@@ -335,7 +345,8 @@ static uint64_t key_of(struct session *s, const struct session_view *v)
     return key ? key : 1;
 }
 
-static void take_answer(struct session *s)
+/* Answers whether it is over: the short question may lead to the long one. */
+static bool take_answer(struct session *s)
 {
     struct session_view *v = &s->view;
     const struct bytes *path = NULL;
@@ -343,6 +354,11 @@ static void take_answer(struct session *s)
     struct catalog_overlay_load *loading = v->loading;
     v->loading = NULL;
     struct catalog_overlay *overlay = NULL;
+    if (!v->asked_wrong && v->probing && catalog_overlay_wants_more(loading)) {
+        catalog_overlay_abandon(loading);
+        ask(s, false);
+        return false;
+    }
     if (v->asked_wrong)
         catalog_overlay_abandon(loading);
     else if (!(overlay = catalog_overlay_end(loading, &path, &n_path)))
@@ -350,7 +366,7 @@ static void take_answer(struct session *s)
     if (!overlay) {
         catalog_release(v->asked_on);
         v->asked_on = NULL;
-        return;
+        return true;
     }
     forget(v);
     v->overlay = overlay;
@@ -358,6 +374,7 @@ static void take_answer(struct session *s)
     v->asked_on = NULL;
     v->key = key_of(s, v);
     v->dirty = false;
+    return true;
 }
 
 static enum step not_expected(struct session *s)
@@ -391,8 +408,7 @@ enum step view_on_message(struct session *s, const struct message *m)
         if (!p->described) inquiry_failed(v, "what the server tells of the session cannot be read");
         pending_drop(&s->pendings, &s->bindings, 0);
         s->status = m->body.p[0];
-        take_answer(s);
-        end_wait(v);
+        if (take_answer(s)) end_wait(v);
         s->statement_due_us = INT64_MAX;
         s->timed_out = false;
         return STEP_NEXT;

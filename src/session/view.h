@@ -22,7 +22,14 @@
 struct session;
 struct session_catalog;
 
-enum view_wait { VIEW_WAIT_NONE = 0, VIEW_WAIT_CATALOG, VIEW_WAIT_CHECK, VIEW_WAIT_DRAIN, VIEW_WAIT_ANSWER, VIEW_WAIT_JOB };
+enum view_wait {
+    VIEW_WAIT_NONE = 0,
+    VIEW_WAIT_CATALOG,
+    VIEW_WAIT_CHECK,
+    VIEW_WAIT_DRAIN,
+    VIEW_WAIT_ANSWER,
+    VIEW_WAIT_JOB
+};
 
 struct session_view {
     bool needed;                    /* the ruleset speaks of what only a catalogue tells */
@@ -35,12 +42,15 @@ struct session_view {
     bool schema_moved; /* and it may be for others to see at its end */
     enum view_wait wait;
     int64_t wait_due_us;   /* INT64_MAX: whenever */
+    int64_t fresh_from_us; /* what the session itself changed for all to see is in what was looked at after
+                              this */
     int64_t check_from_us; /* a name was not there: the catalogue must be looked at after this; 0: no such */
     struct catalog_overlay_load *loading;
+    bool probing;                   /* the short question was asked, which may be enough */
     const struct catalog *asked_on; /* held, while an inquiry is under way */
     bool asked_wrong;               /* its answer cannot be used */
-    bool canary, canary_lives; /* the parser child was asked whether a long text can be parsed; it can */
-    struct view_job *job;      /* a long text is being understood on another thread */
+    bool canary, canary_lives;      /* the parser child was asked whether a long text can be parsed; it can */
+    struct view_job *job;           /* a long text is being understood on another thread */
     char failed[256];               /* why the last one did; empty: it did not */
 };
 
