@@ -42,11 +42,12 @@ extern const char *const catalog_overlay_query;
  */
 extern const char *const catalog_probe_query;
 struct catalog_overlay_load;
-bool catalog_overlay_wants_more(const struct catalog_overlay_load *load);
 struct catalog_overlay_load *catalog_overlay_begin(const struct catalog *under) MUST_USE;
 bool catalog_overlay_row(struct catalog_overlay_load *load, const struct bytes *values, size_t n) MUST_USE;
-/* NULL: it failed (everything is freed). path_out: in the overlay's memory. The overlay holds a reference to
- * what is under it. */
+bool catalog_overlay_wants_more(const struct catalog_overlay_load *load);
+/* NULL: it failed (everything is freed); among the reasons: the session looks at an older snapshot of the
+ * catalogue than the shared one, and its transaction has changed something shared. path_out: in the overlay's
+ * memory. The overlay holds a reference to what is under it. */
 struct catalog_overlay *catalog_overlay_end(struct catalog_overlay_load *load, const struct bytes **path_out,
                                             size_t *n_path_out) MUST_USE;
 void catalog_overlay_abandon(struct catalog_overlay_load *load);

@@ -16,7 +16,7 @@ struct catalog_overlay_load {
     struct catalog_list path; /* struct bytes */
     struct bytes alive[5];    /* as ALIVE_LETTERS; p == NULL: not told, nothing of it is hidden */
     struct bytes snapshot;
-    bool has_session;
+    bool has_session, writes;
 };
 static const char ALIVE_LETTERS[] = "RYFOK";
 enum { ALIVE_RELATIONS, ALIVE_TYPES, ALIVE_FUNCTIONS, ALIVE_OPERATORS, ALIVE_CASTS };
@@ -48,8 +48,10 @@ static bool on_path(struct catalog_overlay_load *load, struct bytes schema)
     return place && place->p;
 }
 
-static bool on_session(struct catalog_overlay_load *load, struct bytes temporary, struct bytes snapshot)
+static bool on_session(struct catalog_overlay_load *load, struct bytes temporary, struct bytes writes,
+                       struct bytes snapshot)
 {
+    load->writes = !bytes_is(writes, "f");
     load->overlay->temporary_schema = arena_copy(&load->overlay->own.arena, temporary);
     load->snapshot = arena_copy(&load->builder.scratch, snapshot);
     load->has_session = true;
@@ -71,13 +73,18 @@ bool catalog_overlay_row(struct catalog_overlay_load *load, const struct bytes *
     bool taken;
     switch (values[0].p[0]) {
     case CATALOG_ROW_PATH: taken = on_path(load, values[1]); break;
-    case CATALOG_ROW_SESSION: taken = on_session(load, values[1], values[3]); break;
+    case CATALOG_ROW_SESSION: taken = on_session(load, values[1], values[2], values[3]); break;
     case CATALOG_ROW_ALIVE: taken = on_alive(load, values[1], values[2]); break;
     case CATALOG_ROW_HEAD: taken = false; break;
     default: taken = catalog_build_row(&load->builder, values, n);
     }
     if (!taken) load->builder.failed = true;
     return taken;
+}
+
+bool catalog_overlay_wants_more(const struct catalog_overlay_load *load)
+{
+    return load->writes || load->overlay->temporary_schema.n > 0;
 }
 
 static int by_oid(const void *left, const void *right)

@@ -1,6 +1,6 @@
-/* Each kind of row once, as a macro of the condition that narrows it: a load takes all, an overlay what its
- * session alone sees. What a load leaves out: temporary relations and what belongs to them, since they are
- * some session's own. */
+/* What is asked of the server. Each kind of row once, as a macro of the condition that narrows it: a load
+ * takes all, an overlay what its session alone sees. What a load leaves out: temporary relations and what
+ * belongs to them, since they are some session's own. */
 #include "catalog/queries.h"
 #include "catalog/load.h"
 
@@ -124,3 +124,90 @@ unsigned catalog_row_width(char letter)
     }
     return 0;
 }
+
+/* What a session sees besides. Its temporary schema is asked by number. What its open transaction wrote bears
+ * a transaction id that is its own or of one of its subtransactions, and these are never older than its own:
+ * so whatever is as new as that is taken, and what others wrote since comes along, which is as true. Nothing
+ * is read where there is neither a temporary schema nor a transaction id. */
+#define HAS_TEMP        "(SELECT pg_catalog.pg_my_temp_schema())" NE "0"
+#define IS_TEMP(column) HAS_TEMP " AND " column EQ "(SELECT pg_catalog.pg_my_temp_schema())"
+#define HAS_XID         "(SELECT pg_catalog.pg_current_xact_id_if_assigned()) IS NOT NULL"
+#define IS_NEW(row)                                                                                          \
+    HAS_XID " AND pg_catalog.age(" row ".xmin)" LE                                                           \
+            "(SELECT pg_catalog.age(pg_catalog.xid(pg_catalog.pg_current_xact_id_if_assigned())))"
+/* In a schema that the transaction made or renamed. */
+#define IN_NEW_SCHEMA(column)                                                                                \
+    HAS_XID " AND " column EQ "ANY (SELECT s.oid" FROM "pg_namespace s WHERE " IS_NEW("s") ")"
+#define OWN(row, schema)    "((" IS_TEMP(schema) ") OR (" IS_NEW(row) ") OR (" IN_NEW_SCHEMA(schema) "))"
+#define ANY_OF(column, set) column EQ "ANY (SELECT m.oid FROM " set " m)"
+#define GATE                "(" HAS_TEMP " OR " HAS_XID ") AND "
+
+/* Relations of which any row in any catalogue is the session's own. */
+#define OWN_RELATIONS                                                                                        \
+    "SELECT c.oid" FROM "pg_class c WHERE " GATE                                                             \
+        OWN("c", "c.relnamespace") " UNION SELECT a.attrelid" FROM "pg_attribute a WHERE " IS_NEW(           \
+            "a") " UNION SELECT i.inhrelid" FROM                                                             \
+                 "pg_inherits i WHERE " IS_NEW(                                                              \
+                     "i") " UNION SELECT i.inhparent" FROM                                                   \
+                          "pg_inherits i WHERE " IS_NEW(                                                     \
+                              "i") " UNION SELECT k.conrelid" FROM "pg_constraint k WHERE k.contype" EQ      \
+                                   "'f' AND " IS_NEW(                                                        \
+                                       "k") " UNION SELECT k.confrelid" FROM                                 \
+                                            "pg_constraint k WHERE k.contype" EQ "'f' AND " IS_NEW(          \
+                                                "k") " UNION SELECT g.tgrelid" FROM                          \
+                                                     "pg_trigger g WHERE " IS_NEW(                           \
+                                                         "g") " UNION SELECT w.ev_class" FROM                \
+                                                              "pg_rewrite w WHERE " IS_NEW(                  \
+                                                                  "w") " UNION SELECT d.objoid" FROM         \
+                                                                       "pg_description d WHERE "             \
+                                                                       "d.classoid" EQ                       \
+                                                                       "1259 AND " IS_NEW("d")
+#define OWN_TYPES                                                                                            \
+    "SELECT t.oid" FROM                                                                                      \
+    "pg_type t WHERE " GATE OWN("t", "t.typnamespace") " UNION SELECT k.contypid" FROM                       \
+                                                       "pg_constraint k WHERE k.contypid" NE                 \
+                                                       "0 AND " IS_NEW("k")
+#define ALIVE(letter, table)                                                                                 \
+    "SELECT 'A', '" letter "', pg_catalog.string_agg(x.oid" TEXT ", ',')" FROM table " x WHERE " HAS_XID     \
+    " AND x.oid" GE "12000 HAVING " HAS_XID
+
+#define AND_PADDED(padding, query) " UNION ALL SELECT q.*" padding " FROM (" query ") q"
+#define SESSION                                                                                              \
+    "SELECT 'S', COALESCE((SELECT n.nspname" TEXT FROM "pg_namespace n WHERE n.oid" EQ                       \
+    "pg_catalog.pg_my_temp_schema()), ''), "                                                                 \
+    "CASE WHEN pg_catalog.pg_current_xact_id_if_assigned() IS NULL THEN 'f' ELSE 't' END, "                  \
+    "pg_catalog.pg_current_snapshot()" TEXT ", NULL::pg_catalog.text, NULL::pg_catalog.text, "               \
+    "NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text, "           \
+    "NULL::pg_catalog.text, NULL::pg_catalog.text" AND_PADDED(                                               \
+        X8 X2, "SELECT 'P', p::pg_catalog.text FROM "                                                        \
+               "pg_catalog.unnest(pg_catalog.current_schemas(true)) p")
+#define X2 ", NULL, NULL"
+#define X3 X2 ", NULL"
+#define X5 X3 X2
+#define X7 X5 X2
+#define X8 X5 X3
+#define X9 X7 X2
+
+const char *const catalog_probe_query = SESSION;
+const char *const catalog_overlay_query =
+    "WITH own AS MATERIALIZED (" OWN_RELATIONS "), own_types AS MATERIALIZED (" OWN_TYPES
+    ") " SESSION AND_PADDED(X3, RELATIONS(ANY_OF("c.oid", "own")))
+        AND_PADDED(X5, COLUMNS(ANY_OF("a.attrelid", "own"))) AND_PADDED(X8, TAGS(ANY_OF("d.objoid", "own")))
+            AND_PADDED(X3, TYPES(ANY_OF("t.oid", "own_types")))
+                AND_PADDED(X9, DOMAINS(ANY_OF("k.contypid", "own_types")))
+                    AND_PADDED("", FUNCTIONS(GATE OWN("p", "p.pronamespace")))
+                        AND_PADDED(X5, OPERATORS(GATE OWN("o", "o.oprnamespace")))
+                            AND_PADDED(X7, CASTS(IS_NEW("x"))) AND_PADDED(X8, EXTENSIONS(IS_NEW("e")))
+                                AND_PADDED(X9, INHERITS("(" ANY_OF("i.inhrelid", "own") " OR " ANY_OF(
+                                                   "i.inhparent", "own") ")"))
+                                    AND_PADDED(X7, FOREIGN_KEYS("(" ANY_OF("k.conrelid", "own") " OR " ANY_OF(
+                                                       "k.confrelid", "own") ")"))
+                                        AND_PADDED(X8 X2, TRIGGERS(ANY_OF("g.tgrelid", "own")))
+                                            AND_PADDED(X7, RULES(ANY_OF("w.ev_class", "own")))
+                                                AND_PADDED(X9, ALIVE("R", "pg_class"))
+                                                    AND_PADDED(X9, ALIVE("Y", "pg_type"))
+                                                        AND_PADDED(X9, ALIVE("F", "pg_proc"))
+                                                            AND_PADDED(X9, ALIVE("O", "pg_operator"))
+                                                                AND_PADDED(X9, ALIVE("K", "pg_cast"));
+
+const char *const catalog_epoch_query = "SELECT ''";

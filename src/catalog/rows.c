@@ -153,7 +153,8 @@ static bool read_outputs(struct row *r, struct catalog_function *f)
     struct arena *scratch = &r->b->scratch;
     struct bytes *types, *modes, *names = NULL;
     size_t n, n_modes, n_names = 0;
-    if (!r->values[10].p) return true;
+    /* Only types of IN and VARIADIC arguments: the server keeps no list of all. */
+    if (!r->values[9].p || !r->values[10].p) return true;
     if (!catalog_read_array(r->values[9], scratch, &types, &n) ||
         !catalog_read_array(r->values[10], scratch, &modes, &n_modes) || n != n_modes)
         return false;
