@@ -43,7 +43,7 @@
     "t.typbasetype" TEXTS "CASE WHEN t.typlen" EQ "-1 AND t.typstorage" NE                                   \
     "'p' THEN t.typelem ELSE 0 END" TEXTS "CASE WHEN n.oid" EQ                                               \
     "11 THEN pg_catalog.format_type(t.oid, NULL) ELSE "                                                      \
-    "pg_catalog.quote_ident(n.nspname)" CAT "'.'" CAT "pg_catalog.quote_ident(t.typname) END, ''" FROM       \
+    "pg_catalog.quote_ident(n.nspname)" CAT "'.'" CAT "pg_catalog.quote_ident(t.typname) END" FROM           \
     "pg_type t" JOIN "pg_namespace n ON n.oid" EQ "t.typnamespace WHERE " condition
 #define DOMAINS(condition)                                                                                   \
     "SELECT 'D', k.contypid" TEXTS "k.conbin" TEXT FROM "pg_constraint k WHERE k.contypid" NE                \
@@ -210,4 +210,5 @@ const char *const catalog_overlay_query =
                                                             AND_PADDED(X9, ALIVE("O", "pg_operator"))
                                                                 AND_PADDED(X9, ALIVE("K", "pg_cast"));
 
-const char *const catalog_epoch_query = "SELECT ''";
+const char *const catalog_epoch_query =
+    "SELECT pg_catalog.md5(pg_catalog.string_agg(c.oid::text || c.xmin::text || c.relname, ',' ORDER BY c.oid)) FROM pg_catalog.pg_class c WHERE NOT c.relpersistence = 't'";

@@ -12,8 +12,8 @@ enum { CATALOG_ROW_WIDTH = 12 };
     CATALOG_ROW('R', RELATION, 9)  /* oid, schema, name, kind, flags, row type, columns, toast relation */   \
     CATALOG_ROW('C', COLUMN, 7)    /* relation, number, name, type, typmod, flags */                         \
     CATALOG_ROW('T', TAGS, 4)      /* relation, number, comment */                                           \
-    CATALOG_ROW('Y', TYPE, 10)     /* oid, schema, name, kind, relation, base, element, as format_type has   \
-                                      it, flags */                                                           \
+    CATALOG_ROW('Y', TYPE, 9)      /* oid, schema, name, kind, relation, base, element, as format_type has   \
+                                      it */                                                                  \
     CATALOG_ROW('D', DOMAIN, 3)    /* type, expression of a check */                                         \
     CATALOG_ROW('F', FUNCTION, 12) /* oid, schema, name, kind, volatility, flags, returns, argument types;   \
                                       all types, modes and names as arrays */                                \

@@ -113,7 +113,7 @@ static void put_type(struct reader *r, uint32_t oid, struct bytes schema, struct
     bool own = bytes_is(schema, "pg_catalog");
     struct bytes full = arena_printf(&r->arena, "%.*s.%.*s", BYTES_FMT(schema), BYTES_FMT(name));
     EMIT(r, "Y", number(r, oid), text(r, schema), text(r, name), kind, number(r, relation), number(r, base),
-         number(r, element), format ? format : text(r, full), "");
+         number(r, element), format ? format : text(r, full));
     keep(r, 't', full, oid);
     if (own) keep(r, 't', name, oid);
 }

@@ -83,7 +83,9 @@ static uint8_t frame_of(uint8_t message)
 
 static bool is_inquiry(struct bytes message)
 {
-    return bytes_equal(bytes_slice(message, 5, message.n - 6), bytes_of(catalog_overlay_query));
+    struct bytes text = bytes_slice(message, 5, message.n - 6);
+    return bytes_equal(text, bytes_of(catalog_overlay_query)) ||
+           bytes_equal(text, bytes_of(catalog_probe_query));
 }
 
 static bool is_poison(struct bytes message)
