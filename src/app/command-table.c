@@ -17,6 +17,7 @@ const struct cli_command *const command_table[] = {
     &cli_command_policy_explain,
     &cli_command_policy_test,
     &cli_command_policy_replay,
+    &cli_command_policy_catalog,
     &cli_command_keys_show,
     &command_keys_init,
     &cli_command_help,

@@ -134,15 +134,31 @@ static void hostile(struct asker *a, struct asker_answer *answer)
     };
 }
 
+/* What the server has no name for is refused before it is judged, in the server's words. */
+static bool unresolved(const struct asker *a, struct asker_answer *answer)
+{
+    if (!a->view || policy_ruleset_is_open(a->ruleset)) return false;
+    for (size_t i = 0; i < answer->facts->n_statements; i++) {
+        const struct sql_statement *s = &answer->facts->statements[i];
+        if (!s->unresolved.n) continue;
+        answer->index = i;
+        answer->verdict =
+            (struct policy_verdict){ .rule = BYTES_LITERAL("unknown name"), .message = s->unresolved_says };
+        return true;
+    }
+    return false;
+}
+
 void asker_judge(struct asker *a, struct bytes sql, struct asker_answer *answer_out)
 {
     *answer_out = (struct asker_answer){ 0 };
     arena_reset(&a->statement);
-    answer_out->outcome = sql_understand(sql, &a->statement, &answer_out->facts);
+    answer_out->outcome = sql_understand_in(sql, a->view, &a->statement, &answer_out->facts);
     switch (answer_out->outcome) {
     case SQL_HOSTILE: hostile(a, answer_out); break;
     case SQL_UNKNOWN: policy_judge_unknown(a->ruleset, &a->statement, &answer_out->verdict); break;
     case SQL_UNDERSTOOD:
+        if (unresolved(a, answer_out)) break;
         policy_judge_text(a->ruleset, answer_out->facts, &a->statement, &answer_out->verdict,
                           &answer_out->index);
         break;

@@ -59,6 +59,8 @@ static const struct yaml_shape case_shape = { "a case",    sizeof(struct case_te
 static const struct yaml_field file_fields[] = {
     { "policies", YAML_TEXTS, YAML_AT(case_file, policies),
       "Files or folders of policies, or configurations, from this file's folder.", .example = "[team.yaml]" },
+    { "catalog", YAML_TEXT, YAML_AT(case_file, catalog),
+      "A catalogue file to resolve names in, from this file's folder.", .example = "orders.catalog" },
     { "defaults", YAML_OBJECT, YAML_AT(case_file, defaults), "What a case leaves out.", .shape = &who_shape },
     { "cases", YAML_OBJECTS, YAML_AT(case_file, cases), "The cases.", .required = true,
       .shape = &case_shape },

@@ -37,6 +37,7 @@ struct case_text {
 struct case_file {
     const struct yaml_node *at;
     struct yaml_texts policies; /* paths, from the file's folder */
+    struct bytes catalog;       /* likewise; empty: none */
     struct case_who defaults;
     struct {
         struct case_text *items;

@@ -1,5 +1,6 @@
 /* postern policy explain */
 #include "cli/asker.h"
+#include "cli/catalog-file.h"
 #include "cli/commands.h"
 #include "cli/safe.h"
 #include "json/writer.h"
@@ -13,6 +14,7 @@ static const struct cli_option options[] = {
     { "person", 0, NULL, "They are a person; so it is without either" },
     { "database", 0, "NAME", "The database that they asked for, where it is not the connection's name" },
     { "policies", 0, "PATH", "A file or folder of policies, instead of the configuration's" },
+    { "catalog", 0, "FILE", "A catalogue file, to resolve names in; see policy catalog" },
     { 0 },
 };
 
@@ -252,14 +254,20 @@ static int run(struct cli_call *call)
     if (cli_option(call, "machine") && cli_option(call, "person"))
         return cli_fail(call, "--machine and --person exclude each other");
     const char *path = asker_path(call);
+    const char *catalog = cli_option(call, "catalog");
+    struct catalog_file file = { 0 };
     const struct policy_snapshot *snapshot = asker_policies(call, &path, 1);
     if (!snapshot) return CLI_FAILED;
-    buf_init(&out, OUT_CEILING);
-    asker_init(&a, snapshot, NULL);
-    int code = explain(call, &a, &out);
-    cli_write(call, &out);
-    asker_free(&a);
-    buf_free(&out);
+    int code = CLI_FAILED;
+    if (!catalog || catalog_file_open(call, catalog, &file)) {
+        buf_init(&out, OUT_CEILING);
+        asker_init(&a, snapshot, catalog ? &file.view : NULL);
+        code = explain(call, &a, &out);
+        cli_write(call, &out);
+        asker_free(&a);
+        buf_free(&out);
+    }
+    if (catalog) catalog_file_close(&file);
     policy_snapshot_unref(snapshot);
     return code;
 }

@@ -1,9 +1,15 @@
 /* postern policy lint */
 #include "cli/asker.h"
+#include "cli/catalog-file.h"
 #include "cli/commands.h"
 #include "cli/safe.h"
 #include "policy/lint.h"
 #include "json/writer.h"
+
+static const struct cli_option options[] = {
+    { "catalog", 0, "FILE", "A catalogue file: names that it does not have are told; see policy catalog" },
+    { 0 },
+};
 
 struct lint {
     struct cli_call *call;
@@ -54,8 +60,18 @@ static int run(struct cli_call *call)
                                                  ? asker_policies(call, call->arguments, call->n_arguments)
                                                  : asker_policies(call, &fallback, 1);
     if (!snapshot) return CLI_NO;
+    const char *path = cli_option(call, "catalog");
+    struct catalog_file file;
+    if (path && !catalog_file_open(call, path, &file)) {
+        policy_snapshot_unref(snapshot);
+        return CLI_FAILED;
+    }
     buf_init(&l.out, 64 << 20);
     bool good = policy_lint(snapshot, found, &l);
+    if (path) {
+        good = policy_lint_names(snapshot, file.view.catalog, found, &l) && good;
+        catalog_file_close(&file);
+    }
     if (!l.n && !l.json)
         buf_printf(&l.out, "nothing found in %zu polic%s\n", policy_snapshot_n(snapshot),
                    policy_snapshot_n(snapshot) == 1 ? "y" : "ies");
@@ -72,6 +88,7 @@ const struct cli_command cli_command_policy_lint = {
     .summary = "Find rules that match nothing, shadow each other, or cannot be meant",
     .arguments = "[FILE]...",
     .most = CLI_ARGUMENTS_MOST,
+    .options = options,
     .notes =
         "Each FILE is a list of policies, one policy, a folder of such files, or a configuration; without "
         "one, the configuration is looked at.\n"

@@ -2,6 +2,7 @@
  * policies than those of its day; what the record says was decided stands beside it. */
 #include "base/map.h"
 #include "cli/asker.h"
+#include "cli/catalog-file.h"
 #include "cli/commands.h"
 #include "cli/evidence.h"
 #include "cli/grid.h"
@@ -18,6 +19,7 @@ static const struct cli_option options[] = {
     { "until", 0, "TIME", "Only sessions before this time" },
     { "principal", 0, "NAME", "Only this principal's sessions" },
     { "connection", 0, "NAME", "Only sessions on this connection" },
+    { "catalog", 0, "FILE", "A catalogue file, to resolve names in; see policy catalog" },
     { "limit", 'n', "N", "Show at most so many of each kind; the default is 20, 0 is all" },
     { 0 },
 };
@@ -407,7 +409,13 @@ static int run(struct cli_call *call)
     if (!cli_option(call, "since")) filter.since_us = clock_wall_us(call->world->clock) - WEEK_DAYS * day_us;
     const struct policy_snapshot *snapshot = asker_policies(call, call->arguments, call->n_arguments);
     if (!snapshot) return CLI_FAILED;
-    asker_init(&r.asker, snapshot, NULL);
+    const char *path = cli_option(call, "catalog");
+    struct catalog_file names = { 0 };
+    if (path && !catalog_file_open(call, path, &names)) {
+        policy_snapshot_unref(snapshot);
+        return CLI_FAILED;
+    }
+    asker_init(&r.asker, snapshot, path ? &names.view : NULL);
     r.unknown_claims = policy_snapshot_uses_claims(snapshot);
     map_init(&r.verdicts, VERDICTS_CEILING, (uint64_t)clock_wall_us(call->world->clock));
     map_init(&r.groups, GROUPS_CEILING, (uint64_t)clock_wall_us(call->world->clock));
@@ -420,6 +428,7 @@ static int run(struct cli_call *call)
     map_free(&r.groups, free);
     free(r.sessions);
     asker_free(&r.asker);
+    if (path) catalog_file_close(&names);
     buf_free(&r.out);
     policy_snapshot_unref(snapshot);
     return code;

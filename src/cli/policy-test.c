@@ -1,4 +1,5 @@
 /* postern policy test. Each text of a case is a test of its own, in TAP, JUnit's XML or JSON. */
+#include "cli/catalog-file.h"
 #include "cli/commands.h"
 #include "cli/policy-cases.h"
 #include "cli/safe.h"
@@ -6,6 +7,8 @@
 
 static const struct cli_option options[] = {
     { "policies", 0, "PATH", "A file or folder of policies, instead of those that the files of cases name" },
+    { "catalog", 0, "FILE",
+      "A catalogue file, instead of the one that a file of cases names; see policy catalog" },
     { "junit", 0, NULL, "Print JUnit's XML" },
     { 0 },
 };
@@ -207,7 +210,18 @@ static void run_case(struct test_run *t, struct asker *a, const struct case_file
 
 /* ---- files */
 
-/* The policies that the file names, from its own folder. */
+/* A name from the folder of the file of cases. */
+static const char *near_file(const struct test_run *t, struct bytes name, struct arena *arena)
+{
+    struct bytes path = bytes_of(t->file);
+    size_t n = path.n;
+    while (n && path.p[n - 1] != '/')
+        n--;
+    if (name.n && name.p[0] == '/') n = 0;
+    struct bytes whole = arena_printf(arena, "%.*s%.*s", BYTES_FMT(bytes_slice(path, 0, n)), BYTES_FMT(name));
+    return whole.p ? (const char *)whole.p : "";
+}
+
 static const struct policy_snapshot *policies_of(struct test_run *t, const struct case_file *file,
                                                  struct arena *arena)
 {
@@ -217,17 +231,26 @@ static const struct policy_snapshot *policies_of(struct test_run *t, const struc
         return asker_policies(t->call, &one, 1);
     }
     const char **paths = ARENA_ARRAY(arena, const char *, file->policies.n);
-    struct bytes path = bytes_of(t->file);
-    size_t n = path.n;
-    while (n && path.p[n - 1] != '/')
-        n--;
-    for (size_t i = 0; i < file->policies.n && paths; i++) {
-        struct bytes name = file->policies.items[i];
-        struct bytes whole = arena_printf(
-            arena, "%.*s%.*s", BYTES_FMT(bytes_slice(path, 0, name.p[0] == '/' ? 0 : n)), BYTES_FMT(name));
-        paths[i] = whole.p ? (const char *)whole.p : "";
-    }
+    for (size_t i = 0; i < file->policies.n && paths; i++)
+        paths[i] = near_file(t, file->policies.items[i], arena);
     return paths ? asker_policies(t->call, paths, file->policies.n) : NULL;
+}
+
+static bool run_cases(struct test_run *t, const struct case_file *file, struct arena *arena)
+{
+    struct asker a;
+    struct catalog_file names = { 0 };
+    const char *path = cli_option(t->call, "catalog");
+    if (!path && file->catalog.n) path = near_file(t, file->catalog, arena);
+    const struct policy_snapshot *snapshot = policies_of(t, file, arena);
+    bool good = snapshot && (!path || catalog_file_open(t->call, path, &names));
+    asker_init(&a, snapshot, path ? &names.view : NULL);
+    for (size_t i = 0; good && i < file->cases.n; i++)
+        run_case(t, &a, file, &file->cases.items[i]);
+    asker_free(&a);
+    if (names.view.catalog) catalog_file_close(&names);
+    policy_snapshot_unref(snapshot);
+    return good;
 }
 
 static bool run_file(struct test_run *t, struct arena *arena, struct yaml_errors *errors)
@@ -235,16 +258,7 @@ static bool run_file(struct test_run *t, struct arena *arena, struct yaml_errors
     struct case_file file;
     struct yaml_reader reader = { arena, errors, { 0 } };
     const struct yaml_node *root = yaml_tree_load(t->file, arena, errors);
-    if (!root || !yaml_read(&reader, root, &case_file_shape, &file)) return false;
-    const struct policy_snapshot *snapshot = policies_of(t, &file, arena);
-    if (!snapshot) return false;
-    struct asker a;
-    asker_init(&a, snapshot, NULL);
-    for (size_t i = 0; i < file.cases.n; i++)
-        run_case(t, &a, &file, &file.cases.items[i]);
-    asker_free(&a);
-    policy_snapshot_unref(snapshot);
-    return true;
+    return root && yaml_read(&reader, root, &case_file_shape, &file) && run_cases(t, &file, arena);
 }
 
 static bool run_path(struct test_run *t, const char *path)

@@ -81,7 +81,8 @@ static bool code_matches(const struct policy_patterns *patterns, const struct sq
                          enum policy_doubt doubt)
 {
     struct policy_code_name name;
-    if (!policy_code_name(code->signature, &name)) return false;
+    bool is_cast = code->signature.n && code->signature.p[0] == '(';
+    if (!policy_code_name(code->signature, &name)) return doubt == POLICY_DOUBT_HITS && !is_cast;
     return policy_patterns_match(patterns, name.schema, name.name, doubt);
 }
 

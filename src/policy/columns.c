@@ -31,11 +31,17 @@ static bool beyond_columns(const struct policy_rule *rule, const struct sql_rela
     return (r->access & ~within & (rule->effects ? rule->effects : UINT32_MAX)) != 0;
 }
 
+/* Facts without a single column or output come from where nothing was traced: they tell nothing. */
+bool policy_columns_known(const struct sql_statement *s, const struct sql_relation *relation)
+{
+    return s->in_view && relation->resolved && (s->n_columns || s->n_outputs || s->outputs_open);
+}
+
 bool policy_columns_hit(const struct policy_rule *rule, const struct sql_statement *s, size_t relation,
                         const struct sql_column **column_out)
 {
     const struct sql_relation *r = &s->relations[relation];
-    bool known = s->in_view && r->resolved;
+    bool known = policy_columns_known(s, r);
     *column_out = NULL;
     for (size_t i = 0; i < rule->columns.n; i++) {
         const struct policy_pattern *p = &rule->columns.items[i];

@@ -14,6 +14,9 @@ enum {
 /* The uses by which these effects show; 0: none does. */
 uint32_t policy_uses_of(uint32_t effects);
 
+/* Whether it is known which columns of the relation the statement uses: it was understood in a view, and what
+ * it uses or returns was traced. */
+bool policy_columns_known(const struct sql_statement *statement, const struct sql_relation *relation);
 /* Whether the rule's columns speak of this relation of the statement. *column_out: the one that was hit; NULL
  * where it cannot be told which. */
 bool policy_columns_hit(const struct policy_rule *rule, const struct sql_statement *statement,

@@ -180,7 +180,7 @@ static bool covered_by_columns(const struct policy_question *q, uint32_t effect,
                                struct policy_outcome *out)
 {
     const struct sql_statement *s = q->statement;
-    if (!s->in_view || !s->relations[relation].resolved || !columns_narrowed(q, effect, relation))
+    if (!policy_columns_known(s, &s->relations[relation]) || !columns_narrowed(q, effect, relation))
         return false;
     for (size_t i = 0; i < s->n_columns; i++) {
         const struct sql_column *column = &s->columns[i];
@@ -201,15 +201,18 @@ static bool target_columns_allowed(const struct policy_question *q, size_t relat
     const struct sql_relation *r = &s->relations[relation];
     uint32_t changes = r->access & (EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE);
     if (r->through || !changes || !columns_narrowed(q, changes | EFFECT_READ, relation)) return true;
+    out->hit = (struct policy_hit){ .relation = r };
+    out->missing = EFFECT_READ;
+    if (!policy_columns_known(s, r)) return false;
     for (size_t i = 0; i < s->n_columns; i++) {
         const struct sql_column *column = &s->columns[i];
         if (column->relation != relation || !(column->uses & POLICY_USES_READ)) continue;
         if (column_covered(q, EFFECT_READ, relation, column, false, out)) continue;
         if (column_covered(q, changes, relation, column, true, out)) continue;
-        out->hit = (struct policy_hit){ .relation = r, .column = column };
-        out->missing = EFFECT_READ;
+        out->hit.column = column;
         return false;
     }
+    out->hit = (struct policy_hit){ 0 };
     return true;
 }
 

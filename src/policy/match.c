@@ -151,7 +151,7 @@ static bool part_allowed(const struct policy_allow *allow, const struct sql_stat
     const struct sql_relation *r = &s->relations[relation];
     if (!relation_allowed(allow, r)) return false;
     if (!allow->columns.n) return true;
-    if (!s->in_view || !r->resolved || !policy_columns_concern(allow, r)) return false;
+    if (!policy_columns_known(s, r) || !policy_columns_concern(allow, r)) return false;
     for (size_t i = 0; i < s->n_columns; i++) {
         const struct sql_column *column = &s->columns[i];
         if (column->relation != relation || !(column->uses & policy_uses_of(effect))) continue;

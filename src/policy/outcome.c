@@ -166,7 +166,7 @@ static struct bytes hint_of(const struct policy_ruleset *r, const struct policy_
     if (o->kind == OUTCOME_NOT_ALLOWED && o->missing) places_print(r, o, view, &text);
     if (o->hit.relation && !o->hit.relation->schema.n)
         buf_append_text(&text, " Name the relation with its schema.");
-    if (o->hit.column && o->hit.column->attribute == 0)
+    if (o->hit.column && o->hit.column->attribute == 0 && o->hit.column->uses & SQL_USE_OUTPUT)
         buf_append_text(&text, " Name the columns that you need.");
     struct bytes hint = text.failed ? r->sights[view].hint : buf_bytes(&text);
     hint = arena_copy(arena, hint);

@@ -4,41 +4,25 @@
 #include "base/buf.h"
 #include "policy/glob.h"
 
-/* One part of a signature; identifiers in quotes lose them. False: it is longer than a name can be. */
-static bool take_part(struct bytes text, size_t *at, uint8_t *room, struct bytes *part_out)
+static size_t count(struct bytes text, char c)
 {
-    bool quoted = false;
     size_t n = 0;
-    for (; *at < text.n; ++*at) {
-        uint8_t c = text.p[*at];
-        if (c == '"') {
-            bool twice = quoted && *at + 1 < text.n && text.p[*at + 1] == '"';
-            if (!twice) {
-                quoted = !quoted;
-                continue;
-            }
-            ++*at;
-        } else if (!quoted && (c == '.' || c == '(')) {
-            break;
-        }
-        if (n > PATTERN_NAME_CEILING) return false;
-        room[n++] = c;
-    }
-    *part_out = bytes_make(room, n);
-    return !quoted && n > 0 && n <= PATTERN_NAME_CEILING;
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == (uint8_t)c;
+    return n;
 }
 
 bool policy_code_name(struct bytes signature, struct policy_code_name *out)
 {
-    size_t at = 0;
-    if (!take_part(signature, &at, out->room, &out->schema)) return false;
-    if (at >= signature.n || signature.p[at] != '.') return false;
-    at++;
-    if (!take_part(signature, &at, out->room + PATTERN_NAME_CEILING + 1, &out->name)) return false;
-    /* A dot more would leave open where the schema ends. */
-    if (at >= signature.n || signature.p[at] != '(') return false;
-    out->arguments = bytes_slice(signature, at, signature.n);
-    return true;
+    ptrdiff_t parenthesis = bytes_find(signature, BYTES_LITERAL("("));
+    size_t end = parenthesis < 0 ? signature.n : (size_t)parenthesis;
+    struct bytes name = bytes_slice(signature, 0, end);
+    ptrdiff_t dot = bytes_find(name, BYTES_LITERAL("."));
+    out->arguments = bytes_slice(signature, end, signature.n);
+    if (dot <= 0 || count(name, '.') != 1 || count(out->arguments, '(') > 1) return false;
+    out->schema = bytes_slice(name, 0, (size_t)dot);
+    out->name = bytes_slice(name, (size_t)dot + 1, name.n);
+    return out->name.n > 0;
 }
 
 /* What a type is called in the catalogue. */
@@ -123,6 +107,10 @@ const char *policy_signature_parse(struct bytes text, struct arena *arena, struc
     *out = (struct policy_signature){ 0 };
     ptrdiff_t parenthesis = bytes_find(text, BYTES_LITERAL("("));
     size_t end = parenthesis < 0 ? text.n : (size_t)parenthesis;
+    if (parenthesis == 0) {
+        out->cast = arena_copy(arena, text);
+        return out->cast.p ? NULL : "too much";
+    }
     const char *wrong = policy_pattern_parse(trim(bytes_slice(text, 0, end)), arena, &out->name);
     if (!wrong && out->name.n != 2) wrong = "no schema.function, and trust is for one that is told";
     if (!wrong && end < text.n)
@@ -133,9 +121,11 @@ const char *policy_signature_parse(struct bytes text, struct arena *arena, struc
 bool policy_signatures_match(const struct policy_signatures *patterns, struct bytes signature)
 {
     struct policy_code_name code;
-    if (!patterns->n || !policy_code_name(signature, &code)) return false;
+    bool named = patterns->n && policy_code_name(signature, &code);
     for (size_t i = 0; i < patterns->n; i++) {
         const struct policy_signature *p = &patterns->items[i];
+        if (p->cast.n && bytes_equal(p->cast, signature)) return true;
+        if (p->cast.n || !named) continue;
         if (!policy_glob(p->name.parts[0], code.schema) || !policy_glob(p->name.parts[1], code.name))
             continue;
         if (!p->arguments.n || bytes_equal(p->arguments, code.arguments)) return true;

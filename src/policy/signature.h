@@ -1,20 +1,20 @@
-/* Code as the catalogue names it ("public.f(integer, text)", "public.=(public.citext, public.citext)"), and
- * patterns over it: "public.f" (every f), "public.f(integer)", "public.*". Only src/policy includes this. */
+/* Code as the catalogue names it ("public.f(integer, text)", "public.=(public.citext, public.citext)",
+ * "public.mail" for a type's own, "(text AS public.citext)" for a cast), and patterns over it: "public.f"
+ * (every f), "public.f(integer)", "public.*". Only src/policy includes this. */
 #ifndef POSTERN_POLICY_SIGNATURE_H
 #define POSTERN_POLICY_SIGNATURE_H
 #include "policy/pattern.h"
 
-/* A signature's parts, pointing into it or (where it has quotes) into the caller's room. False: it has no
- * schema and name that could be told apart, as a cast has none. */
-enum { SIGNATURE_ROOM = 2 * (PATTERN_NAME_CEILING + 1) };
+/* A signature's parts, pointing into it. The catalogue writes names without quotes: false where a dot or
+ * parenthesis more would leave open where the schema or the name ends, and for a cast, which has no name. */
 struct policy_code_name {
     struct bytes schema, name;
-    struct bytes arguments; /* with their parentheses */
-    uint8_t room[SIGNATURE_ROOM];
+    struct bytes arguments; /* with their parentheses; empty: a type's own code */
 };
 bool policy_code_name(struct bytes signature, struct policy_code_name *name_out);
 
 struct policy_signature {
+    struct bytes cast;          /* "(text AS public.citext)", whole; else empty, and: */
     struct policy_pattern name; /* of two parts */
     struct bytes arguments;     /* with their parentheses, as the catalogue spells types; empty: any */
 };

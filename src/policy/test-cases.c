@@ -128,7 +128,7 @@ static void make_call(struct made *made, char *word)
 {
     struct sql_statement *s = &made->statement;
     struct sql_code *code = &made->codes[s->n_functions];
-    char *signature = strchr(word, ' ') + 1, *name = strrchr(signature, '.');
+    char *signature = strchr(word, ' ') + 1, *name = strchr(signature, '.');
     if (word[4] == '[') code->extension = bytes_make(word + 5, strcspn(word + 5, "]"));
     code->signature = bytes_of(signature);
     made->functions[s->n_functions++] = (struct sql_function){
@@ -189,7 +189,8 @@ static const struct sql_statement *make_facts(struct run *run, struct bytes text
                              .columns = made->columns,
                              .functions = made->functions } };
     made->statement.tag = bytes_of(strsep(&rest, ";"));
-    if (bytes_is(made->statement.tag, "SELECT")) made->statement.effects = EFFECT_READ;
+    made->statement.outputs_open = bytes_is(made->statement.tag, "SELECT");
+    if (made->statement.outputs_open) made->statement.effects = EFFECT_READ;
     while ((word = strsep(&rest, ";")))
         make_word(made, word + strspn(word, " "));
     return &made->statement;

@@ -1,5 +1,6 @@
 /* sql_understand: the pre-scan, the grammar, a walk over each statement. */
 #include "sql/edits.h"
+#include "sql/lineage.h"
 #include "sql/names.h"
 #include "sql/parse.h"
 #include "sql/prescan.h"
@@ -63,6 +64,7 @@ static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw, s
     statement->text = statement_text(text, raw);
     statement->in_view = names != NULL;
     walk_statement(&walk, raw->stmt);
+    if (names && !walk.trouble) lineage_read(&walk, names->view, raw->stmt);
     if (statement->action == SQL_ACTION_PREPARE) statement->inner = prepared_text(statement->text);
     return walk.trouble;
 }
