@@ -85,7 +85,7 @@ static void visit_name(struct walk *walk, const char *name, bool row)
         if (takes == TAKES_NOTHING || (row && takes == TAKES_VALUE)) continue;
         if (f->volatility != 'i' && f->volatility != 's') walk->statement->writes_beside = true;
         /* Each by its signature: the name itself may stand for other calls of the statement. */
-        code_add(walk, f->schema, f->signature, f->signature, f->extension);
+        code_add(walk, (struct bytes){ 0 }, f->signature, f->signature, f->extension);
     }
 }
 

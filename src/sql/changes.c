@@ -25,7 +25,7 @@ static void touch(struct walk *walk, struct bytes name)
         walk->trouble = WALK_FULL;
         return;
     }
-    *touched = (struct names_touched){ names->touched, copy };
+    *touched = (struct names_touched){ names->touched, copy, walk->statement->tag };
     names->touched = touched;
     /* What the text made under this name before is as uncertain. */
     while (*link) {
@@ -56,6 +56,11 @@ static void move(struct walk *walk)
     if (!walk->names->moved.n) walk->names->moved = walk->statement->tag;
 }
 
+static void shake(struct walk *walk)
+{
+    if (!walk->names->shaky.n) walk->names->shaky = walk->statement->tag;
+}
+
 static void move_all(struct walk *walk)
 {
     move(walk);
@@ -77,7 +82,7 @@ static bool is_relation_type(ObjectType type)
 
 static void change_drop(struct walk *walk, const DropStmt *s)
 {
-    if (s->behavior == DROP_CASCADE) walk->names->shaky = true;
+    if (s->behavior == DROP_CASCADE) shake(walk);
     if (is_relation_type(s->removeType)) touch_relations(walk);
     if (s->removeType == OBJECT_SCHEMA) move_all(walk);
     if (s->removeType == OBJECT_EXTENSION) move(walk);
@@ -207,7 +212,7 @@ static void change(struct walk *walk, const Node *node)
     case T_CompositeTypeStmt: names->types_made = true; return;
     case T_DoStmt:
     case T_CallStmt:
-    case T_ExecuteStmt: names->shaky = true; return;
+    case T_ExecuteStmt: shake(walk); return;
     case T_CreateFunctionStmt:
     case T_AlterFunctionStmt:
     case T_DefineStmt:
@@ -225,6 +230,13 @@ static void change(struct walk *walk, const Node *node)
     case T_AlterOperatorStmt: names->code_made = names->types_made = true; return;
     default: return;
     }
+}
+
+void names_begin(struct walk *walk, const Node *statement)
+{
+    /* What stands in it is made in the new schema. */
+    if (tree_tag(statement) == T_CreateSchemaStmt && ((const CreateSchemaStmt *)statement)->schemaElts)
+        move(walk);
 }
 
 /* Relations that a statement means as a whole schema, or all. */

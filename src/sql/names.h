@@ -16,7 +16,7 @@ struct names_made {
 /* A name that an earlier statement of the text made mean something else. */
 struct names_touched {
     const struct names_touched *older;
-    struct bytes name;
+    struct bytes name, why; /* the words of that statement */
 };
 /* What holds for a whole text. */
 struct names {
@@ -30,7 +30,7 @@ struct names {
     const struct names_touched *touched;
     struct bytes moved; /* words of the statement behind which names without a schema cannot be told */
     bool moved_all;     /* nor those with one */
-    bool shaky;         /* nor those that stay as they are in the text (DDL) */
+    struct bytes shaky; /* nor, behind this one, those that stay as they are in the text (DDL) */
     bool code_made;     /* functions, operators, casts, types, triggers may be new */
     bool types_made;    /* enums and composite types may be */
     bool sets_path;     /* the statement that is walked calls set_config on what moves names */
@@ -55,6 +55,8 @@ void names_edit(struct walk *walk, const void *node, int location, struct bytes 
 /* A constant that nextval and its kin take for a relation's name. */
 void names_resolve_text(struct walk *walk, const char *text, uint32_t access);
 
+/* Before the walk: what holds inside the statement already. */
+void names_begin(struct walk *walk, const Node *statement);
 /* Behind the walk: what hangs on what was found, and what it means for the next statements. */
 void names_finish(struct walk *walk, const Node *statement);
 

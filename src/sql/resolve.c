@@ -100,11 +100,11 @@ void names_edit(struct walk *walk, const void *node, int location, struct bytes 
     names->nodes[names->n_edits++] = (struct proof_edit){ .node = node, .schema = name };
 }
 
-static bool is_touched(const struct names *names, struct bytes name)
+static const struct names_touched *find_touched(const struct names *names, struct bytes name)
 {
     for (const struct names_touched *t = names->touched; t; t = t->older)
-        if (bytes_equal(t->name, name)) return true;
-    return false;
+        if (bytes_equal(t->name, name)) return t;
+    return NULL;
 }
 
 /* The newest relation of that name that the text creates before; with a schema, in that one. */
@@ -140,11 +140,12 @@ static struct bytes written(struct walk *walk, const struct sql_relation *r)
 static void miss_moved(struct walk *walk, const struct sql_relation *r, struct bytes why)
 {
     struct bytes name = written(walk, r);
-    names_miss(walk, name, "0A000",
-               arena_printf(walk->arena,
-                            "relation \"%.*s\" cannot be told behind \"%.*s\" in the same text: send it as a "
-                            "message of its own",
-                            BYTES_FMT(name), BYTES_FMT(why)));
+    names_miss(
+        walk, name, "0A000",
+        arena_printf(walk->arena,
+                     "what relation \"%.*s\" is cannot be told behind %.*s in the same text: send it as a "
+                     "message of its own",
+                     BYTES_FMT(name), BYTES_FMT(why)));
 }
 
 static void miss_absent(struct walk *walk, const struct sql_relation *r)
@@ -170,9 +171,9 @@ static bool can_be_told(struct walk *walk, enum walk_naming naming, const struct
         miss_moved(walk, r, names->moved);
         return false;
     }
-    if (bare && names->shaky && (naming == NAMING_OBJECT || naming == NAMING_OPTIONAL) &&
+    if (bare && names->shaky.n && (naming == NAMING_OBJECT || naming == NAMING_OPTIONAL) &&
         !find_made(names, r->schema, r->name)) {
-        miss_moved(walk, r, BYTES_LITERAL("what may change names"));
+        miss_moved(walk, r, names->shaky);
         return false;
     }
     return true;
@@ -219,7 +220,7 @@ static void resolve_existing(struct walk *walk, enum walk_naming naming, struct 
     const struct catalog_relation *found = catalog_find(view, r->schema, r->name);
     const struct names_made *made = find_made(names, r->schema, r->name);
     if (!made && !found) made = find_made_sequence(names, r->schema, r->name);
-    bool touched = is_touched(names, r->name);
+    const struct names_touched *touched = find_touched(names, r->name);
     if (made && found && !touched && !r->schema.n) {
         struct bytes schema = found->temporary ? BYTES_LITERAL("pg_temp") : found->schema;
         if (place_in_path(view, schema) < place_in_path(view, made->schema)) made = NULL;
@@ -229,7 +230,7 @@ static void resolve_existing(struct walk *walk, enum walk_naming naming, struct 
         /* What hangs on what was there before still does. */
         if (found && !touched && made->over) r->oid = found->oid;
     } else if (touched) {
-        miss_moved(walk, r, BYTES_LITERAL("what changes it"));
+        miss_moved(walk, r, touched->why);
     } else if (found) {
         take_relation(walk, found, r);
     } else if (naming != NAMING_OPTIONAL) {

@@ -91,6 +91,17 @@ bool types_named(struct walk *walk, struct bytes schema, struct bytes name)
     return named(walk, catalog_type_find(walk->view, schema, name));
 }
 
+/* Words that stand for a type in a column's definition only. */
+static bool is_serial(struct tree_name name)
+{
+    static const char *const words[] = {
+        "serial", "serial4", "bigserial", "serial8", "smallserial", "serial2"
+    };
+    for (size_t i = 0; !name.schema && i < sizeof(words) / sizeof(*words); i++)
+        if (strcmp(name.name, words[i]) == 0) return true;
+    return false;
+}
+
 void types_visit(struct walk *walk, const TypeName *type)
 {
     struct tree_name name;
@@ -98,7 +109,7 @@ void types_visit(struct walk *walk, const TypeName *type)
     if (type->pct_type || !type->names || !tree_name(type->names, &name)) return;
     if (types_named(walk, bytes_of(name.schema), bytes_of(name.name))) return;
     if (walk->names->types_made || walk->names->made || walk->names->moved.n) return;
-    if (name.schema && strcmp(name.schema, "pg_catalog") == 0) return;
+    if (is_serial(name) || (name.schema && strcmp(name.schema, "pg_catalog") == 0)) return;
     struct bytes text = name.schema ? arena_printf(walk->arena, "%s.%s", name.schema, name.name)
                                     : arena_copy(walk->arena, bytes_of(name.name));
     names_miss(walk, text, "42704",
@@ -116,9 +127,18 @@ static void add_casts(struct walk *walk)
     }
 }
 
+/* Statements that evaluate nothing of what they name. */
+static bool evaluates(const struct sql_statement *s)
+{
+    const uint32_t still = EFFECT_SCHEMA_DROP | EFFECT_PRIVILEGE | EFFECT_LOCK | EFFECT_TRUNCATE |
+                           EFFECT_TRANSACTION | EFFECT_SESSION;
+    return (s->effects & ~still) || s->n_functions;
+}
+
 void types_finish(struct walk *walk)
 {
     const struct sql_statement *s = walk->statement;
+    if (!evaluates(s)) return;
     for (size_t i = 0; i < s->n_relations && !walk->trouble; i++) {
         const struct catalog_relation *r =
             s->relations[i].oid ? catalog_by_oid(walk->view, s->relations[i].oid) : NULL;
@@ -126,5 +146,5 @@ void types_finish(struct walk *walk)
     }
     for (size_t i = 0; i < walk->names->n_types && !walk->trouble; i++)
         open_type(walk, walk->names->types[i]);
-    if (s->n_relations || s->n_functions || walk->names->n_types || s->effects & EFFECT_READ) add_casts(walk);
+    add_casts(walk);
 }

@@ -60,8 +60,6 @@ static bool may_be_missing(const Node *node)
     case T_RenameStmt: return ((const RenameStmt *)node)->missing_ok;
     case T_AlterObjectSchemaStmt: return ((const AlterObjectSchemaStmt *)node)->missing_ok;
     case T_AlterSeqStmt: return ((const AlterSeqStmt *)node)->missing_ok;
-    /* Its list is of relations on another server. */
-    case T_ImportForeignSchemaStmt: return true;
     default: return false;
     }
 }
@@ -183,6 +181,18 @@ static void note_action(struct walk *walk, const Node *node)
     }
 }
 
+/* The relations that are to be made here, under the names that they have there. */
+static void visit_import(struct walk *walk, const ImportForeignSchemaStmt *s, struct walk_at at)
+{
+    at.naming = walk->names ? NAMING_CREATED : at.naming;
+    for (int i = 0; i < tree_length(s->table_list); i++) {
+        const RangeVar *there = tree_item(s->table_list, i);
+        struct tree_name here = { NULL, walk->names ? s->local_schema : there->schemaname, there->relname };
+        if (walk->names && s->list_type != FDW_IMPORT_SCHEMA_LIMIT_TO) continue;
+        relations_add(walk, here, at.access, false, (enum walk_naming)at.naming, NULL);
+    }
+}
+
 /* The statements that name objects by lists, or whose RangeVars are no relations. False: its children may be
  * walked as they are. */
 static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
@@ -191,6 +201,9 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
     case T_CopyStmt: visit_copy(walk, (const CopyStmt *)node, at); return true;
     case T_AlterTableStmt: visit_alter_table(walk, (const AlterTableStmt *)node, at); return true;
     case T_RenameStmt: visit_rename(walk, (const RenameStmt *)node, at); return true;
+    case T_ImportForeignSchemaStmt:
+        visit_import(walk, (const ImportForeignSchemaStmt *)node, at);
+        return true;
     case T_VariableSetStmt: setting_visit(walk, (const VariableSetStmt *)node, at.depth == 1); return true;
     /* Names of constraints. */
     case T_ConstraintsSetStmt: return true;

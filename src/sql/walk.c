@@ -116,6 +116,7 @@ void walk_statement(struct walk *walk, const Node *top)
     walk->items_size = ITEMS_FIRST;
     walk->n_items = 0;
     walk->statement->tag = utility_tag(walk, top);
+    if (walk->names) names_begin(walk, top);
     walk_push(walk, top, (struct walk_at){ 0 });
     while (walk->n_items > 0 && !walk->trouble) {
         struct walk_item *item = &walk->items[walk->n_items - 1];
