@@ -31,6 +31,9 @@ void catalog_load_abandon(struct catalog_load *load);
 /* One row, one text column: equal answers mean that nothing changed that a load would see. Cheap enough for
  * once a second. */
 extern const char *const catalog_epoch_query;
+/* Cheaper still, one row, one text column: equal answers mean that no transaction has ended in between, and
+ * so that the epoch is what it was. */
+extern const char *const catalog_pulse_query;
 
 /* What one session sees besides the shared catalogue, asked on that session's own connection: one text, whose
  * rows all have the same columns. It works in any transaction that is not failed, changes nothing, and names

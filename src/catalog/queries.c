@@ -210,5 +210,39 @@ const char *const catalog_overlay_query =
                                                             AND_PADDED(X9, ALIVE("O", "pg_operator"))
                                                                 AND_PADDED(X9, ALIVE("K", "pg_cast"));
 
-const char *const catalog_epoch_query =
-    "SELECT pg_catalog.md5(pg_catalog.string_agg(c.oid::text || c.xmin::text || c.relname, ',' ORDER BY c.oid)) FROM pg_catalog.pg_class c WHERE NOT c.relpersistence = 't'";
+/* A row that changes is a new row, whose xmin is the transaction that wrote it: of each catalogue, how many
+ * rows there are, and the sum of a hash of what a row is about and its xmin. Two transactions never write the
+ * same, and what is hashed to 64 bits does not cancel out. Updates in place (VACUUM, ANALYZE, CREATE INDEX)
+ * keep the xmin. Of pg_class, columns are hashed that a load reads: others change with each TRUNCATE, REINDEX
+ * or REFRESH. Temporary relations come and go by the second and are left out. */
+#define COUNTED(hash, table, condition)                                                                      \
+    "(SELECT pg_catalog.count(*)" TEXT CAT "'/'" CAT "COALESCE(pg_catalog.sum(" hash ")" TEXT                \
+    ", '') FROM pg_catalog." table " WHERE " condition ")"
+#define WRITTEN(key, row) "pg_catalog.hashtextextended(" row ".xmin" TEXT ", " key ")"
+#define BOTH(high, low)   "(" high "::bigint OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.+) " low "::bigint"
+#define COUNTED_OIDS(row, table, condition)                                                                  \
+    CAT "':'" CAT COUNTED(WRITTEN(row ".oid::bigint", row), table " " row, condition)
+const char *const catalog_epoch_query = "SELECT " COUNTED(
+    "pg_catalog.hash_record_extended(ROW(c.oid, c.relname, c.relnamespace, c.relkind, c.reltype, c.relnatts, "
+    "c.relrowsecurity, c.reltoastrelid), 0)",
+    "pg_class c", "c.relpersistence" NE "'t'") CAT
+    "':'" CAT COUNTED(WRITTEN(BOTH("a.attrelid", "a.attnum"), "a"), "pg_attribute a",
+                      "a.attnum" GT "0 AND " LASTING_RELATION("a.attrelid")) CAT
+    "':'" CAT COUNTED(WRITTEN(BOTH("i.inhrelid", "i.inhparent"), "i"), "pg_inherits i",
+                      LASTING_RELATION("i.inhrelid")) CAT
+    "':'" CAT COUNTED(WRITTEN(BOTH("d.objoid", "d.objsubid"), "d"), "pg_description d",
+                      "d.classoid" EQ "1259 AND d.objsubid" GT "0 AND " LASTING_RELATION("d.objoid")) CAT
+    "':'" CAT COUNTED(WRITTEN(BOTH("e.objid", "e.refobjid"), "e"), "pg_depend e",
+                      "e.refclassid" EQ "3079 AND e.deptype" EQ
+                      "'e'") COUNTED_OIDS("n", "pg_namespace", LASTING("n.oid"))
+        COUNTED_OIDS("t", "pg_type", LASTING("t.typnamespace"))
+            COUNTED_OIDS("p", "pg_proc", LASTING("p.pronamespace"))
+                COUNTED_OIDS("o", "pg_operator", LASTING("o.oprnamespace"))
+                    COUNTED_OIDS("x", "pg_cast", "true") COUNTED_OIDS(
+                        "k", "pg_constraint",
+                        "k.contype" EQ
+                        "ANY (ARRAY['c', 'f']::pg_catalog.\"char\"[]) AND " LASTING_RELATION("k.conrelid"))
+                        COUNTED_OIDS("g", "pg_trigger", LASTING_RELATION("g.tgrelid"))
+                            COUNTED_OIDS("w", "pg_rewrite", LASTING_RELATION("w.ev_class"));
+
+const char *const catalog_pulse_query = "SELECT pg_catalog.pg_current_snapshot()" TEXT;
