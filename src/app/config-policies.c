@@ -38,10 +38,6 @@ void config_policies_check(struct yaml_reader *reader, const struct config *conf
         struct policy_reach reach;
         policy_snapshot_reach(config->policies, i, &reach);
         check_patterns(reader, config, &reach);
-        /* Half obeyed would be worse than refused. */
-        if (reach.limits_changes)
-            yaml_errors_add(reader->errors, reach.place,
-                            "limits: affected_rows, bytes and budget " CONFIG_UNSUPPORTED);
         for (size_t k = 0; reach.login.n && k < config->connections.n; k++) {
             const struct config_connection *connection = &config->connections.items[k];
             if (!reaches(&reach, connection->name) || config_login_named(connection, reach.login)) continue;

@@ -334,6 +334,7 @@ static int start(struct gateway *g)
     warn_of_later(g->config);
     error = start_children(g);
     if (!error) error = start_log(g);
+    if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
     if (!error) error = resolver_new(&g->workers.resolver);
     if (!error) error = start_tls(g);
     g->workers.snapshot = error ? NULL : targets_of_config(g->config, on_keys, g);
@@ -429,6 +430,7 @@ static void stop(struct gateway *g)
     session_snapshot_release(g->workers.snapshot);
     for (unsigned i = 0; all && i < g->workers.n; i++)
         worker_free(all[i]);
+    budgets_close(g->workers.budgets);
     tls_server_free(g->workers.tls);
     config_unref(g->config);
     arena_free(&g->arena);

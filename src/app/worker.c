@@ -245,6 +245,29 @@ static bool world_ask_job(struct session_world *world, struct view_job *job)
     return false;
 }
 
+static struct session_budget *world_budget_open(struct session_world *world,
+                                                const struct principal *principal, struct bytes connection)
+{
+    return budgets_of(worker_of(world)->shared->budgets, principal, connection);
+}
+
+static void world_budget_close(struct session_world *world, struct session_budget *budget)
+{
+    budgets_release(worker_of(world)->shared->budgets, budget);
+}
+
+static uint64_t world_budget_left(struct session_world *world, struct session_budget *budget,
+                                  enum session_budget_kind kind, uint64_t most)
+{
+    return budgets_left(worker_of(world)->shared->budgets, budget, kind, most);
+}
+
+static bool world_budget_take(struct session_world *world, struct session_budget *budget,
+                              enum session_budget_kind kind, uint64_t n, uint64_t most)
+{
+    return budgets_take(worker_of(world)->shared->budgets, budget, kind, n, most);
+}
+
 /* ---- children */
 
 static void lost_child(struct worker *w, struct loop_source *source, const char *which)
@@ -559,7 +582,11 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .catalog_attach = world_catalog_attach,
                                        .catalog_detach = world_catalog_detach,
                                        .catalog_check = world_catalog_check,
-                                       .ask_job = world_ask_job };
+                                       .ask_job = world_ask_job,
+                                       .budget_open = world_budget_open,
+                                       .budget_close = world_budget_close,
+                                       .budget_left = world_budget_left,
+                                       .budget_take = world_budget_take };
     int error =
         w->cache && w->listening && w->proofs && w->parses ? loop_new(w->shared->clock, &w->loop) : -ENOMEM;
     w->relays = (struct relays){ .loop = w->loop,

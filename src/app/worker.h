@@ -2,6 +2,7 @@
  * Workers share nothing but what is immutable or counted; they speak to each other by posting tasks. */
 #ifndef POSTERN_APP_WORKER_H
 #define POSTERN_APP_WORKER_H
+#include "app/budgets.h"
 #include "app/keys-client.h"
 #include "app/parser-client.h"
 #include "app/keeper.h"
@@ -19,6 +20,7 @@ struct worker;
 struct workers {
     const struct clock *clock;
     struct resolver *resolver;
+    struct budgets *budgets;
     struct tls_server *tls;            /* NULL: none */
     struct session_snapshot *snapshot; /* the one in force; under `lock` */
     pthread_mutex_t lock;

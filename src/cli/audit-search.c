@@ -8,6 +8,7 @@
 #include "cli/session-feed.h"
 #include "cli/when.h"
 #include "json/writer.h"
+#include "sql/facts.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -250,6 +251,8 @@ static int run(struct cli_call *call)
                                    .texts = texts };
     if (!cli_option_number(call, "limit", 100, INT32_MAX, &filter.limit) || !evidence_filter(call, &filter))
         return CLI_FAILED;
+    if (filter.effect.n && !sql_effect_parse(filter.effect))
+        return cli_fail(call, "\"%.*s\" is no effect; doc/effects.md lists them", BYTES_FMT(filter.effect));
     for (; filter.n_texts < call->n_arguments; filter.n_texts++)
         texts[filter.n_texts] = bytes_of(call->arguments[filter.n_texts]);
     s.n_needles = filter.n_texts;

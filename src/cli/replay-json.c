@@ -127,7 +127,7 @@ static void put_row(struct json_writer *w, const struct transcript_row *row)
 static void put_complete(struct json_writer *w, const struct transcript_complete *c)
 {
     static const char *const ends[] = { "completed", "failed",  "suspended", "skipped",
-                                        "lost",      "refused", "empty" };
+                                        "lost",      "refused", "empty",     "undone" };
     json_write_text_member(w, "how", bytes_of(ends[c->how]));
     member(w, "tag", c->tag);
     json_write_name(w, "rows");

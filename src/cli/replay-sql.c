@@ -128,8 +128,8 @@ static void copy_end(struct replay *r)
 void replay_sql_scout(struct replay *r, const struct transcript_event *e)
 {
     static char present;
-    bool idle =
-        e->kind == EVENT_COMPLETE && (e->of.complete.how == RUN_SKIPPED || e->of.complete.how == RUN_REFUSED);
+    enum run_end how = e->of.complete.how;
+    bool idle = e->kind == EVENT_COMPLETE && (how == RUN_SKIPPED || how == RUN_REFUSED || how == RUN_UNDONE);
     if (idle && map_put(&r->idle, bytes_make(&e->run, sizeof e->run), &present, NULL) == MAP_FULL)
         r->out->failed = true;
 }

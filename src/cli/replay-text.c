@@ -242,7 +242,8 @@ static void complete(struct replay *r, const struct transcript_event *e)
                                         "skipped: an earlier statement of the pipeline failed",
                                         "lost: the session ended first",
                                         "refused",
-                                        "empty" };
+                                        "empty",
+                                        "undone: it passed a limit and was rolled back" };
     const struct transcript_complete *c = &e->of.complete;
     char took[24];
     if (c->how == RUN_REFUSED) return; /* it says so already */

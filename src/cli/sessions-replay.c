@@ -41,12 +41,14 @@ static void wait_for_enter(struct player *p)
         }
 }
 
-/* A pause of more than a minute is cut to one: nobody watches a client think overnight. */
+/* A pause of more than a minute is cut to one: nobody watches a client think overnight. Pauses too short to
+ * be seen add up until they can be. */
 static void wait_as_then(struct player *p, int64_t offset_us)
 {
     double us = (double)(offset_us - p->last_offset_us) / p->speed;
     if (us > WAIT_MOST_US) us = WAIT_MOST_US;
     if (us < 1000) return;
+    p->last_offset_us = offset_us;
     cli_write(p->call, &p->out);
     fflush(p->call->world->out);
     struct timespec t = { .tv_sec = (time_t)(us / 1e6), .tv_nsec = (long)((int64_t)us % 1000000 * 1000) };
@@ -60,8 +62,7 @@ static void play_event(void *context, const struct transcript_event *e)
     if (p->quit) return;
     if (p->step && e->kind == EVENT_STATEMENT) wait_for_enter(p);
     if (p->quit) return;
-    if (p->play && e->kind != EVENT_ROW) wait_as_then(p, e->offset_us);
-    p->last_offset_us = e->offset_us;
+    if (p->play) wait_as_then(p, e->offset_us);
     p->form(&p->replay, e);
     if (buf_length(&p->out) > 64 * 1024) cli_write(p->call, &p->out);
 }

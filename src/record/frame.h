@@ -98,8 +98,18 @@ static inline uint32_t frame_type_bit(uint8_t type)
 
 enum frame_origin { ORIGIN_SERVER = 0, ORIGIN_GATEWAY = 1 };
 /* How a run ended. RUN_SUSPENDED: the portal has more rows. RUN_SKIPPED: an earlier error in the pipeline.
- * RUN_LOST: the session ended first. */
-enum run_end { RUN_COMPLETED = 0, RUN_FAILED, RUN_SUSPENDED, RUN_SKIPPED, RUN_LOST, RUN_REFUSED, RUN_EMPTY };
+ * RUN_LOST: the session ended first. RUN_UNDONE: it ran, passed a limit, and was rolled back before anything
+ * could be committed; an error says so. */
+enum run_end {
+    RUN_COMPLETED = 0,
+    RUN_FAILED,
+    RUN_SUSPENDED,
+    RUN_SKIPPED,
+    RUN_LOST,
+    RUN_REFUSED,
+    RUN_EMPTY,
+    RUN_UNDONE
+};
 
 /* One frame as a reader sees it; body is borrowed from the reader until its next step. */
 struct frame {

@@ -446,7 +446,7 @@ static bool feed_complete(struct transcript *t, struct bytes body)
     uint8_t how = cursor_u8(&c);
     complete->how = (enum run_end)how;
     complete->tag = cursor_cstring(&c);
-    if (!cursor_done(&c) || how > RUN_EMPTY) return false;
+    if (!cursor_done(&c) || how > RUN_UNDONE) return false;
     show(t, &event);
     return true;
 }

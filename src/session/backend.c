@@ -23,9 +23,18 @@ static bool is_silent(const struct session *s, const struct pending *p)
     return s->swallowing || s->aborting || s->terminated || (p && p->injected);
 }
 
+static bool is_kept(const struct session *s, const struct pending *p)
+{
+    return s->limiting.holding || (p && p->limited && p->keeps_rows);
+}
+
 static void deliver(struct session *s, const struct pending *p, struct bytes whole)
 {
-    if (!is_silent(s, p)) buf_append(&s->client_out, whole);
+    if (is_silent(s, p)) return;
+    if (is_kept(s, p))
+        limit_keep(s, whole);
+    else
+        buf_append(&s->client_out, whole);
 }
 
 static void deliver_error(struct session *s, struct bytes body)
@@ -96,14 +105,51 @@ static struct binding *counted_by(struct session *s, const struct pending *p)
     return p->kind == PENDING_EXECUTE ? p->binding : NULL;
 }
 
-/* How many more rows may be delivered. */
-static uint64_t rows_left(struct session *s, const struct pending *p)
+/* What more may be delivered: rows, bytes of values, and which limit is met where there is no more. */
+struct allowance {
+    uint64_t rows, values;
+    uint8_t of_rows, of_values; /* enum overrun */
+};
+
+static uint64_t rest_of(uint64_t most, uint64_t so_far)
 {
-    uint64_t most = s->terms->limits.returned_rows;
-    if (!most) return UINT64_MAX;
+    return !most ? UINT64_MAX : so_far < most ? most - so_far : 0;
+}
+
+static struct allowance allowance_of(struct session *s, const struct pending *p)
+{
+    const struct policy_limits *limits = &s->terms->limits;
+    struct allowance a = { UINT64_MAX, UINT64_MAX, OVERRUN_ROWS, OVERRUN_BYTES };
+    if (p->overrun || !s->bounds_results) return a;
     const struct binding *counted = counted_by(s, p);
-    uint64_t so_far = p->rows + (counted ? counted->rows : 0);
-    return so_far < most ? most - so_far : 0;
+    a.rows = rest_of(limits->returned_rows, p->rows + (counted ? counted->rows : 0));
+    a.values = rest_of(limits->returned_bytes, p->values + (counted ? counted->values : 0));
+    uint64_t rows = budget_left(s, BUDGET_ROWS), values = budget_left(s, BUDGET_BYTES);
+    if (rows < a.rows) a.of_rows = OVERRUN_BUDGET_ROWS, a.rows = rows;
+    if (values < a.values) a.of_values = OVERRUN_BUDGET_BYTES, a.values = values;
+    return a;
+}
+
+/* Which limit one more row (or message of COPY) would pass. */
+static uint8_t passes(const struct allowance *a, uint64_t rows, uint64_t values)
+{
+    return rows >= a->rows ? a->of_rows : values > a->values ? a->of_values : OVERRUN_NOT;
+}
+
+static void note_delivered(struct session *s, struct pending *p, uint64_t rows, uint64_t values)
+{
+    p->rows += rows;
+    p->values += values;
+    budget_use(s, BUDGET_ROWS, rows);
+    budget_use(s, BUDGET_BYTES, values);
+}
+
+/* The bytes of a DataRow's values: it is a count, and a length before each value. */
+static uint64_t values_of(struct bytes start, size_t length)
+{
+    struct cursor c = cursor_over(start);
+    uint64_t around = 2 + 4ull * cursor_u16(&c);
+    return length > around ? length - around : 0;
 }
 
 static bool takes_rows(const struct pending *p)
@@ -112,9 +158,9 @@ static bool takes_rows(const struct pending *p)
            !p->refusal && !p->copying_in && !p->copying_out;
 }
 
-static void overrun(struct session *s, struct pending *p)
+static void overrun(struct session *s, struct pending *p, uint8_t by)
 {
-    p->overrun = true;
+    p->overrun = by;
     s->wants.cancel = true;
 }
 
@@ -136,11 +182,14 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
     struct pending *p = pending_head(&s->pendings);
     if (!takes_rows(p)) return unexpected(s, first);
     description_of(s, p);
+    if (s->limiting.tripped) return STEP_NEXT;
     bool large = first->body.n < first->body_length;
     size_t used = large ? first->whole.n : 0;
-    uint64_t rows = large ? 1 : 0, left = p->overrun ? UINT64_MAX : rows_left(s, p);
+    struct allowance allowance = allowance_of(s, p);
+    uint64_t rows = large ? 1 : 0, values = large ? values_of(first->body, first->body_length) : 0;
+    uint8_t over = large ? passes(&allowance, 0, values) : OVERRUN_NOT;
     if (large && !columns_fit(p, first->body)) return malformed_row(s);
-    if (large && left == 0) overrun(s, p);
+    if (over) overrun(s, p, over);
     while (!large && used < ROWS_AT_ONCE) {
         struct message m;
         bool whole = message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE;
@@ -149,11 +198,14 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
             if (rows) break; /* what is good goes out first, wherever the bytes are cut */
             return malformed_row(s);
         }
-        if (rows >= left) {
+        uint64_t more = values + values_of(m.body, m.body.n);
+        over = passes(&allowance, rows, more);
+        if (over) {
             if (rows) break; /* what is allowed goes out first */
-            overrun(s, p);
-            left = UINT64_MAX;
+            overrun(s, p, over);
+            allowance = allowance_of(s, p);
         }
+        values = more;
         used += m.whole.n;
         rows++;
     }
@@ -166,7 +218,7 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
         recording_rows(s, FRAME_ROWS, large ? FRAME_PART : 0, p->run, p->description, slice);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     s->piece_description = p->description;
-    p->rows += rows;
+    note_delivered(s, p, rows, values);
     p->bytes += used;
     deliver(s, p, slice);
     return STEP_NEXT;
@@ -180,11 +232,13 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
     struct bytes parts[COPY_PARTS];
     size_t n = 0, used = 0, data = 0;
     if (!p || !p->copying_out) return unexpected(s, first);
+    if (s->limiting.tripped) return STEP_NEXT;
     /* A server sends a message for each row (and one for a header or a trailer). */
-    uint64_t left = p->overrun ? UINT64_MAX : rows_left(s, p);
-    if (left == 0) {
-        overrun(s, p);
-        left = UINT64_MAX;
+    struct allowance allowance = allowance_of(s, p);
+    uint8_t over = passes(&allowance, 0, first->body_length);
+    if (over) {
+        overrun(s, p, over);
+        allowance = allowance_of(s, p);
     }
     if (first->body.n < first->body_length) {
         parts[n++] = first->body;
@@ -192,9 +246,8 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
         data = first->body.n;
     } else {
         struct message m;
-        while (n < COPY_PARTS && n < left &&
-               message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE &&
-               m.type == MESSAGE_COPY_DATA && data < COPY_FRAME) {
+        while (n < COPY_PARTS && message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE &&
+               m.type == MESSAGE_COPY_DATA && data < COPY_FRAME && !passes(&allowance, n, data + m.body.n)) {
             parts[n++] = m.body;
             data += m.body.n;
             used += m.whole.n;
@@ -206,7 +259,7 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
     if (p->overrun) return STEP_NEXT;
     enum record_outcome outcome = recording_copy(s, FRAME_COPY_OUT, p->run, parts, n);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
-    p->rows += n;
+    note_delivered(s, p, n, first->body.n < first->body_length ? first->body_length : data);
     p->bytes += data;
     deliver(s, p, bytes_make(in.p, used));
     return STEP_NEXT;
@@ -216,23 +269,45 @@ enum step backend_piece(struct session *s, struct bytes piece, bool last)
 {
     struct pending *p = pending_head(&s->pendings);
     bool rows = s->server_piece_type == MESSAGE_DATA_ROW;
-    if (!p || p->overrun) return STEP_NEXT;
+    if (!p || p->overrun || s->limiting.tripped) return STEP_NEXT;
     enum record_outcome outcome =
         recording_rows(s, rows ? FRAME_ROWS : FRAME_COPY_OUT, rows && !last ? FRAME_PART : 0, s->piece_run,
                        s->piece_description, piece);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     p->bytes += piece.n;
-    if (s->piece_to_client) buf_append(&s->client_out, piece);
+    if (s->piece_to_client) deliver(s, p, piece);
     return STEP_NEXT;
+}
+
+static struct refusal *overrun_refusal(struct session *s, const struct pending *p)
+{
+    const struct policy_limits *limits = &s->terms->limits;
+    struct bytes hint = BYTES_LITERAL("Add a LIMIT, or ask for fewer rows.");
+    enum session_budget_kind kind = BUDGET_BYTES;
+    switch ((enum overrun)p->overrun) {
+    case OVERRUN_NOT:
+    case OVERRUN_ROWS:
+        return refusal_new(REFUSAL_ROWS, "ERROR",
+                           BYTES_LITERAL("the result has more rows than the policy lets out"),
+                           arena_printf(&s->scratch, "The limit is %lu rows; those up to it were delivered.",
+                                        (unsigned long)limits->returned_rows),
+                           hint);
+    case OVERRUN_BYTES:
+        return refusal_new(
+            REFUSAL_BYTES, "ERROR", BYTES_LITERAL("the result is larger than the policy lets out"),
+            arena_printf(&s->scratch, "The limit is %lu bytes of values; the rows within it were delivered.",
+                         (unsigned long)limits->returned_bytes),
+            hint);
+    case OVERRUN_BUDGET_ROWS: kind = BUDGET_ROWS; break;
+    case OVERRUN_BUDGET_BYTES: break;
+    }
+    return refusal_new(REFUSAL_BUDGET, "ERROR", budget_says(s, kind),
+                       BYTES_LITERAL("The rows within it were delivered."), budget_hint(s));
 }
 
 static void say_overrun(struct session *s)
 {
-    struct refusal *refusal =
-        refusal_new(REFUSAL_ROWS, "ERROR", BYTES_LITERAL("the result has more rows than the policy lets out"),
-                    arena_printf(&s->scratch, "The limit is %lu rows; those up to it were delivered.",
-                                 (unsigned long)s->terms->limits.returned_rows),
-                    BYTES_LITERAL("Add a LIMIT, or ask for fewer rows."));
+    struct refusal *refusal = overrun_refusal(s, pending_head(&s->pendings));
     if (!refusal) {
         session_drop(s, "out of memory");
         return;
@@ -241,6 +316,16 @@ static void say_overrun(struct session *s)
                      NULL);
     deliver_error(s, refusal_body(refusal));
     free(refusal);
+}
+
+/* The cancel request came too late, but nothing is committed yet. */
+static enum step overrun_undone(struct session *s, struct pending *p, struct bytes tag)
+{
+    struct refusal *refusal = overrun_refusal(s, p);
+    uint32_t run = p->run;
+    recording_complete(s, p, RUN_UNDONE, tag);
+    p->run = 0;
+    return limit_trip(s, refusal, run);
 }
 
 /* A COPY FROM STDIN has completed: the mark of its end is used up. Returns where the head is now. */
@@ -255,11 +340,21 @@ static struct pending *end_copy_in(struct session *s)
     return pending_head(&s->pendings);
 }
 
+/* COMMIT in the middle of a pipeline, or AND CHAIN: what was changed before counts no more. */
+static void note_transaction_end(struct session *s, const struct pending *p)
+{
+    const struct understood *u = p->understood;
+    if (!u || u->outcome != SQL_UNDERSTOOD || p->statement >= u->facts->n_statements) return;
+    enum sql_action action = u->facts->statements[p->statement].action;
+    if (action == SQL_ACTION_COMMIT || action == SQL_ACTION_ROLLBACK) limit_on_transaction_end(s);
+}
+
 /* CommandComplete, EmptyQueryResponse, PortalSuspended. */
 static enum step on_end_of_statement(struct session *s, const struct message *m, enum run_end how)
 {
     struct pending *p = pending_head(&s->pendings);
     struct bytes tag = { 0 };
+    enum step step;
     if (!p || (p->kind != PENDING_QUERY && p->kind != PENDING_EXECUTE) || p->failed || p->refusal)
         return unexpected(s, m);
     if (how == RUN_COMPLETED && (!message_string_decode(m->body, &tag) || tag.n > TAG_CEILING))
@@ -270,8 +365,20 @@ static enum step on_end_of_statement(struct session *s, const struct message *m,
     s->copy_in = false;
     s->timed_out = false;
     struct binding *counted = counted_by(s, p);
-    if (counted) counted->rows += p->rows;
-    if (p->overrun) {
+    if (counted) {
+        counted->rows += p->rows;
+        counted->values += p->values;
+    }
+    p->values = 0;
+    if (p->limited && !p->overrun) {
+        step = limit_on_end(s, p, how, tag, m->whole);
+        if (step != STEP_NEXT) return step;
+        p = pending_head(&s->pendings);
+    } else if (p->overrun && limit_is_undecided(s)) {
+        step = overrun_undone(s, p, tag);
+        if (step != STEP_NEXT) return step;
+        p = pending_head(&s->pendings);
+    } else if (p->overrun) {
         /* The cancel request came too late. The client gets its error; a transaction that is open must fail
          * with it. */
         say_overrun(s);
@@ -281,10 +388,12 @@ static enum step on_end_of_statement(struct session *s, const struct message *m,
         recording_complete(s, p, how, tag);
         deliver(s, p, m->whole);
     }
+    if (s->limiting.affected) note_transaction_end(s, p);
     names_commit(s, p, p->statement++);
     p->description = 0;
     p->columns = -1;
-    p->described = p->overrun = false;
+    p->described = false;
+    p->overrun = OVERRUN_NOT;
     if (p->kind == PENDING_EXECUTE) pop(s);
     return STEP_NEXT;
 }
@@ -336,7 +445,7 @@ static enum step on_done(struct session *s, const struct message *m, enum pendin
 {
     struct pending *p = pending_head(&s->pendings);
     if (!p || p->kind != kind || p->refusal || m->body.n) return unexpected(s, m);
-    deliver(s, p, m->whole);
+    if (!p->as_query) deliver(s, p, m->whole);
     if (p->run && kind == PENDING_PARSE) s->last_run = p->run;
     if (p->binding && kind != PENDING_DESCRIBE) binding_commit(&s->bindings, p->binding);
     pop(s);
@@ -373,6 +482,11 @@ static enum step on_copy_response(struct session *s, const struct message *m)
         for (uint32_t i = 1; i < s->pendings.n; i++)
             ended |= pending_at(&s->pendings, i)->kind == PENDING_COPY_END;
         s->copy_in = !ended;
+    }
+    if (in && p->limited) { /* the client has its turn: nothing may wait for it */
+        s->limiting.waits = false;
+        if (!is_silent(s, p)) buf_append(&s->client_out, m->whole);
+        return STEP_NEXT;
     }
     deliver(s, p, m->whole);
     return STEP_NEXT;
@@ -443,7 +557,13 @@ static enum step on_error(struct session *s, const struct message *m)
         return STEP_NEXT;
     }
     if (p->failed) return unexpected(s, m);
-    say_error(s, p, m->body);
+    limit_adopt(s, p);
+    if (p->kind == PENDING_OWN) {
+        own_failed(s, m->body);
+    } else if (!p->injected || !p->refusal) { /* of what was tripped, the client knows */
+        limit_before_error(s);
+        say_error(s, p, m->body);
+    }
     p->copying_in = p->copying_out = false;
     if (p->run) recording_complete(s, p, p->refusal ? RUN_REFUSED : RUN_FAILED, (struct bytes){ 0 });
     if (p->kind == PENDING_PARSE && p->binding && p->binding->n == 0)
@@ -453,6 +573,7 @@ static enum step on_error(struct session *s, const struct message *m)
         p->failed = true;
     } else {
         skip_to_sync(s);
+        return limit_after_error(s);
     }
     return STEP_NEXT;
 }
@@ -490,6 +611,7 @@ static enum step on_ready(struct session *s, const struct message *m)
     view_on_status(s);
     if (status == 'I') bindings_forget_all(&s->bindings, true, false);
     s->swallowing = s->aborting = s->timed_out = false;
+    if (limit_on_ready(s, status) != STEP_NEXT) return STEP_CLOSE;
     if (s->must_abort && status == 'T') return abort_transaction(s);
     s->must_abort = false;
     if (status != s->recorded_status) {
@@ -572,11 +694,27 @@ static bool answers_inquiry(const struct message *m)
            m->type != MESSAGE_PARAMETER_STATUS && !(m->type == MESSAGE_ERROR_RESPONSE && is_fatal(m->body));
 }
 
+static bool is_aside(uint8_t type)
+{
+    return type == MESSAGE_ERROR_RESPONSE || type == MESSAGE_NOTICE_RESPONSE ||
+           type == MESSAGE_NOTIFICATION_RESPONSE || type == MESSAGE_PARAMETER_STATUS;
+}
+
+/* What the gateway asked is for the gateway. */
+static enum step on_own(struct session *s, const struct message *m)
+{
+    bool done;
+    enum step step = own_answer(s, m, &done);
+    if (step == STEP_NEXT && done) pop(s);
+    return step;
+}
+
 enum step backend_message(struct session *s, const struct message *m, struct bytes in, size_t *used_out)
 {
     skip_copy_ends(s);
     const struct pending *head = pending_head(&s->pendings);
     if (head && head->kind == PENDING_INQUIRY && answers_inquiry(m)) return view_on_message(s, m);
+    if (head && head->kind == PENDING_OWN && !is_aside(m->type)) return on_own(s, m);
     switch (m->type) {
     case MESSAGE_DATA_ROW: return on_rows(s, m, in, used_out);
     case MESSAGE_COPY_DATA: return on_copy_out(s, m, in, used_out);

@@ -24,7 +24,7 @@ struct binding {
     uint32_t bind;                 /* a portal's FRAME_BIND; 0 */
     uint32_t description;          /* number of its row description in the record; 0: not known, or none */
     int32_t columns;               /* of that description; -1: not known */
-    uint64_t rows;                 /* a portal: delivered so far, by any number of Execute and FETCH */
+    uint64_t rows, values;         /* a portal: delivered so far, by any number of Execute and FETCH */
     struct understood *understood; /* pinned; NULL: a tombstone */
     size_t n;
     uint8_t name[];

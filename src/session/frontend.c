@@ -126,6 +126,14 @@ static enum record_outcome record_execute(struct session *s, const struct bindin
     return outcome;
 }
 
+static enum step refuse_spent(struct session *s, enum statement_carrier carrier)
+{
+    return statement_refuse(s, carrier, REFUSAL_BUDGET,
+                            arena_printf(&s->scratch, "%.*s. %.*s",
+                                         BYTES_FMT(budget_says(s, BUDGET_STATEMENTS)),
+                                         BYTES_FMT(budget_hint(s))));
+}
+
 static enum step on_execute(struct session *s, const struct message *m)
 {
     struct message_execute execute;
@@ -143,11 +151,24 @@ static enum step on_execute(struct session *s, const struct message *m)
     enum step step = u && u->has_names ? renew_named(s, u, &refusal) : STEP_NEXT;
     if (step != STEP_NEXT) return step;
     if (refusal) return refuse_with(s, refusal);
+    uint64_t n_counted = budget_statements(u);
+    if (n_counted && budget_left(s, BUDGET_STATEMENTS) < n_counted) return refuse_spent(s, CARRIER_PARSE);
+    struct understood *by;
+    enum understood_limited limited = u ? limit_kind(s, u, &by) : LIMITED_NOT;
+    /* The tag comes with the last row. */
+    if (limited && execute.most_rows) limited = LIMITED_BY_COUNT;
     enum record_outcome outcome = record_execute(s, portal, &execute, &run);
     if (outcome != RECORD_OK) return cannot_record(s, outcome);
+    budget_use(s, BUDGET_STATEMENTS, n_counted);
     if (!describe_for_the_record(s, portal, execute.portal)) return session_drop(s, "out of memory");
+    bool in_group = s->limiting.uncounted;
+    if (limited && !limit_before(s, limited)) return session_drop(s, "out of memory");
     struct pending *p = push(s, PENDING_EXECUTE, portal);
     if (!p) return session_drop(s, "out of memory");
+    if (limited)
+        limit_mark(p, limited, by, in_group);
+    else
+        limit_pass(s, u);
     p->run = run;
     p->reserved = run != 0;
     if (portal) p->text = portal->text;
@@ -158,6 +179,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     forward(s, m);
     /* A server keeps its answers until it is asked for them: whoever measures wants each when it is there. */
     if (s->terms->limits.statement_us) message_put(&s->server_out, MESSAGE_FLUSH, (struct bytes){ 0 });
+    if (limited && !limit_after(s)) return session_drop(s, "out of memory");
     return STEP_NEXT;
 }
 
@@ -211,6 +233,11 @@ static enum step on_function_call(struct session *s, const struct message *m)
     if (verdict.decision != POLICY_ALLOW && !s->open)
         return statement_refuse(s, CARRIER_QUERY, REFUSAL_POLICY,
                                 BYTES_LITERAL("function calls by OID are denied here"));
+    if (policy_verdict_counts_rows(&verdict))
+        return statement_refuse(
+            s, CARRIER_QUERY, REFUSAL_COUNTED,
+            BYTES_LITERAL("function calls by OID cannot be counted, and changed rows are limited"));
+    if (budget_left(s, BUDGET_STATEMENTS) == 0) return refuse_spent(s, CARRIER_QUERY);
     bool reserved;
     enum record_outcome outcome = recording_reserve(s, &reserved);
     if (outcome == RECORD_OK) outcome = recording_long(s, FRAME_CALL, (struct bytes){ 0 }, m->body, &run);
@@ -219,6 +246,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
     if (outcome == RECORD_FULL)
         return statement_refuse(s, CARRIER_QUERY, REFUSAL_RECORD,
                                 BYTES_LITERAL("this call cannot be recorded, so it does not run"));
+    budget_use(s, BUDGET_STATEMENTS, 1);
     struct pending *p = push(s, PENDING_CALL, NULL);
     if (!p) return session_drop(s, "out of memory");
     p->run = run;
@@ -247,6 +275,11 @@ static struct pending *copy_target(struct session *s)
     return NULL;
 }
 
+bool frontend_copies(struct session *s)
+{
+    return copy_target(s) != NULL;
+}
+
 static enum step copy_data(struct session *s, struct bytes data, const struct message *m)
 {
     struct pending *p = copy_target(s);
@@ -268,7 +301,7 @@ static enum step on_copy_end(struct session *s, const struct message *m)
     if (!pending_push(&s->pendings, PENDING_COPY_END)) return session_drop(s, "out of memory");
     s->copy_in = false;
     forward(s, m);
-    return STEP_NEXT;
+    return s->limiting.is_query ? limit_demand(s, false) : STEP_NEXT;
 }
 
 static enum step on_terminate(struct session *s, const struct message *m)
@@ -291,6 +324,10 @@ enum step frontend_message(struct session *s, const struct message *m)
         return session_fail_text(
             s, REFUSAL_PROTOCOL,
             "protocol synchronization was lost: a statement came in the middle of COPY data");
+    if (limit_is_undecided(s)) {
+        if (!limit_lets_pass(s, m)) return limit_demand(s, true);
+        if (m->type == MESSAGE_FLUSH && limit_demand(s, false) == STEP_CLOSE) return STEP_CLOSE;
+    }
     switch (m->type) {
     case MESSAGE_QUERY: return statement_run(s, CARRIER_QUERY, m);
     case MESSAGE_PARSE: return statement_run(s, CARRIER_PARSE, m);

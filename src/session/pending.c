@@ -34,6 +34,7 @@ static void pending_clear(struct pending *e, struct bindings *b)
 {
     binding_release(b, e->binding);
     if (e->understood) understood_unpin(b->cache, e->understood);
+    if (e->limited_by) understood_unpin(b->cache, e->limited_by);
     free(e->refusal);
     free(e->text_kept);
     while (e->changes) {

@@ -16,7 +16,11 @@ enum pending_kind {
     PENDING_CALL,     /* FunctionCall */
     PENDING_INQUIRY,  /* the gateway's own question about the session (view.h): a simple query */
     PENDING_COPY_END, /* CopyDone or CopyFail: no answer of its own; marks where COPY data ends */
+    PENDING_OWN,      /* a statement of the gateway's own, all of it (own.c) */
 };
+
+/* What a result has more of than it may. */
+enum overrun { OVERRUN_NOT = 0, OVERRUN_ROWS, OVERRUN_BYTES, OVERRUN_BUDGET_ROWS, OVERRUN_BUDGET_BYTES };
 
 /* What a statement of a simple Query does to names, when its CommandComplete comes. */
 struct name_change {
@@ -35,7 +39,11 @@ struct pending {
     bool copying_in, copying_out;
     bool described;          /* a simple Query: the rows that come now were described */
     bool reserved;           /* the record has room for its outcome */
-    bool overrun;            /* the limit of rows was passed, and a cancel request is on its way */
+    uint8_t overrun;         /* enum overrun: a limit was passed, and a cancel request is on its way */
+    uint8_t purpose, stage;  /* PENDING_OWN: enum own_purpose; how far its answers have come */
+    uint8_t limited;         /* enum understood_limited: what decides on it (limit.c) */
+    bool keeps_rows;         /* and whether its rows wait for the decision */
+    bool as_query;           /* a simple Query that goes as Parse, Bind, Describe and Execute: part of it */
     uint32_t run;            /* sequence of its frame in the record; 0: none */
     uint32_t text;           /* its number in the record */
     uint32_t description;    /* of the rows that come now */
@@ -44,8 +52,10 @@ struct pending {
     size_t statement;        /* simple Query: which statement of the text answers now */
     int64_t started_us;      /* monotonic */
     uint64_t rows, bytes;    /* of the statement that answers now */
+    uint64_t values;         /* bytes of values, where they are limited */
     struct binding *binding; /* a use; Parse, Bind, Close: the new one. Describe, Execute: the one meant */
     struct understood *understood; /* a pin; NULL where not known */
+    struct understood *limited_by; /* a pin: whose limit it is (for EXECUTE: of what was prepared) */
     struct refusal *refusal;       /* poisoned: said to the client in place of the server's syntax error */
     struct name_change *changes;
     struct bytes *text_kept; /* the client's text, where it is not that of `understood`; NULL */

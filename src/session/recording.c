@@ -242,6 +242,11 @@ enum record_outcome recording_aside(struct session *s, enum frame_type type, str
     return aside(s, type, &body, 1);
 }
 
+void recording_result_end(struct session *s, const struct pending *p)
+{
+    record_digest(s, p);
+}
+
 void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag)
 {
     uint8_t raw[4 + 8 + 8 + 8 + 1];

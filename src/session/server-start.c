@@ -224,6 +224,8 @@ static enum step on_ready(struct session *s, const struct message *m)
         return session_fail_text(s, REFUSAL_RECORD, "this session cannot be recorded: the log has no room");
     case RECORD_OK: break;
     }
+    if (!budget_start(s))
+        return session_fail_text(s, REFUSAL_CROWDED, "there is no room for another principal's budget today");
     if (s->n_server_key) {
         if (!s->world->random(s->world, s->client_key, sizeof s->client_key))
             return session_drop(s, "no random bytes");

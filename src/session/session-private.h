@@ -4,6 +4,7 @@
 #include "pgwire/message.h"
 #include "pgwire/startup.h"
 #include "session/binding.h"
+#include "session/limit.h"
 #include "session/pending.h"
 #include "session/server-login.h"
 #include "session/session.h"
@@ -59,7 +60,8 @@ struct session {
     struct bytes database;
     const struct policy_ruleset *ruleset;
     const struct policy_terms *terms;
-    bool open; /* policy_ruleset_is_open */
+    bool open;           /* policy_ruleset_is_open */
+    bool bounds_results; /* some limit or budget is of what is returned */
     bool registered;
     struct login_state *logging_in; /* freed when the session is ready */
     int32_t server_pid;
@@ -71,8 +73,10 @@ struct session {
     /* the protocol proper */
     struct pendings pendings;
     struct bindings bindings;
-    struct understood *parsed; /* what the parser child answered for the message that waits */
-    struct secret parsing;     /* our copy of the text that it has; it may hold a password */
+    struct limiting limiting;
+    struct session_budget *budget; /* NULL: no policy sets one */
+    struct understood *parsed;     /* what the parser child answered for the message that waits */
+    struct secret parsing;         /* our copy of the text that it has; it may hold a password */
     bool parse_failed, waits_for_parse, waits_for_room;
     uint8_t status;   /* 'I', 'T', 'E' of the last ReadyForQuery */
     uint32_t n_syncs; /* PENDING_SYNC and PENDING_QUERY in the queue: ReadyForQuery to come */
@@ -142,6 +146,8 @@ void server_start_free(struct session *s);
 /* ---- frontend.c, backend.c: a whole message, or the beginning of a large one */
 enum step frontend_message(struct session *s, const struct message *m);
 enum step frontend_piece(struct session *s, struct bytes piece, bool last);
+/* Whether a COPY FROM STDIN runs, or is on its way, whose end was not sent. */
+bool frontend_copies(struct session *s);
 /* What is consumed may be several messages (a run of DataRows): *used_out. */
 enum step backend_message(struct session *s, const struct message *m, struct bytes in, size_t *used_out);
 enum step backend_piece(struct session *s, struct bytes piece, bool last);
@@ -167,6 +173,77 @@ struct understood_context session_context(const struct session *s);
 enum step renew_binding(struct session *s, struct binding *binding, struct refusal **refusal_out) MUST_USE;
 /* The same for all that the text names with EXECUTE. */
 enum step renew_named(struct session *s, const struct understood *u, struct refusal **refusal_out) MUST_USE;
+/* ---- budget.c: what may be used in a day */
+/* Opens it, where a policy sets one. */
+bool budget_start(struct session *s) MUST_USE;
+void budget_end(struct session *s);
+/* UINT64_MAX where there is no budget of the kind. */
+uint64_t budget_left(struct session *s, enum session_budget_kind kind);
+/* Uses n; false, and nothing is used, where less is left. */
+bool budget_take(struct session *s, enum session_budget_kind kind, uint64_t n) MUST_USE;
+/* Uses n, whatever is left: it has happened. */
+void budget_use(struct session *s, enum session_budget_kind kind, uint64_t n);
+/* How many statements of the text count: ending a transaction must always be possible. */
+uint64_t budget_statements(const struct understood *u);
+/* "the day's budget of 100 rows is used up", and when there will be one again; in s->scratch. */
+struct bytes budget_says(struct session *s, enum session_budget_kind kind);
+struct bytes budget_hint(struct session *s);
+
+/* ---- own.c: a statement of the gateway's own, in the client's transaction. The text is one that nothing of
+ * the client's can change the meaning of: every name and operator qualified. No Sync goes with it: where the
+ * session is idle, the caller adds one (PENDING_SYNC, injected). */
+enum own_purpose { OWN_COUNT_BEFORE = 0, OWN_COUNT_AFTER }; /* a row of the table in own.c each */
+/* Into server_out and the queue. False: no memory, or the queue is full. */
+bool own_ask(struct session *s, enum own_purpose purpose, struct bytes text) MUST_USE;
+/* An answer for PENDING_OWN at the head: anything but ErrorResponse and what a server says unasked.
+ * *done_out: it was the last, and the head is to be popped. */
+enum step own_answer(struct session *s, const struct message *m, bool *done_out);
+/* The server failed it: what the client hears is up to whoever asked. The caller skips to Sync. */
+void own_failed(struct session *s, struct bytes body);
+
+/* ---- limit.c */
+void limit_free(struct session *s);
+static inline bool limit_is_undecided(const struct session *s)
+{
+    return s->limiting.uncounted || s->limiting.n_asked || s->limiting.n_by_tag;
+}
+/* What decides on it; *by_out is whose limit it is. */
+enum understood_limited limit_kind(const struct session *s, struct understood *u, struct understood **by_out);
+/* A statement goes to the server that is not limited; u may be NULL. */
+void limit_pass(struct session *s, const struct understood *u);
+/* Around the forwarding of a limited Execute. False: no memory. */
+bool limit_before(struct session *s, enum understood_limited kind) MUST_USE;
+void limit_mark(struct pending *p, enum understood_limited kind, struct understood *by, bool in_group);
+bool limit_after(struct session *s) MUST_USE;
+/* While something is undecided: whether a message of the client's may go to the server, since it can commit
+ * nothing. */
+bool limit_lets_pass(struct session *s, const struct message *m);
+/* Sees to it that the decision comes without the client's doing. and_wait: the client's message waits. */
+enum step limit_demand(struct session *s, bool and_wait);
+/* A simple Query of one limited statement, as Parse, Bind, Describe and Execute. */
+enum step limit_query(struct session *s, struct understood *u, struct bytes text, uint32_t run,
+                      uint32_t number);
+bool limit_on_piece_end(struct session *s) MUST_USE;
+enum step limit_count_row(struct session *s, struct bytes body);
+enum step limit_count_before_done(struct session *s);
+enum step limit_count_after_done(struct session *s);
+void limit_count_failed(struct session *s, struct bytes body);
+/* CommandComplete, or PortalSuspended, of a limited statement; its frame comes with the decision. */
+enum step limit_on_end(struct session *s, struct pending *p, enum run_end how, struct bytes tag,
+                       struct bytes whole);
+/* Keeps what is for the client until the decision. False: it was dropped. */
+bool limit_keep(struct session *s, struct bytes bytes);
+/* Undoes what is undecided, with a refusal (which it takes over; NULL: no memory) that is said of the run. */
+enum step limit_trip(struct session *s, struct refusal *refusal, uint32_t run);
+/* An error: the run that the head is a part of becomes the head's; what was kept goes out before the error;
+ * and what comes after the queue was skipped to Sync. */
+void limit_adopt(struct session *s, struct pending *head);
+void limit_before_error(struct session *s);
+enum step limit_after_error(struct session *s);
+enum step limit_on_ready(struct session *s, uint8_t status);
+void limit_on_transaction_end(struct session *s);
+/* The session ends. */
+void limit_abandon(struct session *s);
 
 /* ---- recording.c: RECORD_WAIT sets waits_for_room. With a policy that goes on unrecorded, RECORD_FULL
  * becomes RECORD_OK with *run 0. */
@@ -197,6 +274,8 @@ enum record_outcome recording_notice(struct session *s, uint32_t run, struct byt
 enum { RECORDING_COPY_PARTS = 256 };
 enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run,
                                    const struct bytes *data, size_t n);
+/* The rows of a run have all come; what became of it is not known yet. */
+void recording_result_end(struct session *s, const struct pending *p);
 void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag);
 void recording_report(struct session *s, enum frame_type type, uint32_t run, enum frame_origin origin,
                       struct bytes body, const struct understood *u);

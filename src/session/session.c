@@ -22,6 +22,7 @@ struct session *session_new(struct session_world *world, const struct session_pe
     s->status = s->recorded_status = 'I';
     buf_init(&s->client_out, OUT_CEILING);
     buf_init(&s->server_out, OUT_CEILING);
+    buf_init(&s->limiting.held, LIMIT_HELD_CEILING);
     arena_init(&s->arena, 1024, ARENA_CEILING);
     arena_init(&s->scratch, 1024, SCRATCH_CEILING);
     s->peer = (struct session_peer){ arena_copy(&s->arena, peer->address), peer->local };
@@ -47,6 +48,8 @@ void session_free(struct session *s)
     pending_free_all(&s->pendings, &s->bindings);
     bindings_free(&s->bindings);
     secret_free(&s->token);
+    limit_free(s);
+    budget_end(s);
     sha256_free(s->digest);
     buf_free(&s->client_out);
     buf_free(&s->server_out);
@@ -74,6 +77,7 @@ void session_leave_server(struct session *s)
 /* What never got an answer is written down as such. */
 static void close_runs(struct session *s)
 {
+    limit_abandon(s);
     for (uint32_t i = 0; i < s->pendings.n; i++) {
         struct pending *p = pending_at(&s->pendings, i);
         if (p->run && s->recording) recording_complete(s, p, RUN_LOST, (struct bytes){ 0 });
@@ -127,7 +131,7 @@ static bool is_over(const struct session *s)
 
 bool session_reads_client(const struct session *s)
 {
-    if (s->waits_for_room || s->waits_for_parse || s->terminated ||
+    if (s->waits_for_room || s->waits_for_parse || s->limiting.waits || s->terminated ||
         buf_length(&s->server_out) > SESSION_OUT_HIGH)
         return false;
     if (s->phase == PHASE_READY)
@@ -184,6 +188,7 @@ static enum step client_step(struct session *s, struct bytes in, size_t *used_ou
         if (step != STEP_NEXT) return step;
         s->client_piece -= piece.n;
         *used_out = piece.n;
+        if (s->client_piece == 0 && !limit_on_piece_end(s)) return session_drop(s, "out of memory");
         return STEP_NEXT;
     }
     if (s->phase == PHASE_STARTUP) return client_start_packet(s, in, used_out);
@@ -292,8 +297,9 @@ void session_on_client_end(struct session *s, bool broken)
         return;
     }
     if (s->terminated) return;
-    /* What the server has, it runs (W93): its answers are read to the end, and recorded. */
-    if (s->pendings.n == 0 || s->client_piece || s->copy_in) {
+    /* What the server has, it runs (W93): its answers are read to the end, and recorded. But what a Sync is
+     * withheld for does not come to be committed. */
+    if (s->pendings.n == 0 || s->client_piece || s->copy_in || limit_is_undecided(s)) {
         session_drop(s, broken ? "the connection to the client broke" : "the client closed the connection");
         return;
     }

@@ -32,6 +32,10 @@ struct session_catalog {
     struct bytes problem;         /* why it must not be used (any more); empty: none */
 };
 
+/* What one principal has used up on one connection today, over all its sessions and all workers. */
+struct session_budget;
+enum session_budget_kind { BUDGET_STATEMENTS = 0, BUDGET_ROWS, BUDGET_AFFECTED, BUDGET_BYTES, BUDGET_KINDS };
+
 /* What a session needs of its surroundings; one a worker, never changed while sessions live. */
 struct session_world {
     void *context;
@@ -69,6 +73,16 @@ struct session_world {
     bool (*catalog_check)(struct session_world *world, struct session_catalog *catalog);
     /* Runs session_job_run on another thread, then session_job_done on this one. False: it cannot. */
     bool (*ask_job)(struct session_world *world, struct view_job *job);
+    /* The budget of this principal on this connection; NULL: there is no room for another. */
+    struct session_budget *(*budget_open)(struct session_world *world, const struct principal *principal,
+                                          struct bytes connection);
+    void (*budget_close)(struct session_world *world, struct session_budget *budget);
+    /* How much of `most` is left today. */
+    uint64_t (*budget_left)(struct session_world *world, struct session_budget *budget,
+                            enum session_budget_kind kind, uint64_t most);
+    /* Uses n of it, all or nothing: false where less than that is left of `most`. */
+    bool (*budget_take)(struct session_world *world, struct session_budget *budget,
+                        enum session_budget_kind kind, uint64_t n, uint64_t most);
 };
 
 /* How the client is connected. */

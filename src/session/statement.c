@@ -180,7 +180,7 @@ static enum step step_resolve(struct session *s, struct statement *st)
 
 static enum step step_judge(struct session *s, struct statement *st)
 {
-    const struct understood *u = st->understood;
+    struct understood *u = st->understood, *by;
     if (st->refused) return STEP_NEXT;
     if (u->refused) {
         st->refused = true;
@@ -193,6 +193,10 @@ static enum step step_judge(struct session *s, struct statement *st)
         refuse(st, REFUSAL_POLICY, "unknown name",
                "this prepared statement or cursor was not made in this session",
                "PREPARE it, or DECLARE it, through this connection first.");
+    } else if (u->limited && u->facts->n_statements > 1 && limit_kind(s, u, &by)) {
+        refuse(st, REFUSAL_COUNTED, "affected_rows",
+               "a statement whose changed rows are limited must come alone",
+               "Send each statement by itself; BEGIN and COMMIT too.");
     } else if (u->has_names && !s->open && st->carrier == CARRIER_QUERY) {
         enum step step = renew_named(s, u, &st->renewal);
         if (step == STEP_WAIT) {
@@ -303,12 +307,23 @@ static enum step step_forward(struct session *s, struct statement *st)
     struct understood *u = st->understood;
     s->n_statements++;
     if (u && u->n_secrets) s->wants.wipe = true;
+    /* The frame of its intent is there by now, so a message that waits is not charged twice. */
+    if (!st->refused && st->carrier == CARRIER_QUERY &&
+        !budget_take(s, BUDGET_STATEMENTS, budget_statements(u))) {
+        refuse(st, REFUSAL_BUDGET, "budget", "", "");
+        st->says = budget_says(s, BUDGET_STATEMENTS);
+        st->hint = budget_hint(s);
+    }
     if (st->refused) {
         struct refusal *refusal = make_refusal(s, st);
         s->n_refused++;
         if (!refusal) return session_drop(s, "out of memory");
         return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
+    struct understood *by;
+    if (st->carrier == CARRIER_QUERY && u->limited && limit_kind(s, u, &by))
+        return limit_query(s, u, u->forward.p ? u->forward : st->text, st->run, st->text_number);
+    if (st->carrier == CARRIER_QUERY) limit_pass(s, u);
     struct pending *p =
         pending_push(&s->pendings, st->carrier == CARRIER_QUERY ? PENDING_QUERY : PENDING_PARSE);
     if (!p) return session_drop(s, "out of memory");

@@ -83,7 +83,7 @@ static void add_report(struct printer *p, struct cursor *c)
 static void add_complete(struct printer *p, struct cursor *c)
 {
     static const char *const hows[] = { "completed", "failed",  "suspended", "skipped",
-                                        "lost",      "refused", "empty",     "?" };
+                                        "lost",      "refused", "empty",     "undone" };
     add_number(p, "run", cursor_u32(c));
     add_number(p, "rows", cursor_u64(c));
     add_number(p, "bytes", cursor_u64(c));

@@ -524,6 +524,73 @@ static void on_login(struct talk *t, const struct talk_line *line)
     t->frames_seen = t->world.lane.n;
 }
 
+/* ---- what the gateway asks a server by itself */
+
+static void run_all(struct talk *t, const struct talk_line *line, const char *const *lines, size_t n)
+{
+    struct talk_line one;
+    for (size_t i = 0; i < n && !t->failed; i++) {
+        struct bytes said = arena_printf(&t->arena, lines[i], BYTES_FMT(text(line, 1)));
+        if (!said.p || !talk_line_split(said, line->number, &t->arena, &one)) talk_fail(t, "%s", lines[i]);
+        if (!t->failed) talk_line_run(t, &one);
+    }
+}
+
+/* The server hears the question how many rows were changed. */
+static void on_asks_count(struct talk *t, const struct talk_line *line)
+{
+    static const char *const lines[] = {
+        "s < Close S postern.own",
+        "s < Parse postern.own \"SELECT CASE WHEN pg_catalog.current_setting('track_counts') *\"",
+        "s < Bind postern.own postern.own",
+        "s < Execute postern.own 0",
+        "s < Close P postern.own",
+        "s < Close S postern.own",
+    };
+    run_all(t, line, lines, sizeof lines / sizeof *lines);
+}
+
+/* counts 7: the server's answer to that. */
+static void on_counts(struct talk *t, const struct talk_line *line)
+{
+    static const char *const lines[] = {
+        "s > CloseComplete",
+        "s > ParseComplete",
+        "s > BindComplete",
+        "s > DataRow %.*s",
+        "s > CommandComplete \"SELECT 1\"",
+        "s > CloseComplete",
+        "s > CloseComplete",
+    };
+    run_all(t, line, lines, sizeof lines / sizeof *lines);
+}
+
+/* as-steps "text": a simple Query that comes as Parse, Bind, Describe; the Execute is not among them. */
+static void on_as_steps(struct talk *t, const struct talk_line *line)
+{
+    static const char *const lines[] = {
+        "s < Close S postern.query",
+        "s < Parse postern.query \"%.*s\"",
+        "s < Bind postern.query postern.query",
+        "s < Describe P postern.query",
+    };
+    run_all(t, line, lines, sizeof lines / sizeof *lines);
+}
+
+static void on_steps_done(struct talk *t, const struct talk_line *line)
+{
+    static const char *const lines[] = { "s > CloseComplete", "s > ParseComplete", "s > BindComplete" };
+    run_all(t, line, lines, sizeof lines / sizeof *lines);
+}
+
+/* And its end: the names are closed, and the Sync comes. */
+static void on_steps_end(struct talk *t, const struct talk_line *line)
+{
+    static const char *const lines[] = { "s < Close P postern.query", "s < Close S postern.query", "s < Sync",
+                                         "s > CloseComplete", "s > CloseComplete" };
+    run_all(t, line, lines, sizeof lines / sizeof *lines);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct talk *t, const struct talk_line *line);
@@ -561,6 +628,11 @@ static const struct {
     { "only", on_only, true },
     { "catalog", talk_on_catalog, true },
     { "inquiry", talk_on_inquiry, false },
+    { "asks-count", on_asks_count, false },
+    { "counts", on_counts, false },
+    { "as-steps", on_as_steps, false },
+    { "steps-done", on_steps_done, false },
+    { "steps-end", on_steps_end, false },
 };
 
 void talk_line_run(struct talk *t, const struct talk_line *line)

@@ -120,6 +120,37 @@ static bool ask_job(struct session_world *world, struct view_job *job)
     struct talk_world *w = (struct talk_world *)world;
     CHECK(!w->job);
     w->job = job;
+}
+
+static struct session_budget *open_budget(struct session_world *world, const struct principal *principal,
+                                          struct bytes connection)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    (void)principal, (void)connection;
+    w->n_budgets++;
+    return (struct session_budget *)w->used;
+}
+
+static void close_budget(struct session_world *world, struct session_budget *budget)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    CHECK(w->n_budgets-- > 0 && (uint64_t *)budget == w->used);
+}
+
+static uint64_t budget_rest(struct session_world *world, struct session_budget *budget,
+                            enum session_budget_kind kind, uint64_t most)
+{
+    const struct talk_world *w = (struct talk_world *)world;
+    (void)budget;
+    return w->used[kind] < most ? most - w->used[kind] : 0;
+}
+
+static bool take_budget(struct session_world *world, struct session_budget *budget,
+                        enum session_budget_kind kind, uint64_t n, uint64_t most)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    if (budget_rest(world, budget, kind, most) < n) return false;
+    w->used[kind] += n;
     return true;
 }
 
@@ -167,7 +198,11 @@ void talk_world_init(struct talk_world *w)
                                        .catalog_attach = attach_catalog,
                                        .catalog_detach = detach_catalog,
                                        .catalog_check = check_catalog,
-                                       .ask_job = ask_job };
+                                       .ask_job = ask_job,
+                                       .budget_open = open_budget,
+                                       .budget_close = close_budget,
+                                       .budget_left = budget_rest,
+                                       .budget_take = take_budget };
     talk_world_token(w, BYTES_LITERAL("token"));
 }
 

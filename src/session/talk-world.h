@@ -24,7 +24,9 @@ struct identity {
 enum talk_parser { TALK_PARSER_ANSWERS = 0, TALK_PARSER_WAITS, TALK_PARSER_FAILS, TALK_PARSER_BUSY };
 
 struct talk_world {
-    struct session_world world; /* first: callbacks get back from it to here */
+    struct session_world world;
+    uint64_t used[BUDGET_KINDS];                    /* of the budget, which is one */
+    unsigned n_budgets; /* sessions that hold it */ /* first: callbacks get back from it to here */
     struct clock clock;
     int64_t now_us; /* since the world began */
     struct arena arena;

@@ -207,6 +207,55 @@ static void refuse(struct understood *u, enum refusal_reason reason, const char 
     };
 }
 
+static const char *const counted_tags[] = { "SELECT", "SELECT INTO", "CREATE TABLE AS",
+                                            "INSERT", "UPDATE",      "DELETE",
+                                            "MERGE",  "COPY",        "EXPLAIN" };
+enum { COUNTED = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN | EFFECT_PROCEDURE };
+
+static bool tag_tells(const struct sql_statement *s)
+{
+    if (!s->in_view || s->writes_beside || s->effects & EFFECT_PROCEDURE || bytes_is(s->tag, "EXPLAIN"))
+        return false;
+    for (size_t i = 0; i < s->n_functions; i++)
+        if (s->functions[i].n_codes) return false;
+    return true;
+}
+
+static enum understood_limited limited_by(const struct sql_statement *s)
+{
+    if (s->action == SQL_ACTION_EXECUTE || s->action == SQL_ACTION_FETCH) return LIMITED_BY_NAME;
+    if (!(s->effects & COUNTED)) return LIMITED_NOT;
+    if (s->action == SQL_ACTION_PREPARE) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
+    for (size_t i = 0; i < sizeof counted_tags / sizeof *counted_tags; i++)
+        if (bytes_is(s->tag, counted_tags[i])) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
+    return LIMITED_NOT;
+}
+
+/* What runs code that may commit by itself, or code that runs at another time than now, is not to be counted
+ * and undone. */
+static bool cannot_be_counted(const struct sql_statement *s)
+{
+    return bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") ||
+           (s->action == SQL_ACTION_DECLARE && s->effects & EFFECT_PROCEDURE);
+}
+
+/* Where changed rows are limited: what decides, or a refusal. */
+static void limit_statements(struct understood *u)
+{
+    for (size_t i = 0; i < u->facts->n_statements; i++) {
+        const struct sql_statement *s = &u->facts->statements[i];
+        enum understood_limited limited = limited_by(s);
+        bool inside = s->action == SQL_ACTION_PREPARE || s->action == SQL_ACTION_DECLARE;
+        enum understood_limited *most = inside ? &u->limited_inside : &u->limited;
+        if (limited > *most) *most = limited;
+        if (!cannot_be_counted(s)) continue;
+        refuse(u, REFUSAL_COUNTED, "affected_rows",
+               "what this changes cannot be counted and undone, and changed rows are limited",
+               "Write the INSERT, UPDATE or DELETE itself; a procedure and DO may commit on their own.");
+        return;
+    }
+}
+
 /* All statements are judged as one text. */
 static bool judge_statements(struct understood *u, const struct understood_context *context)
 {
@@ -225,17 +274,11 @@ static bool judge_statements(struct understood *u, const struct understood_conte
         }
     }
     policy_judge_text(context->ruleset, u->facts, &u->arena, &verdict, &index);
-    /* Nothing counts rows before they are there: what may change only so many is held. */
-    if (verdict.decision == POLICY_ALLOW && verdict.limit_is_hold) {
-        verdict.decision = POLICY_HOLD;
-        verdict.policy = verdict.held.policy;
-        verdict.rule = verdict.held.rule;
-        verdict.message = verdict.held.message;
-        verdict.hint = verdict.held.hint;
-    }
     u->refused = verdict.decision != POLICY_ALLOW;
     if (u->refused) u->reason = verdict.decision == POLICY_HOLD ? REFUSAL_APPROVAL : REFUSAL_POLICY;
-    return verdict_copy(u, &verdict);
+    if (!verdict_copy(u, &verdict)) return false;
+    if (!u->refused && policy_verdict_counts_rows(&verdict)) limit_statements(u);
+    return true;
 }
 
 static bool judge(struct understood *u, const struct understood_context *context)
@@ -538,6 +581,9 @@ static void note_view(struct understood *u)
 static struct understood *understood_finish(struct understood_cache *cache,
                                             const struct understood_context *context, struct understood *u)
 {
+    u->effects = u->outcome == SQL_UNDERSTOOD ? 0 : EFFECT_UNKNOWN;
+    for (size_t i = 0; u->outcome == SQL_UNDERSTOOD && i < u->facts->n_statements; i++)
+        u->effects |= u->facts->statements[i].effects;
     note_view(u);
     bool good = judge(u, context) &&
                 (u->refused || u->unresolved || !(u->has_context || (u->facts && u->facts->n_edits)) ||

@@ -11,6 +11,11 @@
 #include "session/target.h"
 #include "sql/facts.h"
 
+/* What decides whether a text changed too much, where its policies limit that. BY_TAG: its command tag, since
+ * the view of the catalogue knows that nothing else is written. BY_COUNT: the server's own count. BY_NAME: it
+ * runs what was prepared or declared, which decides. */
+enum understood_limited { LIMITED_NOT = 0, LIMITED_BY_TAG, LIMITED_BY_COUNT, LIMITED_BY_NAME };
+
 struct understood {
     struct understood *next; /* in its slot of the cache */
     uint64_t hash, ruleset;  /* of the text; of what judges it: ruleset, and settings that are closed */
@@ -30,6 +35,9 @@ struct understood {
     bool has_names; /* PREPARE, EXECUTE, DECLARE, FETCH, DEALLOCATE, CLOSE, DISCARD: the session's name space
                        is involved */
     uint32_t n_copies_in; /* how many of its statements are COPY … FROM STDIN */
+    enum understood_limited limited;
+    enum understood_limited limited_inside; /* what decides on what it prepares or declares */
+    uint32_t effects; /* of all its statements; EFFECT_UNKNOWN where it was not understood */
     bool may_return_rows;
     /* What it does to a session's view (view.h): it may change what names mean; what others see; it ends the
      * transaction, and what was done in it. nameless: it names nothing that a catalogue would tell of. */
@@ -46,6 +54,12 @@ struct understood {
     size_t n_secrets;
     struct arena arena;
 };
+
+/* Whether a statement of this verdict must be counted. */
+static inline bool policy_verdict_counts_rows(const struct policy_verdict *v)
+{
+    return v->limits.affected_rows || v->limits.budget.affected_rows || v->limit_is_hold;
+}
 
 struct understood_cache;
 /* bytes: what all entries may hold together. NULL: no memory. */
