@@ -7,9 +7,11 @@
 #include "app/config.h"
 #include "app/control.h"
 #include "app/follower.h"
+#include "app/keeper.h"
 #include "app/keys-child.h"
 #include "app/parser-child.h"
 #include "app/targets.h"
+#include "app/understander.h"
 #include "app/worker.h"
 #include "base/log.h"
 #include "net/listener.h"
@@ -38,6 +40,8 @@ struct gateway {
     struct record_log *log;
     struct workers workers;
     struct follower *follower;
+    struct keeper *keeper;
+    struct understander *understander;
     struct control *control;
     int listeners[LISTENERS]; /* of the worker that is being started; Unix sockets stay for all */
     struct address addresses[LISTENERS];
@@ -74,6 +78,17 @@ static void on_keys(void *context)
         struct worker *worker = __atomic_load_n(&all[i], __ATOMIC_ACQUIRE);
         if (worker) worker_keys(worker);
     }
+}
+
+static void on_catalog(void *context, unsigned number, struct keeper_news *news)
+{
+    struct gateway *g = context;
+    struct worker **all = __atomic_load_n(&g->workers.all, __ATOMIC_ACQUIRE);
+    struct worker *worker = all ? __atomic_load_n(&all[number], __ATOMIC_ACQUIRE) : NULL;
+    if (worker)
+        worker_catalog(worker, news);
+    else
+        keeper_news_free(news);
 }
 
 static void on_reload(void *context)
@@ -174,7 +189,7 @@ static int start_children(struct gateway *g)
                                  .key_source = source_text(g, &g->config->store.key),
                                  .logins = g->logins,
                                  .n_logins = g->n_logins,
-                                 .n_clients = g->workers.n + 2 };
+                                 .n_clients = g->workers.n + 3 };
     struct parser_options parser = { .understand = parser_understand_sql, .n_clients = g->workers.n };
     int error = keys_child_start(&keys, &g->keys_child);
     if (!error) error = parser_child_start(&parser, &g->parser_child);
@@ -242,6 +257,19 @@ static int open_listeners(struct gateway *g, bool first)
     return 0;
 }
 
+/* It has the last of the clients of the keys child, behind the workers' and the log's two. */
+static int start_keeper(struct gateway *g)
+{
+    struct keeper_options options = { .clock = g->workers.clock,
+                                      .resolver = g->workers.resolver,
+                                      .keys = keys_child_client(g->keys_child, g->workers.n + 2),
+                                      .n_workers = g->workers.n,
+                                      .tell = on_catalog,
+                                      .on_child_lost = on_child_lost,
+                                      .context = g };
+    return keeper_start(&options, &g->keeper);
+}
+
 static int start_workers(struct gateway *g)
 {
     struct worker **all = calloc(g->workers.n + 1, sizeof(struct worker *));
@@ -255,6 +283,8 @@ static int start_workers(struct gateway *g)
                                           .lane = record_log_lane(g->log, i),
                                           .keys = keys_child_client(g->keys_child, i),
                                           .parser = parser_child_client(g->parser_child, i),
+                                          .keeper = g->keeper,
+                                          .understander = g->understander,
                                           .listeners = g->listeners,
                                           .n_listeners = g->n_addresses,
                                           .on_child_lost = on_child_lost,
@@ -309,6 +339,8 @@ static int start(struct gateway *g)
     if (!error) error = start_tls(g);
     g->workers.snapshot = error ? NULL : targets_of_config(g->config, on_keys, g);
     if (!error && !g->workers.snapshot) error = -EINVAL;
+    if (!error) error = start_keeper(g);
+    if (!error) error = understander_start(g->workers.clock, &g->understander);
     if (!error) error = start_workers(g);
     if (!error) {
         struct follower *follower = NULL;
@@ -382,9 +414,14 @@ static void stop(struct gateway *g)
         if (all[i]) worker_stop(all[i]);
     for (unsigned i = 0; all && i < g->workers.n; i++)
         if (all[i]) worker_join(all[i]);
-    /* Workers, the sequencer, the issuers' fetcher and the control socket call workers: they are freed last.
-     */
+    keeper_stop(g->keeper);
+    understander_stop(g->understander);
+    /* Workers, the sequencer, the keeper, the issuers' fetcher and the control socket call workers: they are
+     * freed last. */
     resolver_free(g->workers.resolver);
+    for (unsigned i = 0; all && i < g->workers.n; i++)
+        if (all[i]) worker_drain(all[i]);
+    keeper_free(g->keeper);
     if (g->log) record_log_close(g->log);
     control_stop(control);
     follower_stop(g->follower);

@@ -1,5 +1,6 @@
 /* The thread, and its answers to what sessions ask of the world. */
 #include "app/worker.h"
+#include "app/catalogs.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "session/relay.h"
@@ -44,6 +45,7 @@ struct worker {
     struct relays relays;
     struct session_world world;
     struct understood_cache *cache;
+    struct catalogs catalogs;
     struct listening *listening;
     struct loop_source keys_source, parser_source;
     struct loop_timer accept_again;
@@ -190,6 +192,57 @@ static void world_forget_key(struct session_world *world, struct session *sessio
 {
     (void)session;
     relays_forget_key(&worker_of(world)->relays, pid, key);
+}
+
+static struct session_catalog *world_catalog_attach(struct session_world *world,
+                                                    struct session_snapshot *snapshot,
+                                                    const struct target *target, struct bytes database)
+{
+    return catalogs_attach(&worker_of(world)->catalogs, snapshot, target, database);
+}
+
+static void world_catalog_detach(struct session_world *world, struct session_catalog *catalog)
+{
+    catalogs_detach(&worker_of(world)->catalogs, catalog);
+}
+
+static bool world_catalog_check(struct session_world *world, struct session_catalog *catalog)
+{
+    return catalogs_check(&worker_of(world)->catalogs, catalog);
+}
+
+struct job_task {
+    struct loop_task task;
+    struct worker *worker;
+    struct view_job *job;
+};
+
+static void run_job_done(struct loop_task *task)
+{
+    struct job_task *t = (struct job_task *)task;
+    struct session *session = session_job_done(t->job);
+    if (session) relay_touch(&t->worker->relays, session);
+    free(t);
+}
+
+/* On the other thread: the job comes back to the worker's loop. */
+static void on_job_ran(void *context, struct view_job *job)
+{
+    struct job_task *t = context;
+    t->job = job;
+    loop_post(t->worker->loop, &t->task);
+}
+
+static bool world_ask_job(struct session_world *world, struct view_job *job)
+{
+    struct worker *w = worker_of(world);
+    struct job_task *t = calloc(1, sizeof *t);
+    if (!t) return false;
+    t->task.run = run_job_done;
+    t->worker = w;
+    if (understander_ask(w->options.understander, job, on_job_ran, t)) return true;
+    free(t);
+    return false;
 }
 
 static struct session_budget *world_budget_open(struct session_world *world,
@@ -364,6 +417,25 @@ void worker_keys(struct worker *w)
     if (!__atomic_exchange_n(&w->keys_posted, true, __ATOMIC_SEQ_CST)) loop_post(w->loop, &w->keys_task);
 }
 
+static void run_catalog(struct loop_task *task)
+{
+    struct keeper_news *news = (struct keeper_news *)task;
+    struct worker *w = news->receiver;
+    catalogs_on_news(&w->catalogs, news);
+}
+
+void worker_catalog(struct worker *w, struct keeper_news *news)
+{
+    news->task.run = run_catalog;
+    news->receiver = w;
+    loop_post(w->loop, &news->task);
+}
+
+void worker_drain(struct worker *w)
+{
+    loop_run_posted(w->loop);
+}
+
 void worker_stop(struct worker *w)
 {
     loop_post(w->loop, &w->stop_task);
@@ -507,6 +579,10 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .cancel = world_cancel,
                                        .register_key = world_register_key,
                                        .forget_key = world_forget_key,
+                                       .catalog_attach = world_catalog_attach,
+                                       .catalog_detach = world_catalog_detach,
+                                       .catalog_check = world_catalog_check,
+                                       .ask_job = world_ask_job,
                                        .budget_open = world_budget_open,
                                        .budget_close = world_budget_close,
                                        .budget_left = world_budget_left,
@@ -518,6 +594,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                  .world = &w->world,
                                  .tls = w->shared->tls,
                                  .lane = options->lane };
+    w->catalogs = (struct catalogs){ options->keeper, options->number, &w->relays, NULL };
     if (!error) error = relays_init(&w->relays, w->shared->most_sessions, w->shared->seed);
     if (!error) error = watch_all(w);
     if (!error) {

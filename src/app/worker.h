@@ -5,6 +5,8 @@
 #include "app/budgets.h"
 #include "app/keys-client.h"
 #include "app/parser-client.h"
+#include "app/keeper.h"
+#include "app/understander.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 #include "net/tls.h"
@@ -34,6 +36,8 @@ struct worker_options {
     struct record_lane *lane;
     struct keys_client *keys;
     struct parser_client *parser;
+    struct keeper *keeper;
+    struct understander *understander;
     const int *listeners; /* descriptors, the worker's own or shared ones (a Unix socket) */
     size_t n_listeners;
     /* Called from the worker when a child is gone: the gateway cannot go on. */
@@ -52,6 +56,10 @@ void worker_free(struct worker *worker);
 /* From any thread: the log has room for this worker's lane; keys of an issuer arrived. */
 void worker_room(struct worker *worker);
 void worker_keys(struct worker *worker);
+/* The keeper's news, which the worker frees. */
+void worker_catalog(struct worker *worker, struct keeper_news *news);
+/* Runs what was posted to a worker that was joined, so that nothing of it is lost; before worker_free. */
+void worker_drain(struct worker *worker);
 /* Every worker looks for the session and, where it has it, ends it with somebody's words. Waits (up to 5 s)
  * for their answers; not for a worker's own thread. False: none has it. */
 bool workers_kill(struct workers *workers, uint64_t session, const char *by);

@@ -174,7 +174,7 @@ void loop_post(struct loop *loop, struct loop_task *task)
     if (was_empty) loop_wake(loop);
 }
 
-static void run_tasks(struct loop *loop)
+void loop_run_posted(struct loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
     struct loop_task *task = loop->first;
@@ -232,7 +232,7 @@ void loop_run(struct loop *loop)
         }
         loop->n_ready = 0;
         run_timers(loop);
-        if (woken) run_tasks(loop);
+        if (woken) loop_run_posted(loop);
         if (loop->on_turn_end) loop->on_turn_end(loop->turn_end_context);
     }
 }

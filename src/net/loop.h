@@ -49,6 +49,8 @@ struct loop_task {
     void (*run)(struct loop_task *task);
 };
 void loop_post(struct loop *loop, struct loop_task *task);
+/* Runs what was posted and has not run: for the end, when the loop does not run any more. */
+void loop_run_posted(struct loop *loop);
 
 /* Called at the end of every turn, after all events, timers and tasks, before the loop sleeps. */
 void loop_set_turn_end(struct loop *loop, void (*on_turn_end)(void *context), void *context);

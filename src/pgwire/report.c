@@ -19,6 +19,7 @@ void report_put_body(struct buf *out, const struct report *report)
     put_field(out, 'M', report->message.n ? report->message : BYTES_LITERAL("refused"));
     put_field(out, 'D', report->detail);
     put_field(out, 'H', report->hint);
+    if (report->routine) put_field(out, 'R', bytes_of(report->routine));
     buf_put_u8(out, 0);
 }
 

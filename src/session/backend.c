@@ -499,6 +499,16 @@ static bool is_fatal(struct bytes body)
     return bytes_is(severity, "FATAL") || bytes_is(severity, "PANIC");
 }
 
+/* The server counts in the text that it was sent. */
+static struct bytes place_back(struct session *s, const struct pending *p, struct bytes body)
+{
+    const struct understood *u = p->understood ? p->understood : p->binding ? p->binding->understood : NULL;
+    if (!u || !understood_has_edits(u)) return body;
+    struct bytes text = p->text_kept ? *p->text_kept : u->text;
+    bool known = p->text_kept || !u->is_template || p->kind == PENDING_QUERY || p->kind == PENDING_PARSE;
+    return understood_place_back(u, known ? text : (struct bytes){ 0 }, body, &s->scratch);
+}
+
 /* What the client hears: our refusal where we made the error, the server's words otherwise. */
 static void say_error(struct session *s, struct pending *p, struct bytes body)
 {
@@ -517,6 +527,7 @@ static void say_error(struct session *s, struct pending *p, struct bytes body)
         deliver_error(s, refusal_body(refusal));
         free(refusal);
     } else {
+        body = place_back(s, p, body);
         recording_report(s, FRAME_ERROR, p->run, ORIGIN_SERVER, body, p->understood);
         deliver_error(s, body);
     }
@@ -597,6 +608,7 @@ static enum step on_ready(struct session *s, const struct message *m)
     names_revert(s, p); /* of statements that never completed */
     pop(s);
     s->status = status;
+    view_on_status(s);
     if (status == 'I') bindings_forget_all(&s->bindings, true, false);
     s->swallowing = s->aborting = s->timed_out = false;
     if (limit_on_ready(s, status) != STEP_NEXT) return STEP_CLOSE;
@@ -675,6 +687,13 @@ static enum step on_copy_done(struct session *s, const struct message *m)
     return STEP_NEXT;
 }
 
+/* What comes unasked, and last words, go their usual way. */
+static bool answers_inquiry(const struct message *m)
+{
+    return m->type != MESSAGE_NOTICE_RESPONSE && m->type != MESSAGE_NOTIFICATION_RESPONSE &&
+           m->type != MESSAGE_PARAMETER_STATUS && !(m->type == MESSAGE_ERROR_RESPONSE && is_fatal(m->body));
+}
+
 static bool is_aside(uint8_t type)
 {
     return type == MESSAGE_ERROR_RESPONSE || type == MESSAGE_NOTICE_RESPONSE ||
@@ -694,6 +713,7 @@ enum step backend_message(struct session *s, const struct message *m, struct byt
 {
     skip_copy_ends(s);
     const struct pending *head = pending_head(&s->pendings);
+    if (head && head->kind == PENDING_INQUIRY && answers_inquiry(m)) return view_on_message(s, m);
     if (head && head->kind == PENDING_OWN && !is_aside(m->type)) return on_own(s, m);
     switch (m->type) {
     case MESSAGE_DATA_ROW: return on_rows(s, m, in, used_out);

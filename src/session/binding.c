@@ -97,6 +97,15 @@ struct binding *binding_push(struct bindings *b, bool portal, struct bytes name,
     return binding;
 }
 
+void binding_renew(struct bindings *b, struct binding *binding, struct understood *understood)
+{
+    b->bytes += held_bytes(understood);
+    b->bytes -= held_bytes(binding->understood);
+    understood_pin(understood);
+    understood_unpin(b->cache, binding->understood);
+    binding->understood = understood;
+}
+
 void binding_commit(struct bindings *b, struct binding *binding)
 {
     if (!binding->linked) return;

@@ -58,6 +58,8 @@ static inline struct binding *binding_use(struct binding *binding)
 }
 /* Lets go of a use; NULL is fine. */
 void binding_release(struct bindings *b, struct binding *binding);
+/* The same text, understood anew, takes the place of what the binding holds. */
+void binding_renew(struct bindings *b, struct binding *binding, struct understood *understood);
 /* The server took it: what is older is forgotten, and a tombstone takes the name away. */
 void binding_commit(struct bindings *b, struct binding *binding);
 /* The server did not: it leaves the chain. */

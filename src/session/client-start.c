@@ -143,6 +143,11 @@ static enum step refuse_identity(struct session *s, enum identity_refusal refusa
     return session_fail(s, REFUSAL_PASSWORD, message, (struct bytes){ 0 });
 }
 
+bool session_needs_view(const struct session *s)
+{
+    return !s->world->without_views && policy_ruleset_needs_view(s->ruleset);
+}
+
 /* Which target, which policies: asked only once it is known who asks. */
 static enum step admit(struct session *s)
 {
@@ -171,6 +176,7 @@ static enum step admit(struct session *s)
     if (s->terms->login.n && !bytes_equal(s->login->name, s->terms->login))
         return session_fail_text(s, REFUSAL_NO_POLICY,
                                  "the policy names a login that the connection does not have");
+    if (session_needs_view(s)) view_begin(s);
     s->phase = PHASE_CONNECT;
     s->wants.connect = true;
     return STEP_NEXT;

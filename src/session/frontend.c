@@ -31,6 +31,12 @@ static enum step cannot_record(struct session *s, enum record_outcome outcome)
                             BYTES_LITERAL("this message cannot be recorded, so it does not pass"));
 }
 
+static enum step refuse_with(struct session *s, struct refusal *refusal)
+{
+    s->n_refused++;
+    return statement_poison(s, CARRIER_PARSE, BYTES_LITERAL("postern"), refusal, 0, NULL, 0);
+}
+
 static struct pending *push(struct session *s, enum pending_kind kind, struct binding *used)
 {
     struct pending *p = pending_push(&s->pendings, kind);
@@ -50,6 +56,10 @@ static enum step on_bind(struct session *s, const struct message *m)
         return statement_refuse(s, CARRIER_PARSE, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid Bind message"));
     struct binding *statement = binding_find(&s->bindings, false, bind.statement);
     if (!statement && !s->open) return no_such(s, false, bind.statement);
+    struct refusal *refusal = NULL;
+    enum step step = statement ? renew_binding(s, statement, &refusal) : STEP_NEXT;
+    if (step != STEP_NEXT) return step;
+    if (refusal) return refuse_with(s, refusal);
     struct bytes part = m->body;
     enum record_outcome outcome =
         recording_intent(s, FRAME_BIND, is_partial(m) ? FRAME_PART : 0, &part, 1, &sequence);
@@ -137,6 +147,10 @@ static enum step on_execute(struct session *s, const struct message *m)
         return statement_refuse(
             s, CARRIER_PARSE, REFUSAL_POLICY,
             BYTES_LITERAL("this prepared statement or cursor was not made in this session"));
+    struct refusal *refusal = NULL;
+    enum step step = u && u->has_names ? renew_named(s, u, &refusal) : STEP_NEXT;
+    if (step != STEP_NEXT) return step;
+    if (refusal) return refuse_with(s, refusal);
     uint64_t n_counted = budget_statements(u);
     if (n_counted && budget_left(s, BUDGET_STATEMENTS) < n_counted) return refuse_spent(s, CARRIER_PARSE);
     struct understood *by;
@@ -160,6 +174,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     if (portal) p->text = portal->text;
     if (u) p->understood = understood_pin(u);
     if (u && u->has_names && !names_push(s, p, u)) return session_drop(s, "out of memory");
+    if (u) view_on_run(s, u);
     s->n_statements++;
     forward(s, m);
     /* A server keeps its answers until it is asked for them: whoever measures wants each when it is there. */
@@ -238,6 +253,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
     p->reserved = run != 0;
     s->n_syncs++;
     s->n_statements++;
+    if (s->view.needed) view_on_call(s);
     forward(s, m);
     return STEP_NEXT;
 }

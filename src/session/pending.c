@@ -1,6 +1,7 @@
 /* The queue of unanswered messages. */
 #include "session/pending.h"
 #include <stdlib.h>
+#include <string.h>
 
 struct pending *pending_push(struct pendings *p, enum pending_kind kind)
 {
@@ -20,12 +21,22 @@ struct pending *pending_push(struct pendings *p, enum pending_kind kind)
     return e;
 }
 
+bool pending_keep_text(struct pending *p, struct bytes text)
+{
+    p->text_kept = malloc(sizeof *p->text_kept + text.n);
+    if (!p->text_kept) return false;
+    memcpy(p->text_kept + 1, text.p, text.n);
+    *p->text_kept = bytes_make(p->text_kept + 1, text.n);
+    return true;
+}
+
 static void pending_clear(struct pending *e, struct bindings *b)
 {
     binding_release(b, e->binding);
     if (e->understood) understood_unpin(b->cache, e->understood);
     if (e->limited_by) understood_unpin(b->cache, e->limited_by);
     free(e->refusal);
+    free(e->text_kept);
     while (e->changes) {
         struct name_change *change = e->changes;
         e->changes = change->next;

@@ -14,6 +14,7 @@ enum pending_kind {
     PENDING_SYNC,
     PENDING_QUERY,
     PENDING_CALL,     /* FunctionCall */
+    PENDING_INQUIRY,  /* the gateway's own question about the session (view.h): a simple query */
     PENDING_COPY_END, /* CopyDone or CopyFail: no answer of its own; marks where COPY data ends */
     PENDING_OWN,      /* a statement of the gateway's own, all of it (own.c) */
 };
@@ -57,6 +58,7 @@ struct pending {
     struct understood *limited_by; /* a pin: whose limit it is (for EXECUTE: of what was prepared) */
     struct refusal *refusal;       /* poisoned: said to the client in place of the server's syntax error */
     struct name_change *changes;
+    struct bytes *text_kept; /* the client's text, where it is not that of `understood`; NULL */
 };
 
 /* A ring that grows up to a ceiling. */
@@ -68,6 +70,8 @@ enum { PENDING_CEILING = 1 << 16 };
 
 /* A zeroed one at the end; NULL: the ceiling, or no memory. Valid until the next push. */
 struct pending *pending_push(struct pendings *p, enum pending_kind kind) MUST_USE;
+/* Keeps a copy of the client's text, for places in errors. */
+bool pending_keep_text(struct pending *p, struct bytes text) MUST_USE;
 static inline bool pending_is_full(const struct pendings *p)
 {
     return p->n >= PENDING_CEILING - 8;

@@ -24,8 +24,15 @@ const char *refusal_code(enum refusal_reason reason)
 struct refusal *refusal_new(enum refusal_reason reason, const char *severity, struct bytes message,
                             struct bytes detail, struct bytes hint)
 {
+    return refusal_new_as(reason, NULL, severity, message, detail, hint);
+}
+
+struct refusal *refusal_new_as(enum refusal_reason reason, const char *sqlstate, const char *severity,
+                               struct bytes message, struct bytes detail, struct bytes hint)
+{
     struct report report = { .severity = severity, .message = message, .detail = detail, .hint = hint };
-    memcpy(report.sqlstate, refusal_sqlstate(reason), 6);
+    if (reason == REFUSAL_STALE) report.routine = "RevalidateCachedQuery";
+    memcpy(report.sqlstate, sqlstate ? sqlstate : refusal_sqlstate(reason), 6);
     struct buf body;
     buf_init(&body, 64 * 1024);
     report_put_body(&body, &report);

@@ -22,6 +22,9 @@ struct refusal {
  * severity: "ERROR" or "FATAL". */
 struct refusal *refusal_new(enum refusal_reason reason, const char *severity, struct bytes message,
                             struct bytes detail, struct bytes hint);
+/* With an SQLSTATE of its own; sqlstate NULL: the reason's. */
+struct refusal *refusal_new_as(enum refusal_reason reason, const char *sqlstate, const char *severity,
+                               struct bytes message, struct bytes detail, struct bytes hint);
 static inline struct bytes refusal_body(const struct refusal *refusal)
 {
     return bytes_make(refusal->body, refusal->n);

@@ -552,6 +552,15 @@ void relays_each(struct relays *all, void (*visit)(struct session *session, void
     }
 }
 
+void relays_on_catalog(struct relays *all, const struct session_catalog *catalog)
+{
+    for (struct relay *r = all->first; r; r = r->next) {
+        if (!session_waits_for_catalog(r->session, catalog)) continue;
+        session_on_catalog(r->session);
+        touch(r);
+    }
+}
+
 struct session *relays_find(struct relays *all, uint64_t id)
 {
     for (struct relay *r = all->first; r; r = r->next)

@@ -46,6 +46,8 @@ bool relays_register_key(struct relays *relays, struct session *session, int32_t
 void relays_forget_key(struct relays *relays, int32_t pid, const uint8_t key[4]);
 /* Everybody: room in the log, keys of an issuer. */
 void relays_each(struct relays *relays, void (*visit)(struct session *session, void *context), void *context);
+/* There is news of a catalogue: whoever waits for it is told. */
+void relays_on_catalog(struct relays *relays, const struct session_catalog *catalog);
 /* The session of that number; NULL: not here. */
 struct session *relays_find(struct relays *relays, uint64_t id);
 #endif

@@ -6,15 +6,6 @@
 #include "session/session-private.h"
 #include <stdlib.h>
 
-/* Authentication codes. */
-enum {
-    AUTH_OK = 0,
-    AUTH_CLEARTEXT = 3,
-    AUTH_MD5 = 5,
-    AUTH_SASL = 10,
-    AUTH_SASL_CONTINUE = 11,
-    AUTH_SASL_FINAL = 12
-};
 enum { PARAMETERS_CEILING = 256 * 1024, OPTIONS_CEILING = 64 * 1024 };
 
 void server_start_free(struct session *s)
@@ -145,7 +136,7 @@ void session_on_connected(struct session *s, struct bytes address, const struct 
     }
     buf_init(&l->parameters, PARAMETERS_CEILING);
     l->server_address = arena_copy(&s->arena, address);
-    scram_client_init(&l->scram, nonce, binding, false);
+    server_login_init(&l->dialogue, s->login->has_password, nonce, binding);
     s->record = record_session_begin(s->world->lane);
     s->phase = PHASE_LOGIN;
     send_startup(s);
@@ -164,106 +155,34 @@ static enum step refuse_server(struct session *s, const char *why)
                         bytes_of(why));
 }
 
-static enum step ask_proof(struct session *s, const struct session_proof *proof)
-{
-    s->logging_in->proof_asked = true;
-    s->logging_in->proof_given = false;
-    return s->world->ask_proof(s->world, s, proof)
-               ? STEP_NEXT
-               : refuse_server(s, "The keys process cannot be asked now.");
-}
-
 static struct bytes login_id(struct session *s)
 {
     return arena_printf(&s->arena, "%.*s/%.*s", BYTES_FMT(s->target->name), BYTES_FMT(s->login->name));
 }
 
-static void send_sasl_response(struct session *s)
-{
-    message_put(&s->server_out, MESSAGE_PASSWORD, s->logging_in->scram.out);
-}
-
-static enum step on_sasl(struct session *s, struct bytes mechanisms)
-{
-    struct scram_client *scram = &s->logging_in->scram;
-    if (scram_client_begin(scram, mechanisms) != SCRAM_SEND) return refuse_server(s, scram->why);
-    size_t at = message_begin(&s->server_out, MESSAGE_PASSWORD);
-    buf_put_cstring(&s->server_out, bytes_of(scram->mechanism));
-    buf_put_counted(&s->server_out, scram->out);
-    message_finish(&s->server_out, at);
-    return STEP_NEXT;
-}
-
-static enum step on_sasl_continue(struct session *s, struct bytes challenge)
-{
-    struct scram_client *scram = &s->logging_in->scram;
-    if (scram_client_challenge(scram, challenge) != SCRAM_PROVE) return refuse_server(s, scram->why);
-    struct session_proof proof = { .login = login_id(s),
-                                   .salt = bytes_make(scram->salt, scram->n_salt),
-                                   .auth_message = scram->auth_message,
-                                   .iterations = scram->iterations };
-    return ask_proof(s, &proof);
-}
-
 void session_on_proof(struct session *s, int status, const uint8_t proof[32],
                       const uint8_t server_signature[32], const char *md5)
 {
-    if (s->phase != PHASE_LOGIN || !s->logging_in->proof_asked || s->logging_in->proof_given) return;
-    struct login_state *l = s->logging_in;
-    l->proof_given = true;
-    if (status) {
-        refuse_server(s, "The password of this login cannot be read.");
-    } else if (l->md5) {
-        size_t at = message_begin(&s->server_out, MESSAGE_PASSWORD);
-        buf_put_cstring(&s->server_out, bytes_of(md5));
-        message_finish(&s->server_out, at);
-    } else if (scram_client_prove(&l->scram, proof, server_signature) == SCRAM_SEND) {
-        send_sasl_response(s);
-    } else {
-        refuse_server(s, l->scram.why);
-    }
+    if (s->phase != PHASE_LOGIN || !server_login_waits(&s->logging_in->dialogue)) return;
+    struct server_login *dialogue = &s->logging_in->dialogue;
+    if (server_login_answer(dialogue, status, proof, server_signature, md5, &s->server_out) == LOGIN_REFUSED)
+        refuse_server(s, dialogue->why);
 }
 
-/* A login with a password takes proof of it only; one without takes none. Nothing is ever answered in clear.
- */
 static enum step on_authentication(struct session *s, struct bytes body)
 {
-    struct cursor c = cursor_over(body);
-    struct login_state *l = s->logging_in;
-    uint32_t code = cursor_u32(&c);
-    struct bytes rest = cursor_take(&c, cursor_left(&c));
-    if (c.failed)
-        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL,
-                                 "the server sent a malformed authentication request");
-    switch (code) {
-    case AUTH_OK:
-        if (s->login->has_password && !scram_client_is_done(&l->scram) && !l->md5)
-            return refuse_server(
-                s, "The server let us in without asking for the password: it may not be the right one.");
-        l->authenticated = true;
-        return STEP_NEXT;
-    case AUTH_CLEARTEXT:
-        return refuse_server(s, "The server asks for the password in clear, which this gateway never sends.");
-    default:
-        if (!s->login->has_password)
-            return refuse_server(s, "The server asks for a password, and the login has none.");
-        break;
+    struct server_login *dialogue = &s->logging_in->dialogue;
+    switch (server_login_message(dialogue, body, &s->server_out)) {
+    case LOGIN_NEXT: return STEP_NEXT;
+    case LOGIN_REFUSED: break;
+    case LOGIN_PROVE: {
+        struct session_proof proof = server_login_question(dialogue, login_id(s), s->login->user);
+        if (s->world->ask_proof(s->world, s, &proof)) return STEP_NEXT;
+        dialogue->answered = true; /* nobody was asked */
+        return refuse_server(s, "The keys process cannot be asked now.");
     }
-    switch (code) {
-    case AUTH_MD5:
-        if (rest.n != 4 || l->proof_asked) break;
-        l->md5 = true;
-        struct session_proof proof = { .login = login_id(s), .md5 = true, .user = s->login->user };
-        memcpy(proof.md5_salt, rest.p, 4);
-        return ask_proof(s, &proof);
-    case AUTH_SASL: return on_sasl(s, rest);
-    case AUTH_SASL_CONTINUE: return on_sasl_continue(s, rest);
-    case AUTH_SASL_FINAL:
-        if (scram_client_finish(&l->scram, rest) != SCRAM_DONE) return refuse_server(s, l->scram.why);
-        return STEP_NEXT;
-    default: break;
     }
-    return refuse_server(s, "The server asks for a kind of authentication that this gateway does not speak.");
+    return refuse_server(s, dialogue->why);
 }
 
 static enum step on_key_data(struct session *s, struct bytes body)
@@ -297,7 +216,7 @@ static enum step on_parameter_status(struct session *s, const struct message *m)
  * compare it), the key is ours. */
 static enum step on_ready(struct session *s, const struct message *m)
 {
-    if (!s->logging_in->authenticated)
+    if (!s->logging_in->dialogue.authenticated)
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server is ready without a log-in");
     if (m->body.n != 1 || m->body.p[0] != 'I')
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server is not idle after log-in");

@@ -6,7 +6,9 @@
 #include "session/binding.h"
 #include "session/limit.h"
 #include "session/pending.h"
+#include "session/server-login.h"
 #include "session/session.h"
+#include "session/view.h"
 
 enum session_phase {
     PHASE_CLOSED = 0,
@@ -31,11 +33,8 @@ struct known {
 };
 
 struct login_state {
-    struct scram_client scram;
-    bool proof_asked, proof_given, md5, authenticated;
+    struct server_login dialogue;
     struct bytes server_address;
-    bool has_binding;
-    struct scram_binding binding;
     struct buf parameters; /* ParameterStatus messages for the client, whole */
 };
 
@@ -70,6 +69,7 @@ struct session {
     uint8_t server_key[256];
     size_t n_server_key;
     uint8_t client_key[4];
+    struct session_view view;
 
     /* the protocol proper */
     struct pendings pendings;
@@ -117,6 +117,9 @@ struct session {
     bool token_expired;
 };
 
+/* ---- client-start.c: whether statements are judged by what only a catalogue tells */
+bool session_needs_view(const struct session *s);
+
 /* ---- session.c */
 /* Ends the session with last words for the client: an ErrorResponse of severity FATAL. Always STEP_CLOSE.
  * detail may be empty. */
@@ -163,6 +166,14 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
 enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
                            struct bytes message);
 
+/* What texts of the session are understood and judged in, as its view is now. */
+struct understood_context session_context(const struct session *s);
+
+/* ---- renew.c: what was prepared in an older view is judged again before it is used. NEXT with *refusal_out
+ * NULL: it may be used; with a refusal (the caller's), it may not. */
+enum step renew_binding(struct session *s, struct binding *binding, struct refusal **refusal_out) MUST_USE;
+/* The same for all that the text names with EXECUTE. */
+enum step renew_named(struct session *s, const struct understood *u, struct refusal **refusal_out) MUST_USE;
 /* ---- budget.c: what may be used in a day */
 /* Opens it, where a policy sets one. */
 bool budget_start(struct session *s) MUST_USE;
@@ -273,6 +284,9 @@ enum record_outcome recording_start(struct session *s);
 void recording_rejected(struct session *s, enum refusal_reason reason, struct bytes message,
                         struct bytes detail);
 void recording_end(struct session *s, const char *reason);
+
+/* ---- view.c, besides view.h: an answer to an inquiry */
+enum step view_on_message(struct session *s, const struct message *m);
 
 /* ---- names.c: what texts do to the session's name space */
 bool names_push(struct session *s, struct pending *p, struct understood *u);

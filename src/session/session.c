@@ -39,9 +39,10 @@ void session_free(struct session *s)
     if (!s) return;
     recording_end(s, "connection lost");
     if (s->registered) s->world->forget_key(s->world, s, s->server_pid, s->client_key);
-    if (s->waits_for_parse || (s->logging_in && s->logging_in->proof_asked && !s->logging_in->proof_given))
+    if (s->waits_for_parse || (s->logging_in && server_login_waits(&s->logging_in->dialogue)))
         s->world->abandon(s->world, s);
     server_start_free(s);
+    view_end(s);
     secret_free(&s->parsing);
     if (s->parsed) understood_unpin(s->world->cache, s->parsed);
     pending_free_all(&s->pendings, &s->bindings);
@@ -133,7 +134,8 @@ bool session_reads_client(const struct session *s)
     if (s->waits_for_room || s->waits_for_parse || s->limiting.waits || s->terminated ||
         buf_length(&s->server_out) > SESSION_OUT_HIGH)
         return false;
-    if (s->phase == PHASE_READY) return !s->aborting && !pending_is_full(&s->pendings);
+    if (s->phase == PHASE_READY)
+        return !s->aborting && !pending_is_full(&s->pendings) && !view_holds_client(s);
     return s->phase == PHASE_STARTUP || s->phase == PHASE_PASSWORD;
 }
 
@@ -141,7 +143,7 @@ bool session_reads_server(const struct session *s)
 {
     if (s->waits_for_room || buf_length(&s->client_out) > SESSION_OUT_HIGH) return false;
     return s->phase == PHASE_READY ||
-           (s->phase == PHASE_LOGIN && !(s->logging_in->proof_asked && !s->logging_in->proof_given));
+           (s->phase == PHASE_LOGIN && !server_login_waits(&s->logging_in->dialogue));
 }
 
 /* The ceiling of a message from a client, and whether a large one may pass in pieces; 0: no such message in
@@ -250,7 +252,9 @@ static enum step server_step(struct session *s, struct bytes in, size_t *used_ou
     if (peek == MESSAGE_MORE) return STEP_MORE;
     if (peek == MESSAGE_BAD)
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a message of invalid length");
-    bool in_pieces = m.type == MESSAGE_DATA_ROW || m.type == MESSAGE_COPY_DATA;
+    const struct pending *head = pending_head(&s->pendings);
+    bool ours = head && head->kind == PENDING_INQUIRY;
+    bool in_pieces = !ours && (m.type == MESSAGE_DATA_ROW || m.type == MESSAGE_COPY_DATA);
     bool large = in_pieces && m.body_length > SESSION_PIECE && s->phase == PHASE_READY;
     if (m.body_length > (in_pieces ? MESSAGE_LARGE_CEILING : SERVER_WHOLE_CEILING))
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a message that is too long");
@@ -327,11 +331,25 @@ void session_on_tls(struct session *s, struct bytes tls)
     if (s->phase == PHASE_TLS) s->phase = PHASE_STARTUP;
 }
 
+struct understood_context session_context(const struct session *s)
+{
+    bool in_view = s->view.needed && s->view.key;
+    return (struct understood_context){ s->ruleset, s->target, in_view ? &s->view.view : NULL,
+                                        in_view ? s->view.key : 0 };
+}
+
 void session_on_parsed(struct session *s, struct bytes encoded)
 {
-    struct understood_context context = { s->ruleset, s->target };
+    struct understood_context context = { .ruleset = s->ruleset, .target = s->target };
     if (!s->waits_for_parse) return;
     s->waits_for_parse = false;
+    if (s->view.canary) {
+        s->view.canary = false;
+        s->view.canary_lives = encoded.p != NULL;
+        s->parse_failed = !encoded.p;
+        secret_free(&s->parsing);
+        return;
+    }
     if (encoded.p)
         s->parsed = understood_make_from(s->world->cache, &context, secret_bytes(&s->parsing), encoded);
     s->parse_failed = s->parsed == NULL;
@@ -365,6 +383,7 @@ int64_t session_due_us(const struct session *s)
 {
     int64_t due = s->phase == PHASE_READY ? INT64_MAX : s->login_due_us;
     if (is_over(s)) return INT64_MAX;
+    if (s->view.needed && s->view.wait_due_us < due) due = s->view.wait_due_us;
     if (s->session_due_us < due) due = s->session_due_us;
     if (s->statement_due_us < due) due = s->statement_due_us;
     if (s->token_due_us == INT64_MAX) return due;
@@ -400,6 +419,7 @@ void session_on_time(struct session *s)
         if (p) s->timed_out = s->wants.cancel = true;
     }
     if (now >= s->token_due_us) s->token_expired = true;
+    if (s->view.needed) view_on_time(s, now);
     session_settle(s);
 }
 

@@ -15,21 +15,21 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "identity/identity.h"
-#include "pgwire/scram.h"
 #include "record/lane.h"
+#include "session/server-login.h"
 #include "session/target.h"
 #include "session/understood.h"
 
 struct session;
+struct catalog;
+struct view_job;
 
-/* A step of a login that only the holder of the database's password can take. */
-struct session_proof {
-    struct bytes login; /* "orders/rw": the id of the login in the keys child */
-    bool md5;
-    struct bytes user; /* md5 */
-    uint8_t md5_salt[4];
-    struct bytes salt, auth_message; /* SCRAM */
-    uint32_t iterations;
+/* What the sessions of one worker in one database of a target share of its catalogue; their surroundings keep
+ * it fresh. */
+struct session_catalog {
+    const struct catalog *newest; /* NULL: there is none yet */
+    int64_t checked_us;           /* monotonic: it was the newest when somebody looked after this */
+    struct bytes problem;         /* why it must not be used (any more); empty: none */
 };
 
 /* What one principal has used up on one connection today, over all its sessions and all workers. */
@@ -42,8 +42,10 @@ struct session_world {
     const struct clock *clock;
     struct record_lane *lane;
     struct understood_cache *cache;
-    uint64_t seed; /* of hashes */
-    bool tls;      /* we have a certificate: SSLRequest is answered with yes */
+    uint64_t seed;      /* of hashes */
+    bool tls;           /* we have a certificate: SSLRequest is answered with yes */
+    bool without_views; /* tests of other things: there is no catalogue, and statements are judged by their
+                           words alone */
     /* The configuration in force, held for the caller. */
     struct session_snapshot *(*snapshot)(struct session_world *world);
     /* Fills with random bytes; false: none to be had, and the session ends. */
@@ -62,6 +64,15 @@ struct session_world {
                          const uint8_t key[4]);
     void (*forget_key)(struct session_world *world, struct session *session, int32_t pid,
                        const uint8_t key[4]);
+    /* The catalogue of the database that the session is in, until it is detached. NULL: it cannot be had.
+     * session_on_catalog is called for sessions that wait when it changes or was looked at. check: somebody
+     * may have changed it, look now; false: nobody can be asked. */
+    struct session_catalog *(*catalog_attach)(struct session_world *world, struct session_snapshot *snapshot,
+                                              const struct target *target, struct bytes database);
+    void (*catalog_detach)(struct session_world *world, struct session_catalog *catalog);
+    bool (*catalog_check)(struct session_world *world, struct session_catalog *catalog);
+    /* Runs session_job_run on another thread, then session_job_done on this one. False: it cannot. */
+    bool (*ask_job)(struct session_world *world, struct view_job *job);
     /* The budget of this principal on this connection; NULL: there is no room for another. */
     struct session_budget *(*budget_open)(struct session_world *world, const struct principal *principal,
                                           struct bytes connection);
@@ -121,6 +132,13 @@ void session_on_parsed(struct session *s, struct bytes encoded);
 /* Keys of an issuer arrived; the log has room again; a time that session_due_us named has come. */
 void session_on_keys(struct session *s);
 void session_on_room(struct session *s);
+/* What another thread does for a session: run there, then done on the session's own loop; NULL: the session
+ * is gone. */
+void session_job_run(struct view_job *job);
+struct session *session_job_done(struct view_job *job);
+/* There is news of a catalogue; whether the session waits for such. */
+void session_on_catalog(struct session *s);
+bool session_waits_for_catalog(const struct session *s, const struct session_catalog *catalog);
 void session_on_time(struct session *s);
 /* Somebody asked with the right key to cancel what is running. */
 void session_on_cancel(struct session *s, struct bytes from);

@@ -11,6 +11,10 @@
 
 /* What a reservation surely covers. */
 enum { CLAIM_CEILING = 8 * 1024, CLAIMS_CEILING = 48 * 1024 };
+/* A text that names nothing (BEGIN, SET, ROLLBACK) is short. */
+enum { NAMELESS_BYTES = 512 };
+/* A template is short; so are the schemas that 256 of its names can get. */
+enum { EDITED_CEILING = 256 << 10 };
 
 struct statement {
     enum statement_carrier carrier;
@@ -18,9 +22,13 @@ struct statement {
     struct message_parse parse; /* CARRIER_PARSE */
     struct bytes text;
     struct understood *understood; /* pinned */
+    bool without_view; /* a transaction that has failed: the server refuses it, whatever it names */
     bool refused;
     enum refusal_reason reason;
     struct bytes policy, rule, says, hint;
+    struct buf edited;       /* the text with its schemas, where it shares them with others; else empty */
+    struct refusal *renewal; /* of a prepared statement that it names */
+    const char *code;        /* SQLSTATE where it is not the reason's own */
     uint32_t text_number, run;
 };
 
@@ -55,22 +63,118 @@ static enum step ask_parser(struct session *s, struct statement *st)
     return STEP_WAIT;
 }
 
+/* Texts of one template share what was found of them, and the edits, but not where these go. */
+static bool is_other_text(const struct statement *st)
+{
+    const struct understood *u = st->understood;
+    return u->is_template && understood_has_edits(u) && !bytes_equal(st->text, u->text);
+}
+
+static bool place_edits(struct session *s, struct statement *st)
+{
+    if (st->refused || st->understood->refused || !is_other_text(st)) return true;
+    buf_consume(&st->edited, buf_length(&st->edited));
+    if (understood_forward(st->understood, st->text, &st->edited) && !st->edited.failed) return true;
+    understood_unpin(s->world->cache, st->understood);
+    st->understood = NULL;
+    return false;
+}
+
+/* The child has no view. It shows that the text can be parsed in the time and the memory that a text may
+ * take; then a thread of the gateway's does it again, in the view. */
+static enum step understand_long(struct session *s, struct statement *st)
+{
+    bool lives = s->view.canary_lives;
+    s->view.canary_lives = false;
+    if (st->text.n > VIEW_TEXT_MOST) {
+        refuse(st, REFUSAL_TOO_LONG, "not understood",
+               "this text is longer than what can be judged by what its names stand for",
+               "Send it in shorter statements, or use COPY.");
+        return STEP_NEXT;
+    }
+    if (!lives) {
+        enum step step = ask_parser(s, st);
+        s->view.canary = step == STEP_WAIT;
+        return step;
+    }
+    if (view_ask_job(s, st->text)) return STEP_WAIT;
+    refuse(st, REFUSAL_HOSTILE, "not understood", "there is no memory to understand a text of this length",
+           "Try again, or send it in shorter statements.");
+    return STEP_NEXT;
+}
+
+/* Names have to be resolved, and the view must be there for that. What names nothing goes without. */
+static enum step step_view(struct session *s, struct statement *st)
+{
+    struct understood_context context = { .ruleset = s->ruleset, .target = s->target };
+    struct bytes says, hint;
+    if (!s->view.needed || s->parsed || view_is_current(s)) return STEP_NEXT;
+    if (st->text.n <= NAMELESS_BYTES && !sql_may_hold_secret(st->text)) {
+        struct understood *u = understood_find(s->world->cache, &context, st->text);
+        if (!u) u = understood_make(s->world->cache, &context, st->text);
+        if (u && u->nameless) {
+            st->understood = u;
+            return STEP_NEXT;
+        }
+        if (u) understood_unpin(s->world->cache, u);
+    }
+    switch (view_ready(s, &says, &hint)) {
+    case VIEW_READY: return STEP_NEXT;
+    case VIEW_WITHOUT: st->without_view = true; return STEP_NEXT;
+    case VIEW_WAITS: return STEP_WAIT;
+    case VIEW_REFUSED: break;
+    }
+    refuse(st, REFUSAL_CATALOGUE, "view", "", "");
+    st->says = says;
+    st->hint = hint;
+    return STEP_NEXT;
+}
+
 static enum step step_understand(struct session *s, struct statement *st)
 {
-    struct understood_context context = { s->ruleset, s->target };
+    struct understood_context context = session_context(s);
+    if (st->without_view) context.view_key = 0, context.view = NULL;
+    if (st->understood || st->refused) return STEP_NEXT;
     if (s->parsed) {
         st->understood = s->parsed;
         s->parsed = NULL;
-        return STEP_NEXT;
+        if (place_edits(s, st)) return STEP_NEXT;
     }
     st->understood = understood_find(s->world->cache, &context, st->text);
-    if (st->understood) return STEP_NEXT;
-    /* So does one that may hold a password: the grammar's copies of it end with the parser. */
-    if (st->text.n > SQL_INLINE_BYTES || sql_may_hold_secret(st->text)) return ask_parser(s, st);
+    if (st->understood && place_edits(s, st)) return STEP_NEXT;
+    if (context.view && st->text.n > SQL_INLINE_BYTES) return understand_long(s, st);
+    /* So does one that may hold a password: the grammar's copies of it end with the parser. In a view it is
+     * judged without the password. */
+    if (st->text.n > SQL_INLINE_BYTES || (!context.view && sql_may_hold_secret(st->text)))
+        return ask_parser(s, st);
     st->understood = understood_make(s->world->cache, &context, st->text);
     if (!st->understood)
         refuse(st, REFUSAL_HOSTILE, "not understood",
                "this text needs more memory to understand than there is", "Send it in shorter statements.");
+    return STEP_NEXT;
+}
+
+/* A name that is not there may have been made by somebody else a moment ago. The server is not asked: between
+ * its answer and ours the name could come to stand for something else. */
+static enum step step_resolve(struct session *s, struct statement *st)
+{
+    const struct understood *u = st->understood;
+    if (st->refused || !s->view.needed || !u) return STEP_NEXT;
+    if (st->without_view && u->facts && u->facts->n_statements > 1) {
+        refuse(st, REFUSAL_CATALOGUE, "view",
+               "current transaction is aborted: end it before other statements are sent",
+               "Send ROLLBACK by itself.");
+        return STEP_NEXT;
+    }
+    if (!u->unresolved) return STEP_NEXT;
+    if (view_look_again(s)) {
+        understood_unpin(s->world->cache, st->understood);
+        st->understood = NULL;
+        return STEP_WAIT;
+    }
+    refuse(st, REFUSAL_UNRESOLVED, "name", "", "");
+    st->code = u->unresolved->unresolved_code;
+    st->says = u->unresolved->unresolved_says;
     return STEP_NEXT;
 }
 
@@ -93,6 +197,14 @@ static enum step step_judge(struct session *s, struct statement *st)
         refuse(st, REFUSAL_COUNTED, "affected_rows",
                "a statement whose changed rows are limited must come alone",
                "Send each statement by itself; BEGIN and COMMIT too.");
+    } else if (u->has_names && !s->open && st->carrier == CARRIER_QUERY) {
+        enum step step = renew_named(s, u, &st->renewal);
+        if (step == STEP_WAIT) {
+            understood_unpin(s->world->cache, st->understood);
+            st->understood = NULL;
+        }
+        st->refused = st->renewal != NULL;
+        return step;
     }
     return STEP_NEXT;
 }
@@ -142,17 +254,21 @@ static enum step step_record(struct session *s, struct statement *st)
     return STEP_NEXT;
 }
 
-static struct refusal *make_refusal(struct session *s, const struct statement *st)
+static struct refusal *make_refusal(struct session *s, struct statement *st)
 {
+    struct refusal *renewal = st->renewal;
+    st->renewal = NULL;
+    if (renewal) return renewal;
     const struct policy_verdict *v =
         st->understood && st->understood->refused ? &st->understood->verdict : NULL;
     struct detail detail = { st->reason, st->policy, st->rule, st->hint, v ? v->by : NULL, v ? v->n_by : 0 };
-    return refusal_new(st->reason, "ERROR", st->says, detail_text(s, &detail, st->run), st->hint);
+    return refusal_new_as(st->reason, st->code, "ERROR", st->says, detail_text(s, &detail, st->run), st->hint);
 }
 
 static void forward_text(struct session *s, const struct statement *st)
 {
-    struct bytes text = st->understood->forward;
+    CHECK(buf_length(&st->edited) || !is_other_text(st)); /* never another text's literals */
+    struct bytes text = buf_length(&st->edited) ? buf_bytes(&st->edited) : st->understood->forward;
     if (!text.p) {
         buf_append(&s->server_out, st->message->whole);
     } else if (st->carrier == CARRIER_PARSE) {
@@ -214,6 +330,7 @@ static enum step step_forward(struct session *s, struct statement *st)
     p->started_us = session_now(s);
     p->reserved = st->run != 0;
     p->understood = understood_pin(u);
+    if (st->carrier == CARRIER_QUERY) view_on_run(s, u);
     if (u->has_context) keep_context(s, u);
     if (st->carrier == CARRIER_QUERY) {
         s->n_syncs++;
@@ -223,6 +340,7 @@ static enum step step_forward(struct session *s, struct statement *st)
         if (!p->binding) return session_drop(s, "too many prepared statements");
         p->binding->text = st->text_number;
     }
+    if (buf_length(&st->edited) && !pending_keep_text(p, st->text)) return session_drop(s, "out of memory");
     forward_text(s, st);
     return STEP_NEXT;
 }
@@ -231,13 +349,16 @@ static const struct {
     const char *name;
     enum step (*run)(struct session *s, struct statement *st);
 } steps[] = {
-    { "understand", step_understand }, { "judge", step_judge },     { "hold", step_hold },
-    { "record", step_record },         { "forward", step_forward },
+    { "view", step_view },       { "understand", step_understand },
+    { "resolve", step_resolve }, { "judge", step_judge },
+    { "hold", step_hold },       { "record", step_record },
+    { "forward", step_forward },
 };
 
 enum step statement_run(struct session *s, enum statement_carrier carrier, const struct message *m)
 {
     struct statement st = { .carrier = carrier, .message = m };
+    buf_init(&st.edited, EDITED_CEILING);
     bool good = carrier == CARRIER_QUERY ? message_string_decode(m->body, &st.text)
                                          : message_parse_decode(m->body, &st.parse);
     if (!good) return statement_refuse(s, carrier, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid message format"));
@@ -245,6 +366,9 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
     enum step step = STEP_NEXT;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && step == STEP_NEXT; i++)
         step = steps[i].run(s, &st);
+    if (step != STEP_WAIT && step != STEP_MORE) view_statement_over(s);
+    buf_free(&st.edited);
+    free(st.renewal); /* what waits is looked at again */
     if (step == STEP_WAIT && st.understood)
         s->parsed = st.understood; /* the next try of this message begins with it */
     else if (st.understood)

@@ -263,6 +263,10 @@ static void on_heard(struct talk *t, const struct talk_line *line)
     struct talk_world *w = &t->world;
     struct buf key;
     int64_t pid;
+    if (word(line, 1, "check")) {
+        talk_heard_check(t);
+        return;
+    }
     if (word(line, 1, "abandon")) {
         if (!w->abandoned) talk_fail(t, "no question was abandoned");
         w->abandoned = false;
@@ -622,6 +626,8 @@ static const struct {
     { "nobody", on_nobody, true },
     { "statement-ceiling", on_ceiling, true },
     { "only", on_only, true },
+    { "catalog", talk_on_catalog, true },
+    { "inquiry", talk_on_inquiry, false },
     { "asks-count", on_asks_count, false },
     { "counts", on_counts, false },
     { "as-steps", on_as_steps, false },

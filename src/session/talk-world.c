@@ -91,6 +91,37 @@ static void forget_key(struct session_world *world, struct session *session, int
     w->registered_pid = 0;
 }
 
+static struct session_catalog *attach_catalog(struct session_world *world, struct session_snapshot *snapshot,
+                                              const struct target *target, struct bytes database)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    (void)snapshot, (void)target, (void)database;
+    w->n_attached++;
+    return &w->catalog;
+}
+
+static void detach_catalog(struct session_world *world, struct session_catalog *catalog)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    CHECK(catalog == &w->catalog && w->n_attached);
+    w->n_attached--;
+}
+
+static bool check_catalog(struct session_world *world, struct session_catalog *catalog)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    (void)catalog;
+    w->check_heard = true;
+    return !w->check_fails;
+}
+
+static bool ask_job(struct session_world *world, struct view_job *job)
+{
+    struct talk_world *w = (struct talk_world *)world;
+    CHECK(!w->job);
+    w->job = job;
+}
+
 static struct session_budget *open_budget(struct session_world *world, const struct principal *principal,
                                           struct bytes connection)
 {
@@ -155,6 +186,7 @@ void talk_world_init(struct talk_world *w)
                                        .lane = &w->lane,
                                        .cache = understood_cache_new(64, 64 << 20, 1),
                                        .seed = 1,
+                                       .without_views = true,
                                        .snapshot = give_snapshot,
                                        .random = give_random,
                                        .ask_proof = ask_proof,
@@ -163,6 +195,10 @@ void talk_world_init(struct talk_world *w)
                                        .cancel = hear_cancel,
                                        .register_key = register_key,
                                        .forget_key = forget_key,
+                                       .catalog_attach = attach_catalog,
+                                       .catalog_detach = detach_catalog,
+                                       .catalog_check = check_catalog,
+                                       .ask_job = ask_job,
                                        .budget_open = open_budget,
                                        .budget_close = close_budget,
                                        .budget_left = budget_rest,
@@ -173,6 +209,7 @@ void talk_world_init(struct talk_world *w)
 void talk_world_free(struct talk_world *w)
 {
     understood_cache_free(w->world.cache);
+    catalog_release(w->catalog.newest);
     if (w->snapshot.policies) policy_snapshot_unref(w->snapshot.policies);
     talk_lane_free(&w->lane);
     arena_free(&w->arena);
@@ -249,6 +286,14 @@ void talk_world_parse(struct talk_world *w, struct session *session)
     session_on_parsed(session, buf_bytes(&encoded));
     buf_free(&encoded);
     arena_free(&arena);
+}
+
+bool talk_world_job(struct talk_world *w)
+{
+    struct view_job *job = w->job;
+    w->job = NULL;
+    session_job_run(job);
+    return session_job_done(job) != NULL;
 }
 
 /* ---- in the place of identity */

@@ -50,6 +50,10 @@ struct talk_world {
     bool cancel_heard;
     int32_t cancel_pid;
     struct bytes cancel_key;
+    struct session_catalog catalog; /* newest is held */
+    unsigned n_attached;
+    struct view_job *job; /* what ask_job was given; done by talk_pump, or when the world ends */
+    bool check_heard, check_fails;
 };
 void talk_world_init(struct talk_world *w);
 void talk_world_free(struct talk_world *w);
@@ -59,6 +63,8 @@ bool talk_world_policy(struct talk_world *w, struct bytes yaml, const char *path
 bool talk_world_ready(struct talk_world *w, const char *path);
 /* The token of that text, added where it is not there; NULL: there are too many. */
 struct talk_token *talk_world_token(struct talk_world *w, struct bytes text);
+/* Does what ask_job was given; whether a session waited for it. */
+bool talk_world_job(struct talk_world *w);
 /* Answers what ask_parse was asked. */
 void talk_world_parse(struct talk_world *w, struct session *session);
 #endif

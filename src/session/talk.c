@@ -3,6 +3,7 @@
  *   - a session that is freed leaves no reservation, no key, no question and no pinned text behind;
  *   - every way of cutting gives the same bytes to both sides and the same record. */
 #include "session/talk.h"
+#include "catalog/load.h"
 #include "session/session-private.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -81,6 +82,13 @@ static uint8_t frame_of(uint8_t message)
     }
 }
 
+static bool is_inquiry(struct bytes message)
+{
+    struct bytes text = bytes_slice(message, 5, message.n - 6);
+    return bytes_equal(text, bytes_of(catalog_overlay_query)) ||
+           bytes_equal(text, bytes_of(catalog_probe_query));
+}
+
 static bool is_poison(struct bytes message)
 {
     return bytes_find(message, BYTES_LITERAL(") -- refused by postern: ")) >= 0;
@@ -113,7 +121,8 @@ static void talk_audit(struct talk *t)
         t->audit.at += whole;
         uint8_t type = untyped ? 0 : rest.p[0], frame = frame_of(type);
         struct bytes message = bytes_slice(rest, 0, whole);
-        if (frame == 0 || is_poison(message) || names(message, "postern.own")) continue;
+        if (frame == 0 || is_poison(message) || is_inquiry(message)) continue;
+        if (names(message, "postern.own")) continue;
         if (names(message, "postern.query")) { /* what the client sent is a Query */
             if (type != 'P') continue;
             type = 'Q';
@@ -172,6 +181,7 @@ void talk_pump(struct talk *t)
             talk_world_parse(&t->world, t->session);
             more = true;
         }
+        if (t->world.job && t->world.parser != TALK_PARSER_WAITS) more |= talk_world_job(&t->world);
     }
     talk_audit(t);
 }
@@ -221,9 +231,11 @@ void talk_end_session(struct talk *t)
     talk_flush(t);
     t->session = NULL;
     session_free(s);
+    if (t->world.job) talk_world_job(&t->world);
     if (t->world.lane.n_reserved) talk_fail(t, "%u reservations are left", t->world.lane.n_reserved);
     if (t->world.registered_pid) talk_fail(t, "the cancel key is still registered");
     if (t->world.parsing.p || t->world.proof_wanted) talk_fail(t, "a child was not told that nobody waits");
+    if (t->world.n_attached) talk_fail(t, "the catalogue is still attached");
     if (t->world.n_budgets) talk_fail(t, "the budget is still held");
     if (t->world.snapshot.n_users != 1) talk_fail(t, "the snapshot is still held");
 }

@@ -59,6 +59,11 @@ void talk_print_record(struct talk *t, struct buf *out);
 /* ---- talk-verbs.c: runs one line. */
 void talk_line_run(struct talk *t, const struct talk_line *line);
 
+/* ---- talk-view.c */
+void talk_on_catalog(struct talk *t, const struct talk_line *line);
+void talk_on_inquiry(struct talk *t, const struct talk_line *line);
+void talk_heard_check(struct talk *t);
+
 /* Runs a script in every way. False: printed why. */
 bool talk_run(const struct talk_script *script, uint64_t seed);
 #endif

@@ -3,7 +3,9 @@
  * pinned. */
 #include "session/understood.h"
 #include "base/map.h"
+#include "pgwire/report.h"
 #include "record/frame.h"
+#include "sql/edits.h"
 #include <stdlib.h>
 
 enum {
@@ -12,7 +14,8 @@ enum {
     ARENA_PER_BYTE = 400,
     ARENA_BASE = 1 << 20,
     NAMES_SHOWN = 64,
-    EVICT_STEPS = 64
+    EVICT_STEPS = 64,
+    TEMPLATE_EDITS = 256
 };
 
 struct understood_cache {
@@ -40,9 +43,14 @@ struct understood_cache *understood_cache_new(size_t entries, size_t bytes, uint
     return cache;
 }
 
+uint64_t understood_cache_serial(struct understood_cache *cache)
+{
+    return cache->next_serial++;
+}
+
 static void understood_free(struct understood *u)
 {
-    if (u->n_secrets) arena_wipe(&u->arena);
+    if (u->n_secrets || u->judged.p != u->text.p) arena_wipe(&u->arena);
     arena_free(&u->arena);
     free(u);
 }
@@ -111,18 +119,18 @@ static uint64_t context_key(const struct understood_context *context)
     return key;
 }
 
-static uint64_t hash_of(const struct understood_cache *cache, uint64_t ruleset, struct bytes key,
-                        bool is_template)
+static uint64_t hash_of(const struct understood_cache *cache, uint64_t ruleset, uint64_t view,
+                        struct bytes key, bool is_template)
 {
-    return map_hash(key, cache->seed ^ ruleset ^ (is_template ? 0x9E3779B97F4A7C15ULL : 0));
+    return map_hash(key, cache->seed ^ ruleset ^ view ^ (is_template ? 0x9E3779B97F4A7C15ULL : 0));
 }
 
-static struct understood *find(struct understood_cache *cache, uint64_t ruleset, struct bytes key,
-                               bool is_template)
+static struct understood *find(struct understood_cache *cache, uint64_t ruleset, uint64_t view,
+                               struct bytes key, bool is_template)
 {
-    uint64_t hash = hash_of(cache, ruleset, key, is_template);
+    uint64_t hash = hash_of(cache, ruleset, view, key, is_template);
     for (struct understood *u = cache->slots[hash & (cache->n_slots - 1)]; u; u = u->next)
-        if (u->hash == hash && u->ruleset == ruleset && u->is_template == is_template &&
+        if (u->hash == hash && u->ruleset == ruleset && u->view == view && u->is_template == is_template &&
             bytes_equal(u->key, key)) {
             u->recently_used = true;
             return understood_pin(u);
@@ -136,9 +144,9 @@ struct understood *understood_find(struct understood_cache *cache, const struct 
     uint8_t template[SQL_TEMPLATE_BYTES];
     size_t n, n_literals;
     uint64_t ruleset = context_key(context);
-    struct understood *u = find(cache, ruleset, text, false);
+    struct understood *u = find(cache, ruleset, context->view_key, text, false);
     if (u || !sql_template(text, template, &n, &n_literals) || n_literals == 0) return u;
-    return find(cache, ruleset, bytes_make(template, n), true);
+    return find(cache, ruleset, context->view_key, bytes_make(template, n), true);
 }
 
 static bool is_closed_setting(const struct target *target, struct bytes name)
@@ -295,22 +303,92 @@ static bool judge(struct understood *u, const struct understood_context *context
     return false;
 }
 
-/* SET postern.… stays here; so that tag, transaction state and errors are the server's own, it gets a SET of
- * a placeholder in its place. */
-static bool splice_context(struct understood *u)
+bool understood_forward(const struct understood *u, struct bytes text, struct buf *out)
 {
+    struct sql_edit moved[TEMPLATE_EDITS];
+    size_t n = u->facts->n_edits;
+    if (n > TEMPLATE_EDITS || !sql_edits_move(u->text, u->facts->edits, n, text, moved)) return false;
+    sql_edits_apply(text, moved, n, out);
+    return true;
+}
+
+static struct bytes without_place(struct bytes body, struct bytes place, struct arena *arena)
+{
+    size_t before = (size_t)(place.p - body.p) - 1, after = before + 1 + place.n + 1;
     struct buf out;
-    buf_init(&out, u->text.n + u->facts->n_statements * 64 + 64);
-    size_t at = 0;
+    buf_init(&out, body.n);
+    buf_append(&out, bytes_slice(body, 0, before));
+    buf_append(&out, bytes_slice(body, after, body.n));
+    struct bytes copy = out.failed ? (struct bytes){ 0 } : arena_copy(arena, buf_bytes(&out));
+    buf_free(&out);
+    return copy.p ? copy : body;
+}
+
+struct bytes understood_place_back(const struct understood *u, struct bytes text, struct bytes body,
+                                   struct arena *arena)
+{
+    struct sql_edit moved[TEMPLATE_EDITS];
+    const struct sql_edit *edits = u->facts->edits;
+    size_t n = u->facts->n_edits;
+    struct bytes place = report_field(body, 'P');
+    int64_t number;
+    if (!text.p && place.p) return without_place(body, place, arena);
+    if (!place.n || !bytes_to_int64(place, &number) || number < 0 || number > UINT32_MAX) return body;
+    if (text.p != u->text.p) {
+        if (n > TEMPLATE_EDITS || !sql_edits_move(u->text, edits, n, text, moved)) return body;
+        edits = moved;
+    }
+    struct bytes back = arena_printf(arena, "%u", sql_edits_place_back(text, edits, n, (uint32_t)number));
+    size_t before = (size_t)(place.p - body.p), after = before + place.n;
+    struct buf out;
+    buf_init(&out, body.n + 16);
+    buf_append(&out, bytes_slice(body, 0, before));
+    buf_append(&out, back);
+    buf_append(&out, bytes_slice(body, after, body.n));
+    struct bytes copy = out.failed || !back.p ? (struct bytes){ 0 } : arena_copy(arena, buf_bytes(&out));
+    buf_free(&out);
+    return copy.p ? copy : body;
+}
+
+struct splice {
+    struct understood *u;
+    struct buf out;
+    size_t at, edit; /* how far the text and the edits are taken */
+};
+
+/* The text up to there, with what is inserted before. */
+static void take_text(struct splice *s, size_t until)
+{
+    const struct sql_facts *facts = s->u->facts;
+    for (; s->edit < facts->n_edits && facts->edits[s->edit].at <= until; s->edit++) {
+        const struct sql_edit *e = &facts->edits[s->edit];
+        buf_append(&s->out, bytes_slice(s->u->text, s->at, e->at - s->at));
+        buf_append(&s->out, e->insert);
+        s->at = e->at;
+    }
+    buf_append(&s->out, bytes_slice(s->u->text, s->at, until - s->at));
+    s->at = until;
+}
+
+/* Names get their schemas. SET postern.… stays here; so that tag, transaction state and errors are the
+ * server's own, it gets a SET of a placeholder in its place. */
+static bool make_forward(struct understood *u)
+{
+    size_t room = u->text.n + u->facts->n_statements * 64 + 64;
+    for (size_t i = 0; i < u->facts->n_edits; i++)
+        room += u->facts->edits[i].insert.n;
+    struct splice splice = { .u = u };
+    struct buf out;
+    buf_init(&splice.out, room);
     for (size_t i = 0; i < u->facts->n_statements; i++) {
         const struct sql_statement *s = &u->facts->statements[i];
         if (s->action != SQL_ACTION_SET || s->setting != SQL_SETTING_CONTEXT) continue;
-        size_t start = (size_t)(s->text.p - u->text.p);
-        buf_append(&out, bytes_slice(u->text, at, start - at));
-        buf_append_text(&out, "SET postern.kept TO ''");
-        at = start + s->text.n;
+        take_text(&splice, (size_t)(s->text.p - u->judged.p));
+        buf_append_text(&splice.out, "SET postern.kept TO ''");
+        splice.at += s->text.n;
     }
-    buf_append(&out, bytes_slice(u->text, at, u->text.n));
+    take_text(&splice, u->text.n);
+    out = splice.out;
     u->forward = arena_copy(&u->arena, buf_bytes(&out));
     bool good = !out.failed && u->forward.p;
     buf_free(&out);
@@ -377,7 +455,9 @@ static bool encode_record(struct understood *u)
     struct bytes text = u->text;
     buf_init(&out, u->text.n + 256 * 1024);
     buf_init(&scratch, 64 * 1024);
-    if (u->facts && u->facts->holds_secret) text = sql_redact(u->text, &u->arena, &u->secrets, &u->n_secrets);
+    bool masked = u->judged.p != u->text.p;
+    if (u->facts && (u->facts->holds_secret || masked))
+        text = sql_redact(u->text, &u->arena, &u->secrets, &u->n_secrets);
     bool good = text.p || text.n == 0;
     u->recorded_text = text;
     struct frame_fields f = frame_fields_begin(&out);
@@ -410,8 +490,9 @@ static struct understood *understood_new(struct understood_cache *cache,
     arena_init(&u->arena, ARENA_CHUNK, ARENA_BASE + text.n * ARENA_PER_BYTE);
     u->text = arena_copy(&u->arena, text);
     u->ruleset = context_key(context);
-    u->key = u->text;
-    u->hash = hash_of(cache, u->ruleset, u->key, false);
+    u->view = context->view_key;
+    u->judged = u->key = u->text;
+    u->hash = hash_of(cache, u->ruleset, u->view, u->key, false);
     u->serial = cache->next_serial++;
     u->n_pins = 1;
     if (u->text.p) return u;
@@ -425,12 +506,75 @@ static void make_template(struct understood_cache *cache, struct understood *u)
     uint8_t template[SQL_TEMPLATE_BYTES];
     size_t n, n_literals;
     if (u->outcome != SQL_UNDERSTOOD || !sql_facts_fit_template(u->facts) || u->n_secrets) return;
+    if (u->facts->n_edits > TEMPLATE_EDITS || u->judged.p != u->text.p) return;
     if (!sql_template(u->text, template, &n, &n_literals) || n_literals == 0) return;
     struct bytes key = arena_copy(&u->arena, bytes_make(template, n));
     if (!key.p) return;
     u->key = key;
     u->is_template = true;
-    u->hash = hash_of(cache, u->ruleset, key, true);
+    u->hash = hash_of(cache, u->ruleset, u->view, key, true);
+}
+
+static bool is_one_of(struct bytes name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes_is(name, names[i])) return true;
+    return false;
+}
+
+/* Whether the statement may change what names mean to the session. Code that nobody knows may do anything;
+ * rights on schemas decide which of the search path count. */
+static bool statement_moves_view(const struct sql_statement *s)
+{
+    static const char *const settings[] = { "", "search_path", "role", "session_authorization",
+                                            "temp_tablespaces" };
+    static const char *const discards[] = { "all", "temp" };
+    if (s->effects & (EFFECT_SCHEMA | EFFECT_PROCEDURE | EFFECT_PRIVILEGE | EFFECT_UNKNOWN)) return true;
+    if (s->action == SQL_ACTION_SET || s->action == SQL_ACTION_RESET)
+        return is_one_of(s->subject, settings, sizeof settings / sizeof *settings);
+    if (s->action == SQL_ACTION_DISCARD)
+        return is_one_of(s->subject, discards, sizeof discards / sizeof *discards);
+    /* A function that somebody wrote here; those of extensions leave their callers' paths alone. */
+    for (size_t i = 0; i < s->n_functions; i++)
+        for (size_t k = 0; k < s->functions[i].n_codes; k++)
+            if (!s->functions[i].codes[k].extension.n) return true;
+    return calls(s, "set_config");
+}
+
+/* Nothing in it is resolved by the catalogue: it can be judged while there is no view. */
+static bool statement_is_nameless(const struct sql_statement *s)
+{
+    if (s->n_relations || s->n_functions || s->effects & ~(uint32_t)(EFFECT_TRANSACTION | EFFECT_SESSION))
+        return false;
+    switch (s->action) {
+    case SQL_ACTION_BEGIN:
+    case SQL_ACTION_COMMIT:
+    case SQL_ACTION_ROLLBACK:
+    case SQL_ACTION_SAVEPOINT:
+    case SQL_ACTION_SET:
+    case SQL_ACTION_RESET:
+    case SQL_ACTION_DEALLOCATE:
+    case SQL_ACTION_CLOSE:
+    case SQL_ACTION_DISCARD:
+    case SQL_ACTION_LISTEN:
+    case SQL_ACTION_UNLISTEN: return true;
+    default: return false;
+    }
+}
+
+static void note_view(struct understood *u)
+{
+    u->nameless = u->outcome == SQL_UNDERSTOOD;
+    u->moves_view = u->moves_schema = u->outcome == SQL_UNKNOWN;
+    for (size_t i = 0; u->facts && i < u->facts->n_statements; i++) {
+        const struct sql_statement *s = &u->facts->statements[i];
+        u->moves_view |= statement_moves_view(s);
+        u->moves_schema |= (s->effects & (EFFECT_SCHEMA | EFFECT_PROCEDURE | EFFECT_UNKNOWN)) != 0;
+        u->ends_transaction |= s->action == SQL_ACTION_COMMIT || s->action == SQL_ACTION_ROLLBACK ||
+                               s->action == SQL_ACTION_SAVEPOINT || s->action == SQL_ACTION_TWO_PHASE;
+        u->nameless &= statement_is_nameless(s);
+        if (!u->unresolved && s->unresolved_code) u->unresolved = s;
+    }
 }
 
 /* The facts are there: judge, and keep what came of it. */
@@ -440,7 +584,11 @@ static struct understood *understood_finish(struct understood_cache *cache,
     u->effects = u->outcome == SQL_UNDERSTOOD ? 0 : EFFECT_UNKNOWN;
     for (size_t i = 0; u->outcome == SQL_UNDERSTOOD && i < u->facts->n_statements; i++)
         u->effects |= u->facts->statements[i].effects;
-    bool good = judge(u, context) && (!u->has_context || u->refused || splice_context(u)) && encode_record(u);
+    note_view(u);
+    bool good = judge(u, context) &&
+                (u->refused || u->unresolved || !(u->has_context || (u->facts && u->facts->n_edits)) ||
+                 make_forward(u)) &&
+                encode_record(u);
     if (!good) {
         understood_free(u);
         return NULL;
@@ -453,13 +601,44 @@ static struct understood *understood_finish(struct understood_cache *cache,
     return u;
 }
 
+struct understood *understood_begin(struct understood_cache *cache, const struct understood_context *context,
+                                    struct bytes text)
+{
+    struct understood *u = understood_new(cache, context, text);
+    /* No password comes near the grammar, which leaves copies in memory that nobody wipes. */
+    if (!u || !context->view || !sql_may_hold_secret(u->text)) return u;
+    struct bytes masked = sql_mask(u->text, &u->arena);
+    if (!masked.p) {
+        understood_drop(u);
+        return NULL;
+    }
+    if (!bytes_equal(masked, u->text)) u->judged = masked;
+    return u;
+}
+
+void understood_parse(struct understood *u, const struct catalog_view *view)
+{
+    u->outcome = sql_understand_in(u->judged, view, &u->arena, &u->facts);
+}
+
+struct understood *understood_end(struct understood_cache *cache, const struct understood_context *context,
+                                  struct understood *u)
+{
+    return understood_finish(cache, context, u);
+}
+
+void understood_drop(struct understood *u)
+{
+    understood_free(u);
+}
+
 struct understood *understood_make(struct understood_cache *cache, const struct understood_context *context,
                                    struct bytes text)
 {
-    struct understood *u = understood_new(cache, context, text);
+    struct understood *u = understood_begin(cache, context, text);
     if (!u) return NULL;
-    u->outcome = sql_understand(u->text, &u->arena, &u->facts);
-    return understood_finish(cache, context, u);
+    understood_parse(u, context->view);
+    return understood_end(cache, context, u);
 }
 
 struct understood *understood_make_from(struct understood_cache *cache,

@@ -4,6 +4,8 @@
 #ifndef POSTERN_SESSION_UNDERSTOOD_H
 #define POSTERN_SESSION_UNDERSTOOD_H
 #include "base/arena.h"
+#include "base/buf.h"
+#include "catalog/catalog.h"
 #include "policy/policy.h"
 #include "session/refusal.h"
 #include "session/target.h"
@@ -20,8 +22,9 @@ struct understood {
     uint64_t serial;         /* never used twice in a process: what sessions remember instead of a pointer */
     unsigned n_pins;
     bool cached, recently_used;
-    bool is_template; /* stands for every text of its template (sql_template): `text` is only the first of
-                         them */
+    struct bytes judged; /* what the facts point into: the text, or it with its secrets filled with stars */
+    bool is_template;    /* stands for every text of its template (sql_template): `text` is only the first of
+                            them */
     struct bytes text;
     enum sql_outcome outcome;
     const struct sql_facts *facts;
@@ -36,6 +39,11 @@ struct understood {
     enum understood_limited limited_inside; /* what decides on what it prepares or declares */
     uint32_t effects; /* of all its statements; EFFECT_UNKNOWN where it was not understood */
     bool may_return_rows;
+    /* What it does to a session's view (view.h): it may change what names mean; what others see; it ends the
+     * transaction, and what was done in it. nameless: it names nothing that a catalogue would tell of. */
+    bool moves_view, moves_schema, ends_transaction, nameless;
+    const struct sql_statement *unresolved; /* the first that names what the view does not have; NULL: none */
+    uint64_t view;                          /* the key of the view that it was understood in; 0: in none */
     struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */
     struct bytes key;     /* what it is kept under: the text, or its template */
     struct bytes recorded_text; /* the text without its secrets */
@@ -57,11 +65,15 @@ struct understood_cache;
 /* bytes: what all entries may hold together. NULL: no memory. */
 struct understood_cache *understood_cache_new(size_t entries, size_t bytes, uint64_t seed);
 void understood_cache_free(struct understood_cache *cache);
+/* A number that the cache gives nobody else. */
+uint64_t understood_cache_serial(struct understood_cache *cache);
 
 /* The judge's view of a session. */
 struct understood_context {
     const struct policy_ruleset *ruleset;
     const struct target *target;
+    const struct catalog_view *view; /* NULL: without */
+    uint64_t view_key;               /* the same for views in which every text means the same; 0: none */
 };
 
 /* One that was understood before, pinned: this text, or (is_template) one that differs from it in plain
@@ -72,9 +84,30 @@ struct understood *understood_find(struct understood_cache *cache, const struct 
  * parser child found (sql_facts_encode) for a text that is too long to parse on a loop. */
 struct understood *understood_make(struct understood_cache *cache, const struct understood_context *context,
                                    struct bytes text) MUST_USE;
+/* The same in three steps, of which the middle one, the grammar, may run on another thread (the view stays as
+ * it is until then). end takes u over; NULL: no memory. */
+struct understood *understood_begin(struct understood_cache *cache, const struct understood_context *context,
+                                    struct bytes text) MUST_USE;
+void understood_parse(struct understood *u, const struct catalog_view *view);
+struct understood *understood_end(struct understood_cache *cache, const struct understood_context *context,
+                                  struct understood *u) MUST_USE;
+/* In the place of end: nobody wants it any more. */
+void understood_drop(struct understood *u);
 struct understood *understood_make_from(struct understood_cache *cache,
                                         const struct understood_context *context, struct bytes text,
                                         struct bytes encoded_facts) MUST_USE;
+/* For a template with edits: the text, which is of the template, with the edits at their places in it. False:
+ * it is to be understood by itself. */
+bool understood_forward(const struct understood *u, struct bytes text, struct buf *out) MUST_USE;
+/* An ErrorResponse's body, with the place that it names (P) counted in the client's text: the first text or
+ * another one of the template; text.p == NULL: the text is not
+ * known, and the place is left out. In the arena, or the body itself where there is nothing to change. */
+struct bytes understood_place_back(const struct understood *u, struct bytes text, struct bytes body,
+                                   struct arena *arena);
+static inline bool understood_has_edits(const struct understood *u)
+{
+    return u->facts && u->facts->n_edits > 0;
+}
 static inline struct understood *understood_pin(struct understood *u)
 {
     u->n_pins++;

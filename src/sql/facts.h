@@ -232,6 +232,11 @@ bool sql_facts_fit_template(const struct sql_facts *facts);
 struct bytes sql_redact(struct bytes text, struct arena *arena, struct bytes **secrets_out,
                         size_t *n_secrets_out) MUST_USE;
 
+/* The text with the same literals (and comments) filled with stars, every byte else where it was: what is
+ * found of it holds for the text, and no password comes near the grammar. The arena has the secrets then, and
+ * should be wiped. p == NULL where the arena is full. */
+struct bytes sql_mask(struct bytes text, struct arena *arena) MUST_USE;
+
 /* Whether the text could hold a password at all: quick, and true of every text from which sql_redact cuts
  * something. */
 bool sql_may_hold_secret(struct bytes text);

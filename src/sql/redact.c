@@ -117,6 +117,7 @@ struct redaction {
     size_t n_secrets;
     uint8_t last; /* the byte that was put last */
     bool after_secret, full;
+    bool same_length; /* sql_mask: everything stays where it is */
 };
 
 /* Code within code: DO with PASSWORD in its body, EXECUTE with it in a string, and comments. */
@@ -134,7 +135,8 @@ static void put_bytes(struct redaction *r, struct bytes b)
 static void put(struct redaction *r, struct bytes b, bool secret)
 {
     if (b.n == 0) return;
-    if ((secret || r->after_secret) && r->last == '\'' && b.p[0] == '\'') put_bytes(r, BYTES_LITERAL(" "));
+    if (!r->same_length && (secret || r->after_secret) && r->last == '\'' && b.p[0] == '\'')
+        put_bytes(r, BYTES_LITERAL(" "));
     put_bytes(r, b);
     r->after_secret = secret;
 }
@@ -149,10 +151,23 @@ static void note_secret(struct redaction *r, struct bytes plain)
     r->n_secrets++;
 }
 
-static void put_secret(struct redaction *r, struct bytes plain)
+/* The token with as many stars as it has content: a string, a dollar quote or a comment of the same kind. */
+static void put_masked(struct redaction *r, const struct token *t)
+{
+    size_t before = (size_t)(t->content.p - t->text.p);
+    put_bytes(r, bytes_slice(t->text, 0, before));
+    if (r->out) memset(r->out + r->n_out, '*', t->content.n);
+    r->n_out += t->content.n;
+    put_bytes(r, bytes_slice(t->text, before + t->content.n, t->text.n));
+}
+
+static void put_secret(struct redaction *r, const struct token *t, struct bytes plain)
 {
     note_secret(r, plain);
-    put(r, BYTES_LITERAL("'***'"), true);
+    if (r->same_length)
+        put_masked(r, t);
+    else
+        put(r, BYTES_LITERAL("'***'"), true);
 }
 
 static void redact_run(struct redaction *r, struct bytes text, uint8_t *scratch, int nesting);
@@ -167,6 +182,13 @@ static bool holds_nested_secret(const struct redaction *r, struct bytes plain, u
     return counting.n_secrets > 0;
 }
 
+static void note_and_fill(struct redaction *r, struct bytes content)
+{
+    note_secret(r, content);
+    if (r->out) memset(r->out + r->n_out, '*', content.n);
+    r->n_out += content.n;
+}
+
 /* A dollar quote that is no secret itself keeps its delimiters. */
 static void redact_inside(struct redaction *r, const struct token *t, uint8_t *scratch, int nesting)
 {
@@ -174,8 +196,10 @@ static void redact_inside(struct redaction *r, const struct token *t, uint8_t *s
     put(r, bytes_slice(t->text, 0, before), false);
     if (nesting + 1 < NESTING_CEILING)
         redact_run(r, t->content, scratch, nesting + 1);
+    else if (r->same_length)
+        note_and_fill(r, t->content);
     else
-        put_secret(r, t->content);
+        put_secret(r, t, t->content);
     put(r, bytes_slice(t->text, before + t->content.n, t->text.n), false);
 }
 
@@ -184,7 +208,10 @@ static void redact_token(struct redaction *r, const struct token *t, bool after_
 {
     if (t->kind == TOKEN_COMMENT && comment_holds_secret(t->content)) {
         note_secret(r, t->content);
-        put(r, t->text.p[0] == '-' ? BYTES_LITERAL("--***") : BYTES_LITERAL("/****/"), false);
+        if (r->same_length)
+            put_masked(r, t);
+        else
+            put(r, t->text.p[0] == '-' ? BYTES_LITERAL("--***") : BYTES_LITERAL("/****/"), false);
         return;
     }
     if (!is_string(t)) {
@@ -194,11 +221,11 @@ static void redact_token(struct redaction *r, const struct token *t, bool after_
     struct bytes plain = bytes_make(scratch, token_plain(t, scratch));
     uint8_t *below = scratch + plain.n;
     if (after_word || holds_password_key(plain) || holds_password_url(plain))
-        put_secret(r, plain);
+        put_secret(r, t, plain);
     else if (t->kind == TOKEN_DOLLAR)
         redact_inside(r, t, below, nesting);
     else if (holds_nested_secret(r, plain, below, nesting))
-        put_secret(r, plain);
+        put_secret(r, t, plain);
     else
         put(r, t->text, false);
 }
@@ -216,10 +243,10 @@ static void redact_run(struct redaction *r, struct bytes text, uint8_t *scratch,
     }
 }
 
-struct bytes sql_redact(struct bytes text, struct arena *arena, struct bytes **secrets_out,
-                        size_t *n_secrets_out)
+static struct bytes redact(struct bytes text, struct arena *arena, bool same_length,
+                           struct bytes **secrets_out, size_t *n_secrets_out)
 {
-    struct redaction r = { .arena = arena };
+    struct redaction r = { .arena = arena, .same_length = same_length };
     *secrets_out = NULL;
     *n_secrets_out = 0;
     /* Each level of nesting is no longer than the one around it. */
@@ -238,6 +265,19 @@ struct bytes sql_redact(struct bytes text, struct arena *arena, struct bytes **s
     *secrets_out = r.secrets;
     *n_secrets_out = r.n_secrets;
     return bytes_make(r.out, r.n_out);
+}
+
+struct bytes sql_redact(struct bytes text, struct arena *arena, struct bytes **secrets_out,
+                        size_t *n_secrets_out)
+{
+    return redact(text, arena, false, secrets_out, n_secrets_out);
+}
+
+struct bytes sql_mask(struct bytes text, struct arena *arena)
+{
+    struct bytes *secrets;
+    size_t n;
+    return redact(text, arena, true, &secrets, &n);
 }
 
 bool sql_may_hold_secret(struct bytes text)

@@ -1,0 +1,263 @@
+#!/usr/bin/python3
+"""Sessions whose statements are understood in a view of the catalogue, on a real server: search paths,
+temporary tables, transactions that change the schema, and what others change meanwhile.
+
+usage: tests/views/views.py"""
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+import gateway
+import postgres
+import process
+import rawpg
+import tally
+from rawpg import SYNC, bind, describe, execute, parse, query
+
+FIXTURE = f"""
+CREATE ROLE app LOGIN PASSWORD '{postgres.PASSWORD}';
+CREATE SCHEMA app AUTHORIZATION app;
+CREATE SCHEMA other AUTHORIZATION app;
+GRANT CREATE ON SCHEMA public TO app;
+GRANT TEMPORARY, CREATE ON DATABASE postgres TO app;
+SET ROLE app;
+CREATE TABLE public.orders (id int PRIMARY KEY, what text);
+INSERT INTO public.orders VALUES (1, 'one'), (2, 'two');
+CREATE TABLE public.things (id int, name text);
+INSERT INTO public.things VALUES (1, 'public');
+CREATE TABLE other.things (id int, name text);
+INSERT INTO other.things VALUES (1, 'other');
+CREATE TABLE public.secrets (id int, what text);
+INSERT INTO public.secrets VALUES (1, 'secret');
+CREATE VIEW public.peek AS SELECT what FROM public.secrets;
+CREATE FUNCTION public.moves() RETURNS int LANGUAGE sql AS $$SELECT length(set_config('search_path', 'other', false))$$;
+"""
+
+POLICY = {
+    "name": "p", "who": "any", "record": {"rows": "full", "on_failure": "deny"},
+    "allow": ["all"],
+    "deny": [{"name": "no-secrets", "relations": ["public.secrets"]}],
+}
+
+
+class Session:
+    """Simple queries; each answer is (rows as texts, fields of the error or None)."""
+
+    def __init__(self, g, **parameters):
+        self.raw = rawpg.Raw(g.port)
+        seen = self.raw.login(g.token(), **parameters)
+        if seen[-1][0] != "Z":
+            raise process.Failed(str(seen))
+
+    def query(self, text):
+        self.raw.send(query(text))
+        return self.answer()
+
+    def send(self, *messages):
+        self.raw.send(*messages)
+        return self.answer()
+
+    def answer(self):
+        rows, error = [], None
+        for kind, body in self.raw.read_until("Z"):
+            if kind == "D":
+                rows.append([value.decode() if value is not None else None for value in rawpg.columns(body)])
+            elif kind == "E" and error is None:
+                error = rawpg.fields(body)
+        return rows, error
+
+    def value(self, text):
+        rows, error = self.query(text)
+        return rows[0][0] if rows else error["C"] if error else None
+
+
+def code(answer):
+    return answer[1] and answer[1]["C"]
+
+
+def names(t, g):
+    s = Session(g)
+    t.check("a relation is read under its bare name", s.value("SELECT what FROM orders WHERE id = 2") == "two")
+    answer = s.query("SELECT what FROM secrets")
+    t.check("one that is denied is refused under its bare name", code(answer) == "42501", answer)
+    answer = s.query("SELECT * FROM peek")
+    t.check("and through a view", code(answer) == "42501", answer)
+    answer = s.query("SELECT * FROM nowhere")
+    t.check("a name that is not there is refused as the server would", code(answer) == "42P01" and "nowhere" in
+            answer[1]["M"], answer)
+    answer = s.query("SELECT 'é', id, wrong FROM orders")
+    t.check("a place in an error is counted in the client's text", answer[1]["P"] == "17", answer)
+    for n in (1, 2):
+        answer = s.query(f"SELECT {n}000{n}, wrong FROM orders, things")
+        t.check(f"also in texts that differ in literals only ({n})", answer[1]["P"] == "15", answer)
+    t.check("texts that differ in literals only get their own", [s.value(f"SELECT what FROM orders WHERE id = {n}")
+            for n in (1, 2, 1)] == ["one", "two", "one"])
+
+
+def paths(t, g):
+    s = Session(g)
+    t.check("a bare name follows the search path", s.value("SELECT name FROM things") == "public")
+    s.query("SET search_path TO other, public")
+    t.check("and its change", s.value("SELECT name FROM things") == "other")
+    s.query("BEGIN")
+    s.query("SET LOCAL search_path TO public")
+    t.check("and one for a transaction", s.value("SELECT name FROM things") == "public")
+    s.query("COMMIT")
+    t.check("which ends with it", s.value("SELECT name FROM things") == "other")
+    s.query("BEGIN")
+    s.query("SET search_path TO public")
+    s.query("ROLLBACK")
+    t.check("a change that is rolled back is none", s.value("SELECT name FROM things") == "other")
+    s.query("SELECT set_config('search_path', 'public', false)")
+    t.check("set_config is as good as SET", s.value("SELECT name FROM things") == "public")
+    s.query("RESET search_path")
+    s.query("BEGIN")
+    s.query("SAVEPOINT a")
+    s.query("SET search_path TO other")
+    t.check("a savepoint's path", s.value("SELECT name FROM things") == "other")
+    s.query("ROLLBACK TO a")
+    t.check("ends with the savepoint", s.value("SELECT name FROM things") == "public")
+    s.query("ROLLBACK")
+    s.query("SELECT moves()")
+    t.check("a function may move the path", s.value("SELECT name FROM things") == "other")
+    one = Session(g, options="-c search_path=other")
+    t.check("a path given at the start counts", one.value("SELECT name FROM things") == "other")
+
+
+def temporary(t, g):
+    s = Session(g)
+    s.query("CREATE TEMP TABLE things (id int, name text)")
+    s.query("INSERT INTO things VALUES (1, 'temp')")
+    t.check("a temporary table stands before others", s.value("SELECT name FROM things") == "temp")
+    t.check("and the other is there under its schema", s.value("SELECT name FROM public.things") == "public")
+    s.query("CREATE TEMP TABLE secrets AS SELECT 'mine'::text AS what")
+    t.check("one of a denied name is the session's own", s.value("SELECT what FROM secrets") == "mine")
+    s.query("DROP TABLE pg_temp.secrets")
+    t.check("until it is gone", s.value("SELECT what FROM secrets") == "42501")
+    s.query("BEGIN")
+    s.query("CREATE TEMP TABLE orders (id int, what text) ON COMMIT DROP")
+    t.check("one that ends with the transaction is seen in it", s.query("SELECT what FROM orders") == ([], None))
+    s.query("COMMIT")
+    t.check("and not after it", s.value("SELECT what FROM orders WHERE id = 1") == "one")
+    s.query("DISCARD ALL")
+    t.check("DISCARD ALL takes temporary tables away", s.value("SELECT name FROM things") == "public")
+
+
+def transactions(t, g):
+    s = Session(g)
+    s.query("BEGIN")
+    s.query("CREATE TABLE fresh (id int)")
+    answer = s.query("INSERT INTO fresh VALUES (1)")
+    t.check("a table made in a transaction is there for it", code(answer) is None, answer)
+    other = Session(g)
+    t.check("and for nobody else", other.value("SELECT id FROM fresh") == "42P01")
+    s.query("COMMIT")
+    t.check("once committed it is, at once", other.value("SELECT id FROM fresh") == "1")
+    s.query("BEGIN")
+    s.query("ALTER TABLE fresh RENAME TO renamed")
+    t.check("a rename counts in its transaction", s.value("SELECT id FROM renamed") == "1")
+    t.check("and the old name is gone there", s.value("SELECT id FROM fresh") == "42P01")
+    t.check("an error fails the transaction", s.raw.status == "E")
+    answer = s.query("SELECT 1")
+    t.check("a failed transaction is refused by the server", code(answer) == "25P02", answer)
+    answer = s.query("ROLLBACK; SELECT what FROM secrets")
+    t.check("what stands behind its end in one text is not judged without a view", code(answer) in ("55000", "42501"),
+            answer)
+    s.query("ROLLBACK")
+    t.check("what was rolled back is as it was", s.value("SELECT id FROM fresh") == "1")
+    answer = s.query("CREATE TABLE quick (id int)"), s.query("INSERT INTO quick VALUES (7)"), s.query("SELECT id FROM quick")
+    t.check("without a transaction, each sees the last", answer[2][0] == [["7"]], answer)
+    answer = s.query("CREATE TABLE several (id int); INSERT INTO several VALUES (8); SELECT id FROM several")
+    t.check("in one text, too", answer[0] == [["8"]], answer)
+    s.query("BEGIN")
+    answer = s.query("ALTER TABLE secrets RENAME TO open_secrets")
+    t.check("a denied relation cannot be renamed away", code(answer) == "42501", answer)
+    s.query("ROLLBACK")
+    s.query("BEGIN")
+    answer = s.query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+    t.check("nothing is asked between BEGIN and SET TRANSACTION", code(answer) is None, answer)
+    s.query("COMMIT")
+    s.query("DROP TABLE fresh, quick, several")
+
+
+def others(t, g, cluster):
+    s = Session(g)
+    s.value("SELECT 1 FROM orders")
+    cluster.sql("CREATE TABLE public.late (id int); GRANT ALL ON public.late TO app; INSERT INTO public.late VALUES (3)")
+    t.check("a table that somebody else made a moment ago is found", s.value("SELECT id FROM late") == "3")
+    s.raw.send(parse("SELECT id FROM late", "p"), bind(name="p"), execute(), SYNC)
+    t.check("and prepared", s.answer()[0] == [["3"]])
+    cluster.sql("ALTER TABLE public.late RENAME TO late_before; ALTER TABLE public.secrets RENAME TO late")
+    time.sleep(1.5)
+    answer = s.query("SELECT * FROM late")
+    t.check("a name that has come to stand for something else is judged as that", code(answer) is None, answer)
+    cluster.sql("ALTER TABLE public.late RENAME TO secrets")
+    cluster.sql("ALTER TABLE public.late_before RENAME TO late; ALTER TABLE public.late SET SCHEMA other")
+    time.sleep(1.5)
+    answer = s.send(bind(name="p"), execute(), SYNC)
+    t.check("a prepared statement whose names are gone is refused", code(answer) in ("42P01", "0A000"), answer)
+    s.query("SET search_path TO other, public")
+    answer = s.send(bind(name="p"), execute(), SYNC)
+    t.check("one whose names stand for something else is to be prepared again, in words that drivers know",
+            code(answer) == "0A000" and answer[1].get("R") == "RevalidateCachedQuery", answer)
+    s.raw.send(parse("SELECT id FROM late", "q"), bind(name="q"), execute(), SYNC)
+    t.check("which then works", s.answer()[0] == [["3"]])
+    cluster.sql("DROP TABLE other.late")
+
+
+def pipelines(t, g):
+    s = Session(g)
+    answer = s.send(parse("SET search_path TO other"), bind(), execute(), parse("SELECT name FROM things"), bind(),
+                    execute(), SYNC)
+    t.check("a name behind a change of names in one pipeline waits for a Sync, or is told to",
+            answer[0] == [["other"]] or code(answer) == "55000", answer)
+    s.query("RESET search_path")
+    s.raw.send(query("SET search_path TO other"), query("SELECT name FROM things"), query("RESET search_path"),
+               query("SELECT name FROM things"))
+    answers = [s.answer()[0] for _ in range(4)]
+    t.check("queries sent ahead wait for the view of their turn", answers == [[], [["other"]], [], [["public"]]], answers)
+    answer = s.send(parse("BEGIN"), bind(), execute(), parse("SELECT name FROM things"), bind(), execute(), SYNC)
+    t.check("BEGIN and a statement in one pipeline need no wait", answer[0] == [["public"]], answer)
+    s.query("COMMIT")
+
+
+def long_texts(t, g):
+    s = Session(g)
+    s.query("CREATE TEMP TABLE bulk (id int, name text)")
+    for size in (20_000, 200_000, 1_000_000):
+        n = size // 20
+        text = "INSERT INTO bulk VALUES " + ", ".join(f"({i}, 'x{i}')" for i in range(n))
+        began = time.monotonic()
+        answer = s.query(text)
+        took = time.monotonic() - began
+        t.check(f"an INSERT of {len(text)} bytes is judged in the view ({took * 1000:.0f} ms)",
+                code(answer) is None and s.value("SELECT count(*) FROM bulk") == str(n), answer)
+        s.query("TRUNCATE bulk")
+    answer = s.query("SELECT '" + "x" * 20000 + "' FROM secrets")
+    t.check("a long text does not get around a denial", code(answer) == "42501", answer)
+    answer = s.query("SELECT count(*) FROM orders WHERE what = 'password' AND 'password=hunter22' <> what")
+    t.check("a text with a password is judged in the view", code(answer) is None, answer)
+
+
+def main():
+    t = tally.Tally()
+    with process.World() as world:
+        cluster = postgres.Cluster(world)
+        cluster.sql(FIXTURE)
+        g = gateway.Gateway(world, cluster, change=lambda config: config.update(policies=[POLICY]), user="app")
+        for group in (names, paths, temporary, transactions, pipelines, long_texts):
+            t.run(group.__name__, group, t, g)
+        t.run("others", others, t, g, cluster)
+        t.check("the gateway lives", g.alive(), g.stderr())
+        good, says = g.verify()
+        t.check("the record verifies", good, says)
+        status = g.stop()
+        t.check("it ends in order", status == 0, g.stderr())
+        if "-v" in sys.argv:
+            print(g.stderr())
+    t.finish()
+
+
+if __name__ == "__main__":
+    main()
