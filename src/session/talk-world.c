@@ -120,6 +120,7 @@ static bool ask_job(struct session_world *world, struct view_job *job)
     struct talk_world *w = (struct talk_world *)world;
     CHECK(!w->job);
     w->job = job;
+    return true;
 }
 
 static struct session_budget *open_budget(struct session_world *world, const struct principal *principal,
