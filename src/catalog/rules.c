@@ -203,7 +203,7 @@ bool catalog_build_check_runs_code(struct catalog_builder *b, struct bytes expre
     const struct node *root;
     arena_init(&arena, CHUNK, CEILING);
     bool own = trace_knows(b->server_version) && node_tree_parse(expression, &arena, &root) &&
-               trace_is_own_code(b, &arena, root);
+               (root->kind == NODE_OBJECT || root->kind == NODE_NULL) && trace_is_own_code(b, &arena, root);
     arena_free(&arena);
     return !own;
 }

@@ -61,7 +61,8 @@ static void relations_hang_together_by_ties(void **state)
     const struct catalog_relation *customers = catalog_find(&v, B(""), B("customers"));
     const struct catalog_relation *orders = catalog_find(&v, B(""), B("orders"));
     const struct catalog_relation *contact = catalog_find(&v, B(""), B("contact"));
-    assert_int_equal(customers->n_ties, 1);
+    assert_int_equal(customers->n_ties, 2);
+    assert_int_equal(customers->ties[1].tie, CATALOG_TIE_KEY);
     assert_int_equal(customers->ties[0].tie, CATALOG_TIE_ON_DELETE);
     assert_true(customers->ties[0].deletes);
     assert_ptr_equal(customers->ties[0].relation, orders);
