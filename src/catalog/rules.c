@@ -16,7 +16,8 @@ static bool each_relid(struct bytes tree, bool (*visit)(void *context, uint32_t 
         uint32_t oid;
         while (at < tree.n && tree.p[at] >= '0' && tree.p[at] <= '9')
             at++;
-        if (catalog_read_oid(bytes_slice(tree, start, at), &oid) && oid && !visit(context, oid)) return false;
+        if (catalog_read_oid(bytes_slice(tree, start, at - start), &oid) && oid && !visit(context, oid))
+            return false;
     }
     return true;
 }
