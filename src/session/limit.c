@@ -180,12 +180,14 @@ static bool send_close(struct session *s, bool portal)
 
 /* Parse, Bind, Describe of the text under a name of ours, so that the client's unnamed statement stays what
  * it is. */
-static struct binding *send_query(struct session *s, struct understood *u, struct bytes text, uint32_t number)
+static struct binding *send_query(struct session *s, struct understood *u, struct bytes text,
+                                  struct bytes written, uint32_t number)
 {
     struct bytes name = BYTES_LITERAL(QUERY_NAME);
     if (!send_close(s, false)) return NULL;
     struct binding *statement = binding_push(&s->bindings, false, name, u);
-    if (!statement || !push(s, PENDING_PARSE, statement)) return NULL;
+    struct pending *parse = statement ? push(s, PENDING_PARSE, statement) : NULL;
+    if (!parse || !pending_keep_text(parse, written)) return NULL;
     message_parse_encode(&s->server_out, name, text, (struct bytes){ 0 });
     struct binding *portal = binding_push(&s->bindings, true, name, u);
     if (!portal || !push(s, PENDING_BIND, portal)) return NULL;
@@ -204,12 +206,12 @@ static struct binding *send_query(struct session *s, struct understood *u, struc
     return portal;
 }
 
-enum step limit_query(struct session *s, struct understood *u, struct bytes text, uint32_t run,
-                      uint32_t number)
+enum step limit_query(struct session *s, struct understood *u, struct bytes text, struct bytes written,
+                      uint32_t run, uint32_t number)
 {
     struct understood *by;
     enum understood_limited kind = limit_kind(s, u, &by);
-    struct binding *portal = send_query(s, u, text, number);
+    struct binding *portal = send_query(s, u, text, written, number);
     if (!portal || !limit_before(s, kind)) return no_memory(s);
     struct pending *p = push(s, PENDING_EXECUTE, binding_use(portal));
     if (!p) return no_memory(s);

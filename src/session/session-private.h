@@ -222,8 +222,8 @@ bool limit_lets_pass(struct session *s, const struct message *m);
 /* Sees to it that the decision comes without the client's doing. and_wait: the client's message waits. */
 enum step limit_demand(struct session *s, bool and_wait);
 /* A simple Query of one limited statement, as Parse, Bind, Describe and Execute. */
-enum step limit_query(struct session *s, struct understood *u, struct bytes text, uint32_t run,
-                      uint32_t number);
+enum step limit_query(struct session *s, struct understood *u, struct bytes text, struct bytes written,
+                      uint32_t run, uint32_t number);
 bool limit_on_piece_end(struct session *s) MUST_USE;
 enum step limit_count_row(struct session *s, struct bytes body);
 enum step limit_count_before_done(struct session *s);
