@@ -563,6 +563,8 @@ static bool statement_is_nameless(const struct sql_statement *s)
     case SQL_ACTION_DISCARD:
     case SQL_ACTION_LISTEN:
     case SQL_ACTION_UNLISTEN: return true;
+    /* SET TRANSACTION, before which the server takes no query. */
+    case SQL_ACTION_NONE: return s->effects == EFFECT_TRANSACTION;
     default: return false;
     }
 }

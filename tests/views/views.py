@@ -178,6 +178,13 @@ def transactions(t, g):
     answer = s.query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
     t.check("nothing is asked between BEGIN and SET TRANSACTION", code(answer) is None, answer)
     s.query("COMMIT")
+    s.query("SET search_path TO other, public")
+    s.query("BEGIN")
+    answer = s.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    t.check("nor where the view has to be asked for afresh", code(answer) is None, answer)
+    t.check("which happens with the next name", s.value("SELECT name FROM things") == "other")
+    s.query("COMMIT")
+    s.query("RESET search_path")
     s.query("DROP TABLE fresh, quick, several")
 
 
