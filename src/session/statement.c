@@ -113,13 +113,11 @@ static enum step step_view(struct session *s, struct statement *st)
     if (st->text.n <= NAMELESS_BYTES && !sql_may_hold_secret(st->text)) {
         struct understood *u = understood_find(s->world->cache, &context, st->text);
         if (!u) u = understood_make(s->world->cache, &context, st->text);
-        if (u && u->nameless && !view_ahead(s)) {
+        if (u && u->nameless) {
             st->understood = u;
             return STEP_NEXT;
         }
-        bool waits = u && u->nameless;
         if (u) understood_unpin(s->world->cache, u);
-        if (waits) return STEP_WAIT;
     }
     switch (view_ready(s, &says, &hint)) {
     case VIEW_READY: return STEP_NEXT;
