@@ -221,9 +221,10 @@ bool limit_after(struct session *s) MUST_USE;
 bool limit_lets_pass(struct session *s, const struct message *m);
 /* Sees to it that the decision comes without the client's doing. and_wait: the client's message waits. */
 enum step limit_demand(struct session *s, bool and_wait);
-/* A simple Query of one limited statement, as Parse, Bind, Describe and Execute. */
-enum step limit_query(struct session *s, struct understood *u, struct bytes text, uint32_t run,
-                      uint32_t number);
+/* A simple Query of one limited statement, as Parse, Bind, Describe and Execute. forward: what the server
+ * gets in the place of the client's text; p == NULL: that itself. */
+enum step limit_query(struct session *s, struct understood *u, struct bytes text, struct bytes forward,
+                      uint32_t run, uint32_t number);
 bool limit_on_piece_end(struct session *s) MUST_USE;
 enum step limit_count_row(struct session *s, struct bytes body);
 enum step limit_count_before_done(struct session *s);

@@ -33,6 +33,24 @@ void talk_on_catalog(struct talk *t, const struct talk_line *line)
     tell(t);
 }
 
+/* thread answers, waits, busy: what the thread does that understands long texts in a view. */
+void talk_on_thread(struct talk *t, const struct talk_line *line)
+{
+    static const struct {
+        const char *word;
+        enum talk_parser is;
+    } kinds[] = { { "answers", TALK_PARSER_ANSWERS },
+                  { "waits", TALK_PARSER_WAITS },
+                  { "busy", TALK_PARSER_BUSY } };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (line->n > 1 && talk_word_is(&line->words[1], kinds[i].word)) {
+            t->world.thread = kinds[i].is;
+            if (t->session) talk_pump(t);
+            return;
+        }
+    talk_fail(t, "thread answers, waits or busy");
+}
+
 /* heard check: the session asked for a look at the catalogue. */
 void talk_heard_check(struct talk *t)
 {

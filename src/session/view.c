@@ -184,6 +184,13 @@ enum view_answer view_ready(struct session *s, struct bytes *says_out, struct by
     return ask(s, !(v->moved && s->status == 'T'));
 }
 
+bool view_ahead(struct session *s)
+{
+    struct bytes says, hint;
+    if (s->pendings.n || s->view.failed[0]) return false;
+    return view_ready(s, &says, &hint) == VIEW_WAITS;
+}
+
 bool view_look_again(struct session *s)
 {
     struct session_view *v = &s->view;

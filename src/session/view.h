@@ -75,6 +75,9 @@ enum view_answer { VIEW_REFUSED = 0, VIEW_WAITS, VIEW_READY, VIEW_WITHOUT };
 /* For a message of the client that names something. REFUSED: *says_out and *hint_out tell why. WAITS: nothing
  * was done, and the message is tried again when the client is read again. */
 enum view_answer view_ready(struct session *s, struct bytes *says_out, struct bytes *hint_out) MUST_USE;
+/* For what names nothing, but may be the first of a batch whose later messages do: then the view is made now,
+ * while nothing is unanswered. True: the message waits. */
+bool view_ahead(struct session *s) MUST_USE;
 /* Whether view_ready would answer READY at once. */
 bool view_is_current(const struct session *s);
 /* A name was not there. True: it is looked for once more in a fresh catalogue, and the message waits. */

@@ -86,10 +86,10 @@ def names(t, g):
     answer = s.query("SELECT * FROM nowhere")
     t.check("a name that is not there is refused as the server would", code(answer) == "42P01" and "nowhere" in
             answer[1]["M"], answer)
-    answer = s.query("SELECT 'é', id, wrong FROM orders")
+    answer = s.query("SELECT 'é', id, sum(what) FROM orders")
     t.check("a place in an error is counted in the client's text", answer[1]["P"] == "17", answer)
     for n in (1, 2):
-        answer = s.query(f"SELECT {n}000{n}, wrong FROM orders, things")
+        answer = s.query(f"SELECT {n}000{n}, sum(what) FROM orders, things")
         t.check(f"also in texts that differ in literals only ({n})", answer[1]["P"] == "15", answer)
     t.check("texts that differ in literals only get their own", [s.value(f"SELECT what FROM orders WHERE id = {n}")
             for n in (1, 2, 1)] == ["one", "two", "one"])
@@ -178,6 +178,13 @@ def transactions(t, g):
     answer = s.query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
     t.check("nothing is asked between BEGIN and SET TRANSACTION", code(answer) is None, answer)
     s.query("COMMIT")
+    s.query("SET search_path TO other, public")
+    s.query("BEGIN")
+    answer = s.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    t.check("nor where the view has to be asked for afresh", code(answer) is None, answer)
+    t.check("which happens with the next name", s.value("SELECT name FROM things") == "other")
+    s.query("COMMIT")
+    s.query("RESET search_path")
     s.query("DROP TABLE fresh, quick, several")
 
 
