@@ -33,9 +33,7 @@ static bool lets_call(const struct policy *p, struct bytes signature)
     struct policy_code_name name;
     for (size_t i = 0; i < p->n_allows; i++) {
         const struct policy_allow *allow = &p->allows[i];
-        if (!(allow->effects & EFFECT_PROCEDURE)) continue;
-        if (!allow->functions.n) return true;
-        if (policy_code_name(signature, &name) &&
+        if ((allow->effects & EFFECT_PROCEDURE) && allow->functions.n && policy_code_name(signature, &name) &&
             policy_patterns_match(&allow->functions, name.schema, name.name, POLICY_DOUBT_HITS))
             return true;
     }

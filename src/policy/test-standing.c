@@ -64,7 +64,9 @@ static void trust_is_more_than_an_allowed_call(void **state)
     };
     given("- { name: a, who: any, allow: [read, { effects: procedure, functions: [public.f] }] }\n"
           "- { name: b, who: any, trust: { functions: [public.f(int)], extensions: [postgis] } }\n"
-          "- { name: c, who: any, on: { connections: [elsewhere] }, allow: [all] }\n");
+          "- { name: c, who: any, on: { connections: [elsewhere] }, allow: [{ effects: procedure, functions: "
+          "[g] }] }\n"
+          "- { name: d, who: any, allow: [all] }\n");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bytes policy;
         assert_int_equal(policy_snapshot_regards(snapshot, bytes_of("orders"), bytes_of(cases[i].signature),
