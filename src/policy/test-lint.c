@@ -112,8 +112,8 @@ static void a_rule_behind_one_that_matches_whatever_it_matches_is_shadowed(void 
         "{ name: a, relations: [\"public.*\"] }, { name: b, relations: [\"public.orders\", \"public.l*\"] }",
         "{ name: a, relations: [orders] }, { name: b, relations: [\"public.orders\"], effects: [read] }",
         "{ name: a, relations: [\"public.orders\"] }, { name: b, columns: [\"public.orders.note\"] }",
-        "{ name: a, columns: [\"public.orders.*\"] }, { name: b, columns: [\"public.orders.note\"], uses: "
-        "[read] }",
+        ("{ name: a, columns: [\"public.orders.*\"] }, { name: b, columns: [\"public.orders.note\"], uses: "
+         "[read] }"),
         "{ name: a, where: missing }, { name: b, effects: [delete], where: trivial, relations: [orders] }",
         "{ name: a, functions: [\"pg_*\"] }, { name: b, functions: [\"pg_sleep*\"] }",
         "{ name: a, statements: [\"DROP *\"] }, { name: b, statements: [\"DROP TABLE\"] }",
@@ -136,8 +136,8 @@ static void a_rule_that_may_decide_something_is_not_shadowed(void **state)
         "{ name: a, relations: [\"public.orders\"] }, { name: b, relations: [orders] }",
         "{ name: a, relations: [\"public.order?\"] }, { name: b, relations: [\"public.order*\"] }",
         "{ name: a, columns: [\"public.orders.note\"] }, { name: b, relations: [\"public.orders\"] }",
-        "{ name: a, columns: [\"public.orders.*\"], uses: [output] }, { name: b, columns: "
-        "[\"public.orders.note\"] }",
+        ("{ name: a, columns: [\"public.orders.*\"], uses: [output] }, { name: b, columns: "
+         "[\"public.orders.note\"] }"),
         "{ name: a, effects: [delete], mode: observe }, { name: b, effects: [delete], where: missing }",
         "{ name: a, where: trivial }, { name: b, where: missing }",
         "{ name: a, functions: [\"pg_sleep\"] }, { name: b, effects: [procedure] }",
