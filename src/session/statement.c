@@ -98,7 +98,8 @@ static enum step understand_long(struct session *s, struct statement *st)
         return step;
     }
     if (view_ask_job(s, st->text)) return STEP_WAIT;
-    refuse(st, REFUSAL_HOSTILE, "not understood", "there is no memory to understand a text of this length",
+    refuse(st, REFUSAL_HOSTILE, "not understood",
+           "the gateway is too busy to understand a text of this length",
            "Try again, or send it in shorter statements.");
     return STEP_NEXT;
 }
@@ -262,13 +263,20 @@ static struct refusal *make_refusal(struct session *s, struct statement *st)
     const struct policy_verdict *v =
         st->understood && st->understood->refused ? &st->understood->verdict : NULL;
     struct detail detail = { st->reason, st->policy, st->rule, st->hint, v ? v->by : NULL, v ? v->n_by : 0 };
-    return refusal_new_as(st->reason, st->code, "ERROR", st->says, detail_text(s, &detail, st->run), st->hint);
+    return refusal_new_as(st->reason, st->code, "ERROR", st->says, detail_text(s, &detail, st->run),
+                          st->hint);
+}
+
+/* What the server gets in the place of the client's text; p == NULL: the text itself. */
+static struct bytes text_to_forward(const struct statement *st)
+{
+    CHECK(buf_length(&st->edited) || !is_other_text(st)); /* never another text's literals */
+    return buf_length(&st->edited) ? buf_bytes(&st->edited) : st->understood->forward;
 }
 
 static void forward_text(struct session *s, const struct statement *st)
 {
-    CHECK(buf_length(&st->edited) || !is_other_text(st)); /* never another text's literals */
-    struct bytes text = buf_length(&st->edited) ? buf_bytes(&st->edited) : st->understood->forward;
+    struct bytes text = text_to_forward(st);
     if (!text.p) {
         buf_append(&s->server_out, st->message->whole);
     } else if (st->carrier == CARRIER_PARSE) {
@@ -300,6 +308,14 @@ static void keep_context(struct session *s, const struct understood *u)
     buf_free(&body);
 }
 
+/* A Query whose changed rows are counted goes as an extended one. */
+static enum step forward_limited(struct session *s, const struct statement *st)
+{
+    view_on_run(s, st->understood);
+    if (st->understood->has_context) keep_context(s, st->understood);
+    return limit_query(s, st->understood, st->text, text_to_forward(st), st->run, st->text_number);
+}
+
 static enum step step_forward(struct session *s, struct statement *st)
 {
     struct understood *u = st->understood;
@@ -319,8 +335,7 @@ static enum step step_forward(struct session *s, struct statement *st)
         return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
     struct understood *by;
-    if (st->carrier == CARRIER_QUERY && u->limited && limit_kind(s, u, &by))
-        return limit_query(s, u, u->forward.p ? u->forward : st->text, st->run, st->text_number);
+    if (st->carrier == CARRIER_QUERY && u->limited && limit_kind(s, u, &by)) return forward_limited(s, st);
     if (st->carrier == CARRIER_QUERY) limit_pass(s, u);
     struct pending *p =
         pending_push(&s->pendings, st->carrier == CARRIER_QUERY ? PENDING_QUERY : PENDING_PARSE);

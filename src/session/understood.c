@@ -210,21 +210,26 @@ static void refuse(struct understood *u, enum refusal_reason reason, const char 
 static const char *const counted_tags[] = { "SELECT", "SELECT INTO", "CREATE TABLE AS",
                                             "INSERT", "UPDATE",      "DELETE",
                                             "MERGE",  "COPY",        "EXPLAIN" };
-enum { COUNTED = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN | EFFECT_PROCEDURE };
+enum { COUNTED = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN };
+
+/* Trusted or not, and whatever its volatility promises. */
+static bool runs_code(const struct sql_statement *s)
+{
+    if (s->effects & EFFECT_PROCEDURE) return true;
+    for (size_t i = 0; i < s->n_functions; i++)
+        if (s->functions[i].n_codes) return true;
+    return false;
+}
 
 static bool tag_tells(const struct sql_statement *s)
 {
-    if (!s->in_view || s->writes_beside || s->effects & EFFECT_PROCEDURE || bytes_is(s->tag, "EXPLAIN"))
-        return false;
-    for (size_t i = 0; i < s->n_functions; i++)
-        if (s->functions[i].n_codes) return false;
-    return true;
+    return s->in_view && !s->writes_beside && !runs_code(s) && !bytes_is(s->tag, "EXPLAIN");
 }
 
 static enum understood_limited limited_by(const struct sql_statement *s)
 {
     if (s->action == SQL_ACTION_EXECUTE || s->action == SQL_ACTION_FETCH) return LIMITED_BY_NAME;
-    if (!(s->effects & COUNTED)) return LIMITED_NOT;
+    if (!(s->effects & COUNTED) && !runs_code(s)) return LIMITED_NOT;
     if (s->action == SQL_ACTION_PREPARE) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
     for (size_t i = 0; i < sizeof counted_tags / sizeof *counted_tags; i++)
         if (bytes_is(s->tag, counted_tags[i])) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
@@ -236,7 +241,7 @@ static enum understood_limited limited_by(const struct sql_statement *s)
 static bool cannot_be_counted(const struct sql_statement *s)
 {
     return bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") ||
-           (s->action == SQL_ACTION_DECLARE && s->effects & EFFECT_PROCEDURE);
+           (s->action == SQL_ACTION_DECLARE && runs_code(s));
 }
 
 /* Where changed rows are limited: what decides, or a refusal. */
@@ -558,6 +563,8 @@ static bool statement_is_nameless(const struct sql_statement *s)
     case SQL_ACTION_DISCARD:
     case SQL_ACTION_LISTEN:
     case SQL_ACTION_UNLISTEN: return true;
+    /* SET TRANSACTION, before which the server takes no query. */
+    case SQL_ACTION_NONE: return s->effects == EFFECT_TRANSACTION;
     default: return false;
     }
 }
