@@ -6,6 +6,7 @@
 #include "app/doctor-print.h"
 #include "policy/compile.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 static const struct doctor_facts facts = { .connection = BYTES_LITERAL("orders"),
                                            .login = BYTES_LITERAL("rw"),
@@ -46,6 +47,27 @@ static void every_row_of_the_table_is_whole(void **state)
         buf_consume(&out, buf_length(&out));
     }
     buf_free(&out);
+}
+
+static void the_page_has_each_check_with_its_weight(void **state)
+{
+    (void)state;
+    char path[4096], row[256];
+    static char page[1 << 16];
+    snprintf(path, sizeof path, "%s/doc/doctor.md", getenv("POSTERN_SOURCE"));
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    page[fread(page, 1, sizeof page - 1, f)] = 0;
+    fclose(f);
+    size_t n = 0;
+    for (const char *at = page; (at = strstr(at, "\n| `")); at++)
+        n++;
+    assert_int_equal(n, doctor_n_checks);
+    for (size_t i = 0; i < doctor_n_checks; i++) {
+        snprintf(row, sizeof row, "\n| `%s` | %s | ", doctor_checks[i].id,
+                 doctor_severity_name(doctor_checks[i].severity));
+        if (!strstr(page, row)) fail_msg("doc/doctor.md does not say%s", row);
+    }
 }
 
 static void names_that_do_not_show_as_they_are_are_written_in_escapes(void **state)
@@ -274,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_of_the_table_is_whole),
+        cmocka_unit_test(the_page_has_each_check_with_its_weight),
         cmocka_unit_test(names_that_do_not_show_as_they_are_are_written_in_escapes),
         cmocka_unit_test(findings_stand_by_their_weight_and_then_by_the_table),
         cmocka_unit_test(a_row_of_another_shape_is_refused),
