@@ -82,22 +82,29 @@ static bool has_star(struct bytes pattern)
     return bytes_find(pattern, BYTES_LITERAL("*")) >= 0;
 }
 
-/* Where the configuration gives patterns, the server says what there is: asked in the first database that is
- * told by name, else in the one that every cluster is made with. */
+static bool list_in(struct doctor *d, struct bytes database, struct bytes *why_out)
+{
+    d->n_databases = 0;
+    return doctor_databases(&d->room, d->target, &d->target->logins[0], database, &d->arena, take_database, d,
+                            why_out);
+}
+
+/* Where the configuration gives patterns, the server says what there is: asked in the database that every
+ * cluster is made with, or in one that is told by name. */
 static bool list_databases(struct doctor *d, const struct target *target, struct bytes *why_out)
 {
-    struct bytes ask = BYTES_LITERAL("postgres");
+    struct bytes why;
     bool patterns = false;
     d->target = target;
-    d->n_databases = 0;
-    for (size_t i = target->n_databases; i-- > 0;) {
+    for (size_t i = 0; i < target->n_databases; i++)
         patterns |= has_star(target->databases[i]);
-        if (!has_star(target->databases[i])) ask = target->databases[i];
+    if (patterns && list_in(d, BYTES_LITERAL("postgres"), why_out)) return true;
+    for (size_t i = 0; i < target->n_databases; i++) {
+        if (has_star(target->databases[i])) continue;
+        if (patterns && list_in(d, target->databases[i], &why)) return true;
+        if (!patterns) take_database(d, target->databases[i]);
     }
-    for (size_t i = 0; i < target->n_databases && !patterns; i++)
-        take_database(d, target->databases[i]);
-    return !patterns ||
-           doctor_databases(&d->room, target, &target->logins[0], ask, &d->arena, take_database, d, why_out);
+    return !patterns;
 }
 
 static bool choose_databases(struct doctor *d, const struct target *target, struct bytes *why_out)

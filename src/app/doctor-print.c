@@ -1,5 +1,6 @@
 /* Whatever a server wrote is made safe before it is shown; what mends is so already (doctor-fill.h). */
 #include "app/doctor-print.h"
+#include "app/doctor-fill.h"
 #include "cli/safe.h"
 #include "json/writer.h"
 
@@ -41,9 +42,14 @@ static bool is_first_of_owner(const struct doctor_report *reports, const struct 
 
 static void put_owner(const struct doctor_report *r, struct buf *out)
 {
-    buf_append_text(out, "CREATE ROLE ");
-    put_safe(out, r->facts.owner);
-    buf_append_text(out, " NOLOGIN;");
+    struct doctor_values values = { .facts = &r->facts };
+    struct buf sql;
+    buf_init(&sql, 4096);
+    if (doctor_fill("CREATE ROLE {owner} NOLOGIN;", &values, DOCTOR_FILL_SQL, &sql))
+        buf_append(out, buf_bytes(&sql));
+    else
+        buf_append_text(out, "-- the name of the role that is to own things cannot be written safely");
+    buf_free(&sql);
 }
 
 /* Several lines, each behind `before`. */
