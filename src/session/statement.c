@@ -97,7 +97,7 @@ static enum step understand_long(struct session *s, struct statement *st)
         s->view.canary = step == STEP_WAIT;
         return step;
     }
-    if (view_ask_job(s, st->text)) return STEP_WAIT;
+    if (view_ask_job(s, st->text, understood_types(st->parse.types))) return STEP_WAIT;
     refuse(st, REFUSAL_HOSTILE, "not understood", "there is no memory to understand a text of this length",
            "Try again, or send it in shorter statements.");
     return STEP_NEXT;
@@ -134,6 +134,7 @@ static enum step step_understand(struct session *s, struct statement *st)
 {
     struct understood_context context = session_context(s);
     if (st->without_view) context.view_key = 0, context.view = NULL;
+    if (context.view) context.types = understood_types(st->parse.types);
     if (st->understood || st->refused) return STEP_NEXT;
     if (s->parsed) {
         st->understood = s->parsed;
@@ -262,7 +263,8 @@ static struct refusal *make_refusal(struct session *s, struct statement *st)
     const struct policy_verdict *v =
         st->understood && st->understood->refused ? &st->understood->verdict : NULL;
     struct detail detail = { st->reason, st->policy, st->rule, st->hint, v ? v->by : NULL, v ? v->n_by : 0 };
-    return refusal_new_as(st->reason, st->code, "ERROR", st->says, detail_text(s, &detail, st->run), st->hint);
+    return refusal_new_as(st->reason, st->code, "ERROR", st->says, detail_text(s, &detail, st->run),
+                          st->hint);
 }
 
 static void forward_text(struct session *s, const struct statement *st)
