@@ -329,6 +329,17 @@ static struct bytes without_place(struct bytes body, struct bytes place, struct 
     return copy.p ? copy : body;
 }
 
+uint32_t understood_place(const struct understood *u, struct bytes text, int64_t at)
+{
+    struct sql_edit here = { .at = (uint32_t)at };
+    uint32_t place = 1;
+    if (at < 0 || (uint64_t)at > u->text.n) return 0;
+    if (!bytes_equal(text, u->text) && !sql_edits_move(u->text, &here, 1, text, &here)) return 0;
+    for (size_t i = 0; i < here.at && i < text.n; i++)
+        place += (text.p[i] & 0xc0) != 0x80;
+    return place;
+}
+
 struct bytes understood_place_back(const struct understood *u, struct bytes text, struct bytes body,
                                    struct arena *arena)
 {

@@ -105,6 +105,7 @@ static bool is_serial(struct tree_name name)
 void types_visit(struct walk *walk, const TypeName *type)
 {
     struct tree_name name;
+    walk->place = type->location;
     /* table.column%TYPE is the type of a column of a relation; a function's parameter alone is written so. */
     if (type->pct_type || !type->names || !tree_name(type->names, &name)) return;
     if (types_named(walk, bytes_of(name.schema), bytes_of(name.name))) return;

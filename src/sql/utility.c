@@ -209,6 +209,7 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
     case T_ConstraintsSetStmt: return true;
     case T_CompositeTypeStmt: walk_push(walk, ((const CompositeTypeStmt *)node)->coldeflist, at); return true;
     case T_DropStmt: {
+        walk->statement->cascades = ((const DropStmt *)node)->behavior == DROP_CASCADE;
         const DropStmt *s = (const DropStmt *)node;
         if (s->removeType == OBJECT_POLICY) {
             at.access |= EFFECT_PRIVILEGE;

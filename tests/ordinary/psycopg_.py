@@ -89,7 +89,7 @@ for text, values in (("SELECT wrong FROM customers WHERE id = %s", [1]), ("SELEC
     try:
         connection.execute(text, values)
     except psycopg.Error as error:
-        show([(error.sqlstate, error.diag.message_primary, error.diag.message_detail, error.diag.message_hint, error.diag.statement_position,
+        show([(error.sqlstate, error.diag.message_primary, error.diag.message_detail or None, error.diag.message_hint, error.diag.statement_position,
                error.diag.constraint_name, error.diag.column_name)])
     connection.rollback()
 title("merge, temporary tables, procedures")
