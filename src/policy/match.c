@@ -47,6 +47,7 @@ static bool moves_containers(const struct sql_statement *s)
         if (bytes_is(s->tag, always[i])) return true;
     for (size_t i = 0; s->cascades && i < sizeof cascading / sizeof *cascading; i++)
         if (bytes_is(s->tag, cascading[i])) return true;
+    if (s->cascades && s->n_relations == 0) return true; /* functions take triggers and views with them */
     for (size_t i = 0; s->n_relations == 0 && i < sizeof unnamed / sizeof *unnamed; i++)
         if (bytes_is(s->tag, unnamed[i])) return true;
     return false;

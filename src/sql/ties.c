@@ -122,6 +122,10 @@ static void follow_tie(struct follow *f, const struct catalog_relation *from,
         f->walk->statement->writes_beside = true;
         reach(f, to, rule_access(tie->writes), whereless, false);
         return;
+    case CATALOG_TIE_TABLE: /* an index that comes or goes changes its table */
+        if (access & EFFECT_SCHEMA) reach(f, to, EFFECT_SCHEMA_ALTER, false, false);
+        reach(f, to, access & EFFECT_MAINTENANCE, false, false);
+        return;
     case CATALOG_TIE_KEY:
         if (!f->walk->names->cascades) return;
         reach(f, to, access & EFFECT_TRUNCATE, false, false);

@@ -9,10 +9,12 @@
  * For each text, one line for each fact, and an empty line behind:
  *   outcome TEXT | unresolved CODE SAYS | relation OID THROUGH | access OID EFFECTS NAME | does EFFECTS CODES
  *   column OID ATTRIBUTE USES THROUGH NAME
- *   output PLAIN OPAQUE COLUMN,… NAME | open | took NANOSECONDS (of all, and of one without a view) */
+ *   output PLAIN OPAQUE COLUMN,… NAME | open | forward TEXT (what the server is sent, in hexadecimal digits)
+ *   took NANOSECONDS (of all, and of one without a view) */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "catalog/load.h"
+#include "sql/edits.h"
 #include "sql/facts.h"
 #include "sql/safe.h"
 
@@ -142,6 +144,18 @@ static long long took(struct bytes text, const struct catalog_view *view)
     return least;
 }
 
+static void print_forward(struct bytes text, const struct sql_facts *facts)
+{
+    struct buf out;
+    buf_init(&out, (size_t)1 << 30);
+    sql_edits_apply(text, facts->edits, facts->n_edits, &out);
+    fputs("forward ", stdout);
+    for (size_t i = 0; i < buf_length(&out); i++)
+        printf("%02x", buf_bytes(&out).p[i]);
+    putchar('\n');
+    buf_free(&out);
+}
+
 static void print_facts(struct bytes text, const struct catalog_view *view)
 {
     static const char *const outcomes[] = { "hostile", "unknown", "understood" };
@@ -153,6 +167,7 @@ static void print_facts(struct bytes text, const struct catalog_view *view)
     printf("outcome %s\n", outcomes[outcome]);
     for (size_t i = 0; i < facts->n_statements; i++)
         print_statement(&facts->statements[i]);
+    if (facts->n_edits) print_forward(text, facts);
     printf("took %lld %lld\n\n", took(text, view), took(text, NULL));
     arena_free(&arena);
 }

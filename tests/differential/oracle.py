@@ -7,6 +7,7 @@ views and rules. Nothing is run for that.
 
 Its locks: what a statement locks while it runs, in a transaction that is rolled back; that holds partitions,
 children, foreign keys and the statements that are no queries as well."""
+import collections
 import re
 import rawpg
 
@@ -19,6 +20,8 @@ FIRST_OID = 16384
 # Of this session, in this database; no indexes, no TOAST.
 LOCKED = """SELECT DISTINCT relation, mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation'
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+# Functions of the database's own that ran in this transaction.
+CALLED = "SELECT count(*) FROM pg_stat_xact_user_functions WHERE funcid >= 16384"
 THERE = "SELECT oid, relname, relkind FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'v', 'm', 'p', 'f', 'S')"
 
 
@@ -58,18 +61,29 @@ def analyse(client, text):
         told = rawpg.fields(body)
         where = TITLES.get(told.get("M"))
         if where:
-            getattr(found, where).extend(map(Entry, ENTRY.finditer(" ".join(told.get("D", "").split()))))
+            # Code that runs while a constant is read has its trees printed before: the last one counts.
+            setattr(found, where, list(map(Entry, ENTRY.finditer(" ".join(told.get("D", "").split())))))
     return found
 
 
 def relations(client):
-    """{oid: name} of the database's own relations."""
-    return {int(oid): name.decode() for oid, name, _ in client.rows(THERE)}
+    """{oid: (name, kind)} of the database's own relations."""
+    return {int(oid): (name.decode(), kind.decode()) for oid, name, kind in client.rows(THERE)}
+
+
+def foreign_keys(client):
+    """{oid: the relations at the other ends of its foreign keys, whichever way they point}."""
+    found = collections.defaultdict(set)
+    for row in client.rows("SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f'"):
+        one, other = map(int, row)
+        found[one].add(other)
+        found[other].add(one)
+    return found
 
 
 def locks(client, text):
-    """{oid: modes} of what it locks; None: it fails, or cannot be rolled back."""
-    client.simple("BEGIN")
+    """{oid: modes} of what it locks, and whether the database's own code ran; None: it fails, or cannot be rolled back."""
+    client.simple("BEGIN; SET LOCAL track_functions TO 'all'")
     messages = client.simple(text)
     if rawpg.error(messages) or client.status != "T":
         client.simple("ROLLBACK")
@@ -77,5 +91,6 @@ def locks(client, text):
     found = {}
     for oid, mode in client.rows(LOCKED):
         found.setdefault(int(oid), set()).add(mode.decode())
+    called = int(client.rows(CALLED)[0][0]) > 0
     client.simple("ROLLBACK")
-    return found
+    return found, called
