@@ -37,8 +37,8 @@ static bool moves_containers(const struct sql_statement *s)
 {
     static const char *const always[] = { "DROP OWNED",   "DROP EXTENSION", "DROP DATABASE",
                                           "ALTER SCHEMA", "ALTER DATABASE", "REASSIGN OWNED" };
-    static const char *const cascading[] = { "DROP SCHEMA", "DROP TYPE", "DROP DOMAIN", "DROP SERVER",
-                                             "DROP FOREIGN DATA WRAPPER" };
+    static const char *const cascading[] = { "DROP SCHEMA", "DROP SEQUENCE", "DROP TYPE",
+                                             "DROP DOMAIN", "DROP SERVER",   "DROP FOREIGN DATA WRAPPER" };
     static const char *const unnamed[] = {
         "GRANT",  "REVOKE",  "ALTER DEFAULT PRIVILEGES", "CREATE PUBLICATION",
         "VACUUM", "CLUSTER", "ALTER PUBLICATION",        "REINDEX"
