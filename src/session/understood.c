@@ -223,12 +223,14 @@ static const char *const counted_tags[] = { "SELECT", "SELECT INTO", "CREATE TAB
                                             "MERGE",  "COPY",        "EXPLAIN" };
 enum { COUNTED = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN };
 
-/* Trusted or not, and whatever its volatility promises. */
+/* Trusted or not, and whatever its volatility promises. Where citext is installed, every = could be its own:
+ * what is known to change nothing does not count. */
 static bool runs_code(const struct sql_statement *s)
 {
     if (s->effects & EFFECT_PROCEDURE) return true;
     for (size_t i = 0; i < s->n_functions; i++)
-        if (s->functions[i].n_codes) return true;
+        for (size_t k = 0; k < s->functions[i].n_codes; k++)
+            if (!policy_extension_is_harmless(s->functions[i].codes[k].extension)) return true;
     return false;
 }
 
@@ -338,6 +340,17 @@ static struct bytes without_place(struct bytes body, struct bytes place, struct 
     struct bytes copy = out.failed ? (struct bytes){ 0 } : arena_copy(arena, buf_bytes(&out));
     buf_free(&out);
     return copy.p ? copy : body;
+}
+
+uint32_t understood_place(const struct understood *u, struct bytes text, int64_t at)
+{
+    struct sql_edit here = { .at = (uint32_t)at };
+    uint32_t place = 1;
+    if (at < 0 || (uint64_t)at > u->text.n) return 0;
+    if (!bytes_equal(text, u->text) && !sql_edits_move(u->text, &here, 1, text, &here)) return 0;
+    for (size_t i = 0; i < here.at && i < text.n; i++)
+        place += (text.p[i] & 0xc0) != 0x80;
+    return place;
 }
 
 struct bytes understood_place_back(const struct understood *u, struct bytes text, struct bytes body,
