@@ -29,19 +29,37 @@ static bool grow(struct walk *walk)
 }
 
 /* Verifiers of passwords, connection strings, the server's files. */
-static uint32_t shown_by(struct bytes name)
-{
-    static const struct {
-        const char *name;
-        uint32_t effects;
-    } shows[] = {
-#define RELATION(name, effects) { name, effects },
+static const struct shows {
+    const char *name, *column; /* column "": any use */
+    uint32_t effects;
+} shows[] = {
+#define RELATION(name, column, effects) { name, column, effects },
 #include "sql/relations.def"
 #undef RELATION
-    };
+};
+
+static const struct shows *shown_by(struct bytes name)
+{
     for (size_t i = 0; i < sizeof(shows) / sizeof(*shows); i++)
-        if (bytes_is(name, shows[i].name)) return shows[i].effects;
-    return 0;
+        if (bytes_is(name, shows[i].name)) return &shows[i];
+    return NULL;
+}
+
+static void note_shown(struct walk *walk, struct bytes name)
+{
+    const struct shows *s = shown_by(name);
+    if (s && !(s->column[0] && walk->view)) walk_effect(walk, s->effects);
+}
+
+void relations_note_columns(struct walk *walk)
+{
+    const struct sql_statement *st = walk->statement;
+    for (size_t i = 0; i < st->n_columns; i++) {
+        const struct sql_relation *r = &st->relations[st->columns[i].relation];
+        const struct shows *s = !r->through && bytes_is(r->schema, "pg_catalog") ? shown_by(r->name) : NULL;
+        struct bytes column = st->columns[i].name;
+        if (s && (bytes_is(column, "*") || bytes_is(column, s->column))) walk_effect(walk, s->effects);
+    }
 }
 
 /* Writing to the catalogue moves what the catalogue says: who may do what (pg_authid, pg_class …), or, by the
@@ -51,7 +69,7 @@ static void note_catalogue(struct walk *walk, const struct sql_relation *relatio
     struct bytes schema = relation->schema, name = relation->name;
     uint32_t writes = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_TRUNCATE;
     if (schema.n ? !bytes_is(schema, "pg_catalog") : !bytes_starts_with(name, "pg_")) return;
-    if (access & EFFECT_READ) walk_effect(walk, shown_by(name));
+    if (access & EFFECT_READ) note_shown(walk, name);
     if (!(access & writes)) return;
     if (bytes_is(name, "pg_settings")) {
         walk_effect(walk, EFFECT_SESSION | EFFECT_PRIVILEGE);

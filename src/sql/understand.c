@@ -65,7 +65,10 @@ static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw, s
     statement->in_view = names != NULL;
     walk_statement(&walk, raw->stmt);
     /* What is not forwarded needs no lineage. */
-    if (names && !walk.trouble && !statement->unresolved_code) lineage_read(&walk, names->view, raw->stmt);
+    if (names && !walk.trouble && !statement->unresolved_code) {
+        lineage_read(&walk, names->view, raw->stmt);
+        relations_note_columns(&walk);
+    }
     if (names && !walk.trouble) names_change(&walk, raw->stmt);
     if (statement->action == SQL_ACTION_PREPARE) statement->inner = prepared_text(statement->text);
     return walk.trouble;

@@ -72,6 +72,8 @@ struct bytes walk_copy(struct walk *walk, struct bytes b);
 /* node: where the name stands, if it may get its schema there; NULL: it stays as it is. */
 void relations_add(struct walk *walk, struct tree_name name, uint32_t access, bool whereless,
                    enum walk_naming naming, const RangeVar *node);
+/* Once the columns are known: what uses of columns of the catalogue do besides. */
+void relations_note_columns(struct walk *walk);
 /* One that the text does not name: oid tells it. */
 void relations_add_through(struct walk *walk, const struct sql_relation *relation);
 void relations_visit(struct walk *walk, const RangeVar *relation, struct walk_at at);
