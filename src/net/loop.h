@@ -41,6 +41,9 @@ struct loop_timer {
 };
 /* Sets or moves it; it is unset again when on_due is called, which may set it anew. 0 or -ENOMEM. */
 int loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_us) MUST_USE;
+/* Whether timers are good to some tens of microseconds; otherwise to a millisecond. Either way none is early.
+ */
+bool loop_is_fine(const struct loop *loop);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 
 /* Work that another thread hands over; the loop calls run once, on its own thread, in order of posting. */

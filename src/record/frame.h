@@ -88,7 +88,11 @@ enum frame_type {
 };
 
 /* Flag bits of a frame. */
-enum { FRAME_PART = 1 /* the body goes on in this session's next frame of the same type */ };
+enum {
+    FRAME_PART = 1, /* the body goes on in this session's next frame of the same type */
+    FRAME_ZSTD =
+        2, /* the body is compressed where it is stored; a reader expands it and takes the flag away */
+};
 
 /* Kinds of frames as a set: bit n is type n, bit 0 stands for the types from 32 on. */
 static inline uint32_t frame_type_bit(uint8_t type)

@@ -5,6 +5,7 @@
 #include "record/checkpoint.h"
 #include "record/format.h"
 #include "record/pack.h"
+#include "record/shrink.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -104,11 +105,32 @@ static void try_fields(struct bytes in)
     }
 }
 
+/* As a body that came from somewhere: it expands within its room or not at all. As one that was appended,
+ * repeated until it is long enough to be shrunk: it comes back. */
+static void try_shrink(struct bytes in)
+{
+    static struct shrink shrink;
+    static ZSTD_DCtx *zstd;
+    static uint8_t out[FORMAT_BODY_MAX], body[SHRINK_BULK + 4096];
+    size_t n = 0;
+    if (!zstd) CHECK(shrink_init(&shrink) && (zstd = ZSTD_createDCtx()));
+    if (shrink_expand(zstd, in, out, &n)) CHECK(n <= sizeof out);
+    if (in.n == 0) return;
+    size_t length = (in.p[0] & 1 ? SHRINK_LEAST : SHRINK_BULK) + in.n % 4096;
+    for (size_t i = 0; i < length; i++)
+        body[i] = in.p[i % in.n];
+    shrink.pass = 0;
+    struct bytes small = shrink_body(&shrink, bytes_make(body, length));
+    if (small.n == 0) return;
+    CHECK(small.n < length && shrink_expand(zstd, small, out, &n));
+    CHECK(bytes_equal(bytes_make(out, n), bytes_make(body, length)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const tries[])(struct bytes) = { try_packed, try_batch, try_heads, try_checkpoints,
-                                                   try_fields };
+    static void (*const tries[])(struct bytes) = { try_packed,      try_batch,  try_heads,
+                                                   try_checkpoints, try_fields, try_shrink };
     if (size < 1) return 0;
-    tries[data[0] % 5](bytes_make(data + 1, size - 1));
+    tries[data[0] % 6](bytes_make(data + 1, size - 1));
     return 0;
 }

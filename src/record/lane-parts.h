@@ -7,6 +7,7 @@
 #include "record/bell.h"
 #include "record/format.h"
 #include "record/lane.h"
+#include "record/shrink.h"
 #include "record/tail.h"
 
 enum {
@@ -37,6 +38,7 @@ struct record_lane {
     struct lane_shared *shared;
     struct aead *aead;
     uint8_t *staging;
+    struct shrink shrink;
     size_t staged;
     uint32_t n_staged, index;
     uint64_t next_frame; /* number of the first staged frame, or of the next one */

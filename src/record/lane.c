@@ -18,13 +18,14 @@ int lane_init(struct record_lane *lane, struct lane_shared *shared, uint32_t ind
     lane->next_frame = 1;
     lane->aead = aead_new(AEAD_SEAL, boot_key);
     lane->staging = malloc(FORMAT_BATCH_MAX);
-    return lane->aead && lane->staging ? 0 : -ENOMEM;
+    return shrink_init(&lane->shrink) && lane->aead && lane->staging ? 0 : -ENOMEM;
 }
 
 void lane_free(struct record_lane *lane)
 {
     aead_free(lane->aead);
     free(lane->staging);
+    shrink_free(&lane->shrink);
 }
 
 void lane_start(struct record_lane *lane)
@@ -155,19 +156,26 @@ static void add_to(_Atomic uint64_t *counter, uint64_t n)
                           memory_order_relaxed);
 }
 
-static void lane_stage(struct record_lane *lane, const struct frame *frame, const struct bytes *parts,
+static void lane_stage(struct record_lane *lane, struct frame *frame, const struct bytes *parts,
                        size_t n_parts)
 {
-    uint8_t *head = lane->staging + lane->staged, *p = head + FORMAT_FRAME_HEAD;
+    uint8_t *head = lane->staging + lane->staged, *body = head + FORMAT_FRAME_HEAD, *p = body;
     for (size_t i = 0; i < n_parts; i++) {
         if (parts[i].n) memcpy(p, parts[i].p, parts[i].n);
         p += parts[i].n;
     }
-    format_frame_head(head, frame);
+    add_to(&lane->n_frames, 1);
+    add_to(&lane->n_bytes, (uint64_t)(p - body));
+    frame->body = bytes_make(body, (size_t)(p - body));
+    struct bytes small = shrink_body(&lane->shrink, frame->body);
+    if (small.n) {
+        memcpy(body, small.p, small.n);
+        frame->body.n = small.n;
+        frame->flags |= FRAME_ZSTD;
+    }
+    format_frame_head(head, frame); /* with the CRC of the body that now stands behind it */
     lane->staged += FORMAT_FRAME_HEAD + frame->body.n;
     lane->n_staged++;
-    add_to(&lane->n_frames, 1);
-    add_to(&lane->n_bytes, frame->body.n);
 }
 
 enum record_outcome record_append(struct record_lane *lane, struct record_session *session,
@@ -191,13 +199,11 @@ enum record_outcome record_append(struct record_lane *lane, struct record_sessio
         lane_seal(lane);
         if (atomic_load_explicit(&lane->dead, memory_order_relaxed)) return RECORD_FULL;
     }
-    /* The body is where lane_stage puts it: the CRC is computed over that copy. */
     struct frame frame = { .session = session->id,
                            .sequence = session->id ? session->next_sequence : 0,
                            .type = (uint8_t)type,
                            .flags = flags,
-                           .time_us = time_us,
-                           .body = bytes_make(lane->staging + lane->staged + FORMAT_FRAME_HEAD, n) };
+                           .time_us = time_us };
     lane_stage(lane, &frame, parts, n_parts);
     if (sequence_out) *sequence_out = frame.sequence;
     if (session->id) session->next_sequence = type == FRAME_SESSION_END ? 0 : session->next_sequence + 1;

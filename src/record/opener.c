@@ -28,6 +28,7 @@ void opener_free(struct opener *o)
     aead_free(o->aead);
     sha256_free(o->sha);
     ZSTD_freeDCtx(o->zstd);
+    free(o->expanded);
     free(o->cipher);
     free(o->plain);
 }
@@ -106,6 +107,20 @@ enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
     return OPENED;
 }
 
+/* Gives a frame the body that it was appended with. */
+static int expand(struct opener *o, struct frame *f)
+{
+    size_t n = 0;
+    if (!o->expanded) o->expanded = malloc(FORMAT_BODY_MAX);
+    if (!o->expanded || !shrink_expand(o->zstd, f->body, o->expanded, &n)) {
+        o->message = o->expanded ? "a frame does not decompress" : "out of memory";
+        return -1;
+    }
+    f->body = bytes_make(o->expanded, n);
+    f->flags &= (uint8_t)~FRAME_ZSTD;
+    return 1;
+}
+
 int opener_next(struct opener *o, struct frame *frame_out)
 {
     uint32_t crc;
@@ -127,5 +142,5 @@ int opener_next(struct opener *o, struct frame *frame_out)
     }
     o->types_seen |= frame_type_bit(o->frame.type);
     *frame_out = o->frame;
-    return 1;
+    return frame_out->flags & FRAME_ZSTD ? expand(o, frame_out) : 1;
 }

@@ -5,7 +5,7 @@
 #include "crypto/hash.h"
 #include "record/format.h"
 #include "record/lane.h"
-#include <zstd.h>
+#include "record/shrink.h"
 
 struct opener {
     const struct record_keys *keys; /* NULL: heads only */
@@ -15,6 +15,7 @@ struct opener {
     struct sha256 *sha;
     ZSTD_DCtx *zstd;
     uint8_t *cipher, *plain;
+    uint8_t *expanded;   /* the body of a frame that was compressed; NULL until one comes */
     struct bytes frames; /* of the block that was opened last */
     /* Where opener_next stands. */
     size_t at;

@@ -34,14 +34,14 @@ static void number_gateway_frames(struct pack_session *s)
     }
 }
 
-/* The plaintext or its compressed form, whichever is shorter. */
-static struct bytes compress(struct pack *p, struct bytes plain, uint32_t *flags)
+/* The plaintext or its compressed form, whichever is shorter. What was compressed mostly is not tried again.
+ */
+static struct bytes compress(struct pack *p, const struct pack_session *s, uint32_t *flags)
 {
+    struct bytes plain = buf_bytes(&s->plain);
+    if (s->shrunk * 2 >= plain.n) return plain;
     size_t n = ZSTD_compress2(p->zstd, p->compressed, FORMAT_BLOCK_CIPHER_MAX - AEAD_TAG, plain.p, plain.n);
-    if (ZSTD_isError(n) || n >= plain.n) {
-        memcpy(p->compressed, plain.p, plain.n);
-        return bytes_make(p->compressed, plain.n);
-    }
+    if (ZSTD_isError(n) || n >= plain.n) return plain;
     *flags |= BLOCK_ZSTD;
     return bytes_make(p->compressed, n);
 }
@@ -81,7 +81,7 @@ int pack_seal(struct pack *p, struct pack_session *s)
                                  .types = s->types,
                                  .plain_length = (uint32_t)buf_length(&s->plain) };
     memcpy(head.previous, chain->hash, FORMAT_HASH);
-    struct bytes data = compress(p, buf_bytes(&s->plain), &head.flags);
+    struct bytes data = compress(p, s, &head.flags);
     head.cipher_length = (uint32_t)data.n + AEAD_TAG;
     error = encrypt(p, chain, &head, data);
     if (error) return error;

@@ -126,6 +126,7 @@ static int session_seal(struct pack *p, struct pack_session *s)
     p->open_bytes -= buf_length(&s->plain);
     buf_free(&s->plain);
     s->n_frames = s->types = 0;
+    s->shrunk = 0;
     if (!s->ended) return 0;
     uint64_t id = s->own.id;
     map_take(&p->sessions, id_key(&id));
@@ -169,6 +170,7 @@ static int session_put(struct pack *p, struct pack_session *s, const struct fram
     format_packed_put(&s->plain, f, crc, s->last_us);
     p->open_bytes += buf_length(&s->plain) - before;
     s->n_frames++;
+    if (f->flags & FRAME_ZSTD) s->shrunk += f->body.n;
     s->types |= frame_type_bit(f->type);
     s->last_us = f->time_us;
     s->lane_frame = lane_frame;

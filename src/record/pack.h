@@ -30,6 +30,7 @@ struct pack_session {
     struct pack_chain own, *chain;      /* those of session 0 share one chain */
     struct pack_session *older, *newer; /* open ones, in order of opening */
     struct buf plain;
+    size_t shrunk; /* bytes of plain that were compressed before they came here */
     uint32_t n_frames, first_sequence, next_sequence;
     uint32_t types; /* of the frames in the open block */
     uint32_t lane;

@@ -1,6 +1,7 @@
 /* Tests of following a real log: what the index opens, and what it passes over. */
 #include "record/test-log.h"
 
+#include "crypto/random.h"
 #include "record/format.h"
 #include "record/index.h"
 #include "record/test-frames.h"
@@ -8,12 +9,13 @@
 
 enum { ROW_FRAMES = 60, ROW_BYTES = 100000 };
 
-/* A session of the log whose one statement has six megabytes of rows. */
+/* A session of the log whose one statement has six megabytes of rows, which do not compress. */
 static uint64_t write_session(struct world *w, const struct frames *f)
 {
     static uint8_t rows[ROW_BYTES];
     struct record_lane *lane = record_log_lane(w->log, 0);
     struct record_session s = record_session_begin(lane);
+    random_bytes(rows, sizeof rows);
     for (size_t i = 0; i < f->n; i++) {
         const struct frame *one = &f->frame[i];
         bool more = one->type == FRAME_ROWS;

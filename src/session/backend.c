@@ -8,7 +8,7 @@
 
 /* Longer than what any server sends of the kind, and shorter than a frame of the record. */
 enum { TAG_CEILING = 1024, ASIDE_CEILING = 64 * 1024, BODY_CEILING = 512 * 1024, ROWS_AT_ONCE = 512 * 1024 };
-enum { COPY_PARTS = RECORDING_COPY_PARTS, COPY_FRAME = 512 * 1024 };
+enum { COPY_PARTS = RECORDING_COPY_PARTS, COPY_FRAME = 512 * 1024, THROUGH_LEAST = 16 * 1024 };
 
 static enum step unexpected(struct session *s, const struct message *m)
 {
@@ -35,6 +35,15 @@ static void deliver(struct session *s, const struct pending *p, struct bytes who
         limit_keep(s, whole);
     else
         buf_append(&s->client_out, whole);
+}
+
+/* The same for what may be long: what is long enough for a write of its own is not copied. */
+static void deliver_bulk(struct session *s, const struct pending *p, struct bytes whole)
+{
+    if (whole.n < THROUGH_LEAST || s->through.n || is_silent(s, p) || is_kept(s, p))
+        deliver(s, p, whole);
+    else
+        s->through = whole;
 }
 
 static void deliver_error(struct session *s, struct bytes body)
@@ -220,7 +229,7 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
     s->piece_description = p->description;
     note_delivered(s, p, rows, values);
     p->bytes += used;
-    deliver(s, p, slice);
+    deliver_bulk(s, p, slice);
     return STEP_NEXT;
 }
 
@@ -229,7 +238,7 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
                              size_t *used_out)
 {
     struct pending *p = pending_head(&s->pendings);
-    struct bytes parts[COPY_PARTS];
+    struct bytes parts[1 + COPY_PARTS];
     size_t n = 0, used = 0, data = 0;
     if (!p || !p->copying_out) return unexpected(s, first);
     if (s->limiting.tripped) return STEP_NEXT;
@@ -241,14 +250,14 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
         allowance = allowance_of(s, p);
     }
     if (first->body.n < first->body_length) {
-        parts[n++] = first->body;
+        parts[++n] = first->body;
         used = first->whole.n;
         data = first->body.n;
     } else {
         struct message m;
         while (n < COPY_PARTS && message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE &&
                m.type == MESSAGE_COPY_DATA && data < COPY_FRAME && !passes(&allowance, n, data + m.body.n)) {
-            parts[n++] = m.body;
+            parts[++n] = m.body;
             data += m.body.n;
             used += m.whole.n;
         }
@@ -261,7 +270,7 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     note_delivered(s, p, n, first->body.n < first->body_length ? first->body_length : data);
     p->bytes += data;
-    deliver(s, p, bytes_make(in.p, used));
+    deliver_bulk(s, p, bytes_make(in.p, used));
     return STEP_NEXT;
 }
 
@@ -275,7 +284,7 @@ enum step backend_piece(struct session *s, struct bytes piece, bool last)
                        s->piece_description, piece);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     p->bytes += piece.n;
-    if (s->piece_to_client) deliver(s, p, piece);
+    if (s->piece_to_client) deliver_bulk(s, p, piece);
     return STEP_NEXT;
 }
 

@@ -216,14 +216,12 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
     return append_result(s, type, flags, run, parts, n);
 }
 
-enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run,
-                                   const struct bytes *data, size_t n)
+enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run, struct bytes *parts,
+                                   size_t n)
 {
     uint32_t raw_run;
-    struct bytes parts[RECORDING_COPY_PARTS + 1] = { number(&raw_run, run) };
-    CHECK(n <= RECORDING_COPY_PARTS);
-    if (!keeps_rows(s, data, n)) return RECORD_OK;
-    memcpy(parts + 1, data, n * sizeof *data);
+    if (!keeps_rows(s, parts + 1, n)) return RECORD_OK;
+    parts[0] = number(&raw_run, run);
     return append_result(s, type, 0, run, parts, n + 1);
 }
 

@@ -1,5 +1,6 @@
 /* Sockets in, session, sockets out. Invariants:
- *   - nothing is written in a turn before relays_turn_end has committed what the turn recorded;
+ *   - nothing is written before what was recorded so far is committed: at the end of a turn
+ * (relays_turn_end), and in the middle of it only what is long and goes on from where it was read (pass);
  *   - a relay is freed only at the end of a turn, so that no event of the same turn finds it gone;
  *   - a side is watched for reading only while the session reads it: a slow peer slows the other side and
  * nobody else. */
@@ -13,6 +14,9 @@
 #include <unistd.h>
 
 enum {
+    GATHER_FROM = 256 * 1024,
+    GATHER_ENOUGH = 64 * 1024,
+    GATHER_US = 100,
     IN_CEILING = 128 << 20,
     IN_STEP = 64 * 1024,
     KEEP_BYTES = 4096,
@@ -24,6 +28,8 @@ struct side {
     struct stream stream;
     struct loop_source source;
     struct buf in;
+    size_t streak;            /* bytes that came since the other side said something */
+    struct loop_timer gather; /* set: nothing is read for a moment, so that more is read at once then */
     bool watched, ended, shaking;
 };
 
@@ -61,6 +67,7 @@ static void side_close(struct relay *r, struct side *side)
 {
     if (side->watched) loop_remove(r->all->loop, &side->source);
     side->watched = false;
+    loop_timer_cancel(r->all->loop, &side->gather);
     stream_close(&side->stream);
     buf_free(&side->in);
     side->ended = true;
@@ -84,9 +91,10 @@ static bool reads(struct relay *r, const struct side *side)
            (side == &r->client ? session_reads_client(r->session) : session_reads_server(r->session));
 }
 
-static size_t feed(struct relay *r, const struct side *side, struct bytes in)
+/* Whether the loop is to tell when there is something. */
+static bool awaits(struct relay *r, const struct side *side)
 {
-    return side == &r->client ? session_on_client(r->session, in) : session_on_server(r->session, in);
+    return side->gather.place == 0 && reads(r, side);
 }
 
 /* Memory that a password may have passed through is overwritten before it is given back. */
@@ -94,14 +102,6 @@ static void release(struct relay *r, struct buf *b)
 {
     if (session_wants(r->session)->wipe) buf_wipe(b);
     buf_release(b);
-}
-
-/* What was left over from before, when the session takes bytes again. */
-static void feed_rest(struct relay *r, struct side *side)
-{
-    if (buf_length(&side->in) == 0 || !reads(r, side)) return;
-    buf_consume(&side->in, feed(r, side, buf_bytes(&side->in)));
-    release(r, &side->in);
 }
 
 static void on_end(struct relay *r, struct side *side, bool broken)
@@ -114,12 +114,63 @@ static void on_end(struct relay *r, struct side *side, bool broken)
     if (broken || side == &r->server) side_close(r, side);
 }
 
-/* One read; false when there is nothing more now. */
+static void write_out(struct relay *r, struct side *side, struct buf *out)
+{
+    while (buf_length(out) && side->stream.fd >= 0 && !side->shaking) {
+        size_t n = 0;
+        enum stream_io io = stream_write(&side->stream, buf_bytes(out), &n);
+        if (io == STREAM_AGAIN) break;
+        if (io != STREAM_DONE) {
+            on_end(r, side, true);
+            break;
+        }
+        buf_consume(out, n);
+    }
+    if (side->stream.fd < 0 && side->ended) buf_consume(out, buf_length(out));
+    if (buf_length(out) == 0 && out->size > KEEP_BYTES) release(r, out);
+}
+
+/* Bulk goes to the client from where it was read; what it does not take now, and where the commit fails all
+ * of it, waits for the end of the turn. */
+static void pass(struct relay *r, struct bytes through)
+{
+    struct side *client = &r->client;
+    struct buf *out = session_client_out(r->session);
+    bool committed = record_lane_commit(r->all->lane);
+    if (committed) write_out(r, client, out);
+    while (committed && through.n && buf_length(out) == 0 && client->stream.fd >= 0 && !client->shaking) {
+        size_t n = 0;
+        if (stream_write(&client->stream, through, &n) != STREAM_DONE) break;
+        through = bytes_slice(through, n, through.n);
+    }
+    buf_append(out, through);
+}
+
+static size_t feed(struct relay *r, const struct side *side, struct bytes in)
+{
+    struct bytes through = { 0 };
+    size_t used =
+        side == &r->client ? session_on_client(r->session, in) : session_on_server(r->session, in, &through);
+    if (through.n) pass(r, through);
+    return used;
+}
+
+/* What was left over from before, when the session takes bytes again. */
+static void feed_rest(struct relay *r, struct side *side)
+{
+    if (buf_length(&side->in) == 0 || !reads(r, side)) return;
+    buf_consume(&side->in, feed(r, side, buf_bytes(&side->in)));
+    release(r, &side->in);
+}
+
+/* One read; false when there is nothing more now. What is held of before goes in front of it: a little to
+ * memory that all share; much, a large message that is not all there, stays where it is. */
 static bool read_once(struct relay *r, struct side *side)
 {
     size_t n = 0, held = buf_length(&side->in);
-    uint8_t *to = held ? buf_room(&side->in, IN_STEP) : r->all->scratch;
-    size_t room = held ? (to ? buf_free_space(&side->in) : 0) : RELAY_SCRATCH;
+    bool shared = held < IN_STEP;
+    uint8_t *to = shared ? r->all->scratch + held : buf_room(&side->in, IN_STEP);
+    size_t room = shared ? RELAY_SCRATCH - held : to ? buf_free_space(&side->in) : 0;
     if (!to) {
         on_end(r, side, true);
         return false;
@@ -130,22 +181,38 @@ static bool read_once(struct relay *r, struct side *side)
     case STREAM_FAILED: on_end(r, side, true); return false;
     case STREAM_DONE: break;
     }
-    if (held) {
+    side->streak += n;
+    (side == &r->client ? &r->server : &r->client)->streak = 0;
+    if (shared) {
+        struct bytes in = bytes_make(r->all->scratch, held + n);
+        if (held) memcpy(r->all->scratch, buf_bytes(&side->in).p, held);
+        buf_consume(&side->in, held);
+        buf_append(&side->in, bytes_slice(in, feed(r, side, in), in.n));
+        if (side->in.failed) on_end(r, side, true);
+    } else {
         buf_added(&side->in, n);
         buf_consume(&side->in, feed(r, side, buf_bytes(&side->in)));
-        release(r, &side->in);
-    } else {
-        size_t used = feed(r, side, bytes_make(to, n));
-        buf_append(&side->in, bytes_make(to + used, n - used));
-        if (side->in.failed) on_end(r, side, true);
     }
+    release(r, &side->in);
     return n == room || stream_pending(&side->stream) > 0;
+}
+
+/* A sender pushes something large in small pieces (PostgreSQL: 8 kB), and each would wake us, and we its
+ * receiver. So behind GATHER_FROM bytes a read that found little is followed by a short pause. */
+static void gather(struct relay *r, struct side *side, size_t n)
+{
+    if (side->streak < GATHER_FROM || n == 0 || n >= GATHER_ENOUGH || side->ended) return;
+    if (!loop_is_fine(r->all->loop)) return; /* a millisecond would be too long: buffers fill */
+    if (loop_timer_set(r->all->loop, &side->gather, loop_now_us(r->all->loop) + GATHER_US))
+        log_line(LOG_WARNING, "out of memory for a timer: bulk is read as it comes");
 }
 
 static void read_some(struct relay *r, struct side *side)
 {
+    size_t before = side->streak;
     for (int i = 0; i < 4 && reads(r, side); i++)
         if (!read_once(r, side)) break;
+    gather(r, side, side->streak - before);
 }
 
 /* ---- TLS with the client */
@@ -220,6 +287,24 @@ static void on_server_ready(struct loop_source *source, uint32_t events)
         read_some(r, &r->server);
     else if (events & (EPOLLERR | EPOLLHUP) && !(events & EPOLLIN))
         on_end(r, &r->server, true);
+}
+
+static void on_gathered(struct relay *r, struct side *side)
+{
+    touch(r);
+    if (!r->is_dead && reads(r, side)) read_some(r, side);
+}
+
+static void on_client_gathered(struct loop_timer *timer)
+{
+    struct relay *r = (struct relay *)((char *)timer - offsetof(struct relay, client.gather));
+    on_gathered(r, &r->client);
+}
+
+static void on_server_gathered(struct loop_timer *timer)
+{
+    struct relay *r = (struct relay *)((char *)timer - offsetof(struct relay, server.gather));
+    on_gathered(r, &r->server);
 }
 
 static void on_due(struct loop_timer *timer)
@@ -302,23 +387,7 @@ static void send_cancel(struct relay *r)
     r->all->n_cancelling++;
 }
 
-/* ---- writing, and the session's wants */
-
-static void write_out(struct relay *r, struct side *side, struct buf *out)
-{
-    while (buf_length(out) && side->stream.fd >= 0 && !side->shaking) {
-        size_t n = 0;
-        enum stream_io io = stream_write(&side->stream, buf_bytes(out), &n);
-        if (io == STREAM_AGAIN) break;
-        if (io != STREAM_DONE) {
-            on_end(r, side, true);
-            break;
-        }
-        buf_consume(out, n);
-    }
-    if (side->stream.fd < 0 && side->ended) buf_consume(out, buf_length(out));
-    if (buf_length(out) == 0 && out->size > KEEP_BYTES) release(r, out);
-}
+/* ---- the session's wants */
 
 static void wipe(struct relay *r)
 {
@@ -377,10 +446,10 @@ static void set_timer(struct relay *r)
 static void set_watches(struct relay *r)
 {
     uint32_t client = 0, server = 0;
-    if (reads(r, &r->client) || (r->client.shaking && !r->client.stream.wants_write)) client |= EPOLLIN;
+    if (awaits(r, &r->client) || (r->client.shaking && !r->client.stream.wants_write)) client |= EPOLLIN;
     if (buf_length(session_client_out(r->session)) || r->client.stream.wants_write) client |= EPOLLOUT;
     if (r->client.shaking && !r->client.stream.wants_write) client = EPOLLIN;
-    if (reads(r, &r->server)) server |= EPOLLIN;
+    if (awaits(r, &r->server)) server |= EPOLLIN;
     if (buf_length(session_server_out(r->session)) || r->server.stream.wants_write) server |= EPOLLOUT;
     side_watch(r, &r->client, client);
     side_watch(r, &r->server, server);
@@ -495,6 +564,8 @@ int relay_accept(struct relays *all, int fd, const struct address *peer)
     stream_init(&r->client.stream, fd);
     r->server.stream.fd = -1;
     r->server.ended = true;
+    r->client.gather.on_due = on_client_gathered;
+    r->server.gather.on_due = on_server_gathered;
     r->client.source.on_ready = on_client_ready;
     r->server.source.on_ready = on_server_ready;
     buf_init(&r->client.in, IN_CEILING);

@@ -45,7 +45,9 @@ struct session {
     enum session_phase phase;
     struct session_wants wants;
     struct buf client_out, server_out;
-    struct arena arena;   /* the session's own: peer, principal, start-up parameters */
+    struct bytes
+        through;        /* goes to the client behind client_out: a part of what session_on_server was given */
+    struct arena arena; /* the session's own: peer, principal, start-up parameters */
     struct arena scratch; /* of one message */
 
     /* who and where */
@@ -276,10 +278,13 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
 enum record_outcome recording_aside(struct session *s, enum frame_type type, struct bytes body);
 enum record_outcome recording_notice(struct session *s, uint32_t run, struct bytes body,
                                      const struct understood *u);
-/* Data of several CopyData messages as one frame. */
-enum { RECORDING_COPY_PARTS = 256 };
-enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run,
-                                   const struct bytes *data, size_t n);
+/* Puts what goes through into client_out, since more comes behind it. */
+void session_hold_through(struct session *s);
+/* Data of several CopyData messages as one frame: parts[1] to parts[n]; parts[0] is for the number of the
+ * run. */
+enum { RECORDING_COPY_PARTS = 1024 };
+enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run, struct bytes *parts,
+                                   size_t n);
 /* The rows of a run have all come; what became of it is not known yet. */
 void recording_result_end(struct session *s, const struct pending *p);
 void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag);

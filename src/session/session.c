@@ -98,6 +98,7 @@ enum step session_fail(struct session *s, enum refusal_reason reason, struct byt
     if (s->phase == PHASE_READY && s->pendings.n && reason != REFUSAL_SERVER_GONE) s->wants.cancel = true;
     close_runs(s);
     recording_end(s, refusal_code(reason));
+    session_hold_through(s);
     /* A message that the client has only a piece of cannot be followed by words of ours. */
     if (refusal && !(s->server_piece && s->piece_to_client))
         message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, refusal_body(refusal));
@@ -273,11 +274,30 @@ static enum step server_step(struct session *s, struct bytes in, size_t *used_ou
     return step;
 }
 
-size_t session_on_server(struct session *s, struct bytes in)
+void session_hold_through(struct session *s)
+{
+    buf_append(&s->client_out, s->through);
+    s->through = (struct bytes){ 0 };
+}
+
+/* Whether no step can be made with what is left of what was read: its last message is not all there. */
+static bool is_cut(const struct session *s, struct bytes rest)
+{
+    struct message m;
+    enum message_peek peek = message_peek(rest, &m);
+    return s->server_piece == 0 &&
+           (peek == MESSAGE_MORE || (peek == MESSAGE_PARTIAL && m.body_length <= SESSION_PIECE));
+}
+
+size_t session_on_server(struct session *s, struct bytes in, struct bytes *through_out)
 {
     size_t used = 0;
     while (used < in.n && session_reads_server(s)) {
         size_t step_used = 0;
+        if (s->through.n) {
+            if (is_cut(s, bytes_slice(in, used, in.n))) break;
+            session_hold_through(s);
+        }
         enum step step = server_step(s, bytes_make(in.p + used, in.n - used), &step_used);
         arena_reset(&s->scratch);
         if (step != STEP_NEXT) break;
@@ -286,6 +306,8 @@ size_t session_on_server(struct session *s, struct bytes in)
         if (s->client_out.failed || s->server_out.failed) session_drop(s, "out of memory");
     }
     session_settle(s);
+    *through_out = s->through;
+    s->through = (struct bytes){ 0 };
     return is_over(s) ? in.n : used;
 }
 

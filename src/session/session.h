@@ -108,9 +108,11 @@ void session_free(struct session *s);
 
 /* Bytes that came, with everything that was not consumed before at their front. Returns how many were
  * consumed; 0 < consumed < n is usual. Nothing is consumed while the session waits (session_reads_client,
- * session_reads_server). `want` is how many bytes the next message needs in all, or 0. */
+ * session_reads_server). *through_out is a part of `in`, perhaps none, that goes to the client behind
+ * client_out: bulk is not copied. Whoever called commits what is recorded and sends it, or appends it to
+ * client_out, before anything else of the session is called. */
 size_t session_on_client(struct session *s, struct bytes in);
-size_t session_on_server(struct session *s, struct bytes in);
+size_t session_on_server(struct session *s, struct bytes in, struct bytes *through_out);
 /* Whether feeding more makes sense now: false while it waits for somebody, or while the other side is slow.
  */
 bool session_reads_client(const struct session *s);

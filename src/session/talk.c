@@ -156,8 +156,10 @@ static bool feed(struct talk *t, enum talk_side side)
     uint8_t *copy = malloc(n);
     CHECK(copy);
     memcpy(copy, buf_bytes(held).p, n);
+    struct bytes through = { 0 };
     size_t used = side == TALK_CLIENT ? session_on_client(t->session, bytes_make(copy, n))
-                                      : session_on_server(t->session, bytes_make(copy, n));
+                                      : session_on_server(t->session, bytes_make(copy, n), &through);
+    buf_append(session_client_out(t->session), through);
     free(copy);
     CHECK(used <= n);
     buf_consume(held, used);
