@@ -3,6 +3,7 @@
 #ifndef POSTERN_POLICY_CODE_H
 #define POSTERN_POLICY_CODE_H
 #include "policy/ruleset.h"
+#include "policy/standing.h"
 
 /* Whether some policy in sight trusts it, or it belongs to an extension of the published list
  * (extensions.def). */

@@ -42,8 +42,7 @@ enum step renew_binding(struct session *s, struct binding *binding, struct refus
     struct understood *was = binding->understood;
     struct bytes says, hint;
     *refusal_out = NULL;
-    if (!s->view.needed || was->refused || was->outcome != SQL_UNDERSTOOD) return STEP_NEXT;
-    if (was->nameless) return view_ahead(s) ? STEP_WAIT : STEP_NEXT;
+    if (!s->view.needed || was->refused || was->nameless || was->outcome != SQL_UNDERSTOOD) return STEP_NEXT;
     if (was->view == s->view.key && view_is_current(s)) return STEP_NEXT;
     switch (view_ready(s, &says, &hint)) {
     case VIEW_WAITS: return STEP_WAIT;

@@ -99,7 +99,8 @@ static enum step understand_long(struct session *s, struct statement *st)
         return step;
     }
     if (view_ask_job(s, st->text)) return STEP_WAIT;
-    refuse(st, REFUSAL_HOSTILE, "not understood", "there is no memory to understand a text of this length",
+    refuse(st, REFUSAL_HOSTILE, "not understood",
+           "the gateway is too busy to understand a text of this length",
            "Try again, or send it in shorter statements.");
     return STEP_NEXT;
 }
@@ -113,13 +114,11 @@ static enum step step_view(struct session *s, struct statement *st)
     if (st->text.n <= NAMELESS_BYTES && !sql_may_hold_secret(st->text)) {
         struct understood *u = understood_find(s->world->cache, &context, st->text);
         if (!u) u = understood_make(s->world->cache, &context, st->text);
-        if (u && u->nameless && !view_ahead(s)) {
+        if (u && u->nameless) {
             st->understood = u;
             return STEP_NEXT;
         }
-        bool waits = u && u->nameless;
         if (u) understood_unpin(s->world->cache, u);
-        if (waits) return STEP_WAIT;
     }
     switch (view_ready(s, &says, &hint)) {
     case VIEW_READY: return STEP_NEXT;
@@ -286,8 +285,8 @@ static struct refusal *make_refusal(struct session *s, struct statement *st)
                           st->hint);
 }
 
-/* What the server is sent; p is NULL where that is what the client sent. */
-static struct bytes forwarded(const struct statement *st)
+/* What the server gets in the place of the client's text; p == NULL: the text itself. */
+static struct bytes text_to_forward(const struct statement *st)
 {
     CHECK(buf_length(&st->edited) || !is_other_text(st)); /* never another text's literals */
     return buf_length(&st->edited) ? buf_bytes(&st->edited) : st->understood->forward;
@@ -295,7 +294,7 @@ static struct bytes forwarded(const struct statement *st)
 
 static void forward_text(struct session *s, const struct statement *st)
 {
-    struct bytes text = forwarded(st);
+    struct bytes text = text_to_forward(st);
     if (!text.p) {
         buf_append(&s->server_out, st->message->whole);
     } else if (st->carrier == CARRIER_PARSE) {
@@ -330,10 +329,9 @@ static void keep_context(struct session *s, const struct understood *u)
 /* A Query whose changed rows are counted goes as an extended one. */
 static enum step forward_limited(struct session *s, const struct statement *st)
 {
-    struct bytes text = forwarded(st);
     view_on_run(s, st->understood);
     if (st->understood->has_context) keep_context(s, st->understood);
-    return limit_query(s, st->understood, text.p ? text : st->text, st->text, st->run, st->text_number);
+    return limit_query(s, st->understood, st->text, text_to_forward(st), st->run, st->text_number);
 }
 
 static enum step step_forward(struct session *s, struct statement *st)

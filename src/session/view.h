@@ -46,6 +46,7 @@ struct session_view {
                               this */
     int64_t check_from_us; /* a name was not there: the catalogue must be looked at after this; 0: no such */
     struct catalog_overlay_load *loading;
+    bool within;                    /* the inquiry is asked in the middle of a batch */
     bool probing;                   /* the short question was asked, which may be enough */
     const struct catalog *asked_on; /* held, while an inquiry is under way */
     bool asked_wrong;               /* its answer cannot be used */
@@ -75,9 +76,6 @@ enum view_answer { VIEW_REFUSED = 0, VIEW_WAITS, VIEW_READY, VIEW_WITHOUT };
 /* For a message of the client that names something. REFUSED: *says_out and *hint_out tell why. WAITS: nothing
  * was done, and the message is tried again when the client is read again. */
 enum view_answer view_ready(struct session *s, struct bytes *says_out, struct bytes *hint_out) MUST_USE;
-/* For what names nothing, but may be the first of a batch whose later messages do: then the view is made now,
- * while nothing is unanswered. True: the message waits. */
-bool view_ahead(struct session *s) MUST_USE;
 /* Whether view_ready would answer READY at once. */
 bool view_is_current(const struct session *s);
 /* A name was not there. True: it is looked for once more in a fresh catalogue, and the message waits. */
@@ -93,5 +91,7 @@ void view_on_status(struct session *s);
 /* Whether the client must not be read. */
 bool view_holds_client(const struct session *s);
 void view_on_time(struct session *s, int64_t now_us);
+/* The batch in which an inquiry was asked has failed before it. */
+void view_after_error(struct session *s);
 /* An answer to an inquiry. */
 #endif
