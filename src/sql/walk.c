@@ -95,6 +95,7 @@ static void visit(struct walk *walk, const Node *node, struct walk_at at)
     case T_DefElem:
         if (((const DefElem *)node)->arg && tree_tag(((const DefElem *)node)->arg) == T_TypeName) {
             if (walk->names) types_visit_option(walk, (const DefElem *)node);
+            walk_push_children(walk, ((const DefElem *)node)->arg, at);
             return;
         }
         break;
