@@ -54,6 +54,7 @@ enum step renew_binding(struct session *s, struct binding *binding, struct refus
     }
     if (was->view == s->view.key) return STEP_NEXT;
     struct understood_context context = session_context(s);
+    context.types = was->types;
     struct understood *is = understood_find(s->world->cache, &context, was->text);
     if (!is && was->text.n <= RENEW_BYTES) is = understood_make(s->world->cache, &context, was->text);
     if (is) {

@@ -98,7 +98,7 @@ static enum step understand_long(struct session *s, struct statement *st)
         s->view.canary = step == STEP_WAIT;
         return step;
     }
-    if (view_ask_job(s, st->text)) return STEP_WAIT;
+    if (view_ask_job(s, st->text, understood_types(st->parse.types))) return STEP_WAIT;
     refuse(st, REFUSAL_HOSTILE, "not understood",
            "the gateway is too busy to understand a text of this length",
            "Try again, or send it in shorter statements.");
@@ -136,6 +136,7 @@ static enum step step_understand(struct session *s, struct statement *st)
 {
     struct understood_context context = session_context(s);
     if (st->without_view) context.view_key = 0, context.view = NULL;
+    if (context.view) context.types = understood_types(st->parse.types);
     if (st->understood || st->refused) return STEP_NEXT;
     if (s->parsed) {
         st->understood = s->parsed;

@@ -99,7 +99,7 @@ static void evict_some(struct understood_cache *cache)
 
 static void keep(struct understood_cache *cache, struct understood *u)
 {
-    if (u->text.n > CACHED_TEXT_CEILING || u->n_secrets) return;
+    if (u->text.n > CACHED_TEXT_CEILING || u->n_secrets || u->types.n) return;
     if (cache->n >= cache->ceiling || cache->bytes >= cache->bytes_ceiling) evict_some(cache);
     if (cache->n >= cache->ceiling) return; /* everything is pinned */
     struct understood **slot = &cache->slots[u->hash & (cache->n_slots - 1)];
@@ -144,9 +144,20 @@ struct understood *understood_find(struct understood_cache *cache, const struct 
     uint8_t template[SQL_TEMPLATE_BYTES];
     size_t n, n_literals;
     uint64_t ruleset = context_key(context);
+    if (context->types.n) return NULL;
     struct understood *u = find(cache, ruleset, context->view_key, text, false);
     if (u || !sql_template(text, template, &n, &n_literals) || n_literals == 0) return u;
     return find(cache, ruleset, context->view_key, bytes_make(template, n), true);
+}
+
+struct bytes understood_types(struct bytes types)
+{
+    for (size_t at = 0; at + 4 <= types.n; at += 4) {
+        const uint8_t *p = types.p + at;
+        if (!catalog_is_own((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]))
+            return types;
+    }
+    return (struct bytes){ 0 };
 }
 
 static bool is_closed_setting(const struct target *target, struct bytes name)
@@ -507,13 +518,14 @@ static struct understood *understood_new(struct understood_cache *cache,
     if (!u) return NULL;
     arena_init(&u->arena, ARENA_CHUNK, ARENA_BASE + text.n * ARENA_PER_BYTE);
     u->text = arena_copy(&u->arena, text);
+    u->types = context->types.n ? arena_copy(&u->arena, context->types) : (struct bytes){ 0 };
     u->ruleset = context_key(context);
     u->view = context->view_key;
     u->judged = u->key = u->text;
     u->hash = hash_of(cache, u->ruleset, u->view, u->key, false);
     u->serial = cache->next_serial++;
     u->n_pins = 1;
-    if (u->text.p) return u;
+    if (u->text.p && u->types.n == context->types.n) return u;
     understood_free(u);
     return NULL;
 }
@@ -523,7 +535,8 @@ static void make_template(struct understood_cache *cache, struct understood *u)
 {
     uint8_t template[SQL_TEMPLATE_BYTES];
     size_t n, n_literals;
-    if (u->outcome != SQL_UNDERSTOOD || !sql_facts_fit_template(u->facts) || u->n_secrets) return;
+    if (u->outcome != SQL_UNDERSTOOD || !sql_facts_fit_template(u->facts) || u->n_secrets || u->types.n)
+        return;
     if (u->facts->n_edits > TEMPLATE_EDITS || u->judged.p != u->text.p) return;
     if (!sql_template(u->text, template, &n, &n_literals) || n_literals == 0) return;
     struct bytes key = arena_copy(&u->arena, bytes_make(template, n));
@@ -638,7 +651,7 @@ struct understood *understood_begin(struct understood_cache *cache, const struct
 
 void understood_parse(struct understood *u, const struct catalog_view *view)
 {
-    u->outcome = sql_understand_in(u->judged, view, &u->arena, &u->facts);
+    u->outcome = sql_understand_typed(u->judged, view, u->types, &u->arena, &u->facts);
 }
 
 struct understood *understood_end(struct understood_cache *cache, const struct understood_context *context,

@@ -196,6 +196,10 @@ enum sql_outcome sql_understand(struct bytes text, struct arena *arena,
 struct catalog_view;
 enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view *view, struct arena *arena,
                                    const struct sql_facts **facts_out) MUST_USE;
+/* The same for a text whose parameters have been given types, as Parse has them: u32 each, in network order,
+ * 0 for none. The code of those that are not PostgreSQL's own is the statement's. */
+enum sql_outcome sql_understand_typed(struct bytes text, const struct catalog_view *view, struct bytes types,
+                                      struct arena *arena, const struct sql_facts **facts_out) MUST_USE;
 /* Only the pre-scan of sql_understand: cheap, linear, safe on any bytes. HOSTILE or UNDERSTOOD (which then
  * means: may be parsed). */
 enum sql_outcome sql_prescan(struct bytes text, struct arena *arena, struct bytes *error_out) MUST_USE;

@@ -39,6 +39,7 @@ struct names {
     bool sorts;         /* it orders, groups or compares by a type's own operators */
     uint32_t *types;    /* those of its types that are not PostgreSQL's own, each once */
     size_t n_types, types_size;
+    struct bytes parameters; /* types that Parse gives the text's parameters */
 };
 enum {
     NAMES_FIRST_OID = 16384, /* FirstNormalObjectId: what is below came with PostgreSQL itself */

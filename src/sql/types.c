@@ -144,9 +144,23 @@ static bool evaluates(const struct sql_statement *s)
     return (s->effects & ~still) || s->n_functions;
 }
 
+/* A value of such a type is read by its input function, and may be cast, before the statement runs. */
+static void add_parameters(struct walk *walk)
+{
+    struct bytes types = walk->names->parameters;
+    for (size_t at = 0; at + 4 <= types.n && !walk->trouble; at += 4) {
+        const uint8_t *p = types.p + at;
+        uint32_t oid = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+        if (catalog_is_own(oid) || named(walk, catalog_type_by_oid(walk->view, oid))) continue;
+        struct bytes text = arena_printf(walk->arena, "(type %u)", oid);
+        if (text.p) code_add(walk, (struct bytes){ 0 }, text, text, (struct bytes){ 0 });
+    }
+}
+
 void types_finish(struct walk *walk)
 {
     const struct sql_statement *s = walk->statement;
+    add_parameters(walk);
     if (!evaluates(s)) return;
     for (size_t i = 0; i < s->n_relations && !walk->trouble; i++) {
         const struct catalog_relation *r =
