@@ -39,10 +39,15 @@ static bool moves_containers(const struct sql_statement *s)
                                           "ALTER SCHEMA", "ALTER DATABASE", "REASSIGN OWNED" };
     static const char *const cascading[] = { "DROP SCHEMA", "DROP SEQUENCE", "DROP TYPE",
                                              "DROP DOMAIN", "DROP SERVER",   "DROP FOREIGN DATA WRAPPER" };
-    static const char *const unnamed[] = {
-        "GRANT",  "REVOKE",  "ALTER DEFAULT PRIVILEGES", "CREATE PUBLICATION",
-        "VACUUM", "CLUSTER", "ALTER PUBLICATION",        "REINDEX"
-    };
+    static const char *const unnamed[] = { "GRANT",
+                                           "REVOKE",
+                                           "ALTER DEFAULT PRIVILEGES",
+                                           "CREATE PUBLICATION",
+                                           "VACUUM",
+                                           "ANALYZE",
+                                           "CLUSTER",
+                                           "ALTER PUBLICATION",
+                                           "REINDEX" };
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         if (bytes_is(s->tag, always[i])) return true;
     for (size_t i = 0; s->cascades && i < sizeof cascading / sizeof *cascading; i++)

@@ -234,7 +234,6 @@ static void change(struct walk *walk, const Node *node)
 
 void names_begin(struct walk *walk, const Node *statement)
 {
-    walk->names->defines = tree_tag(statement) == T_DefineStmt;
     /* What stands in it is made in the new schema. */
     if (tree_tag(statement) == T_CreateSchemaStmt && ((const CreateSchemaStmt *)statement)->schemaElts)
         move(walk);

@@ -36,7 +36,6 @@ struct names {
     bool sets_path;     /* the statement that is walked calls set_config on what moves names */
     bool cascades;      /* DROP or TRUNCATE with CASCADE */
     bool drops;         /* DROP with CASCADE, of a column or constraint too */
-    bool defines;       /* CREATE OPERATOR, AGGREGATE, TYPE … (…): a name in it may be a function's */
     bool sorts;         /* it orders, groups or compares by a type's own operators */
     uint32_t *types;    /* those of its types that are not PostgreSQL's own, each once */
     size_t n_types, types_size;
@@ -86,6 +85,8 @@ void code_add(struct walk *walk, struct bytes schema, struct bytes name, struct 
 
 /* types.c: types, casts, checks of domains. */
 void types_visit(struct walk *walk, const TypeName *type);
+/* An option's value (fastupdate = off, FUNCTION = f, STYPE = int): a name there may be a type's, or not. */
+void types_visit_option(struct walk *walk, const DefElem *option);
 bool types_named(struct walk *walk, struct bytes schema, struct bytes name);
 /* Once the statement's relations are known. */
 void types_finish(struct walk *walk);

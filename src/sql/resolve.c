@@ -108,12 +108,18 @@ static const struct names_touched *find_touched(const struct names *names, struc
     return NULL;
 }
 
+static const struct names_made *find_among(const struct names_made *made, struct bytes schema,
+                                           struct bytes name)
+{
+    for (const struct names_made *m = made; m; m = m->older)
+        if (bytes_equal(m->name, name) && (!schema.n || bytes_equal(m->schema, schema))) return m;
+    return NULL;
+}
+
 /* The newest relation of that name that the text creates before; with a schema, in that one. */
 static const struct names_made *find_made(const struct names *names, struct bytes schema, struct bytes name)
 {
-    for (const struct names_made *m = names->made; m; m = m->older)
-        if (bytes_equal(m->name, name) && (!schema.n || bytes_equal(m->schema, schema))) return m;
-    return NULL;
+    return find_among(names->made, schema, name);
 }
 
 /* A sequence that a serial or identity column of a table brings along. */
@@ -221,13 +227,15 @@ struct look {
     const struct names_touched *touched;  /* by the text: what was found is not what is meant */
 };
 
-static struct look look_up(struct walk *walk, struct bytes schema, struct bytes name)
+/* itself: the statement that is walked makes it before it looks (a foreign key to its own table). */
+static struct look look_up(struct walk *walk, struct bytes schema, struct bytes name, bool itself)
 {
     const struct names *names = walk->names;
     const struct catalog_view *view = walk->view;
     struct look look = { .found = catalog_find(view, schema, name),
                          .made = find_made(names, schema, name),
                          .touched = find_touched(names, name) };
+    if (!look.made && itself) look.made = find_among(names->making, schema, name);
     if (!look.made && !look.found) look.made = find_made_sequence(names, schema, name);
     if (look.made && look.found && !look.touched && !schema.n) {
         struct bytes there = look.found->temporary ? BYTES_LITERAL("pg_temp") : look.found->schema;
@@ -240,14 +248,14 @@ static struct look look_up(struct walk *walk, struct bytes schema, struct bytes 
 
 bool names_look(struct walk *walk, const RangeVar *node, const struct catalog_relation **found_out)
 {
-    struct look look = look_up(walk, bytes_of(node->schemaname), bytes_of(node->relname));
+    struct look look = look_up(walk, bytes_of(node->schemaname), bytes_of(node->relname), false);
     *found_out = look.found;
     return look.made != NULL;
 }
 
 static void resolve_existing(struct walk *walk, enum walk_naming naming, struct sql_relation *r)
 {
-    struct look look = look_up(walk, r->schema, r->name);
+    struct look look = look_up(walk, r->schema, r->name, naming == NAMING_OBJECT);
     if (look.made) {
         take_made(look.made, r);
         if (look.found) r->oid = look.found->oid;

@@ -4,7 +4,8 @@
  *   tool-sql-lineage facts ROWS PATH     statements from the input, each with a NUL behind it; ROWS: their
  *                                        answers, a row after another: index of the query, number of values,
  *                                        and for each its length (-1: NULL) and bytes; numbers of 32 bits in
- *                                        the machine's order. PATH: schemas, separated by blanks
+ *                                        the machine's order. PATH: schemas, separated by blanks. "timed"
+ *                                        behind it: with the line `took`
  *
  * For each text, one line for each fact, and an empty line behind:
  *   outcome TEXT | unresolved CODE SAYS | relation OID THROUGH | access OID EFFECTS NAME | does EFFECTS CODES
@@ -156,7 +157,7 @@ static void print_forward(struct bytes text, const struct sql_facts *facts)
     buf_free(&out);
 }
 
-static void print_facts(struct bytes text, const struct catalog_view *view)
+static void print_facts(struct bytes text, const struct catalog_view *view, bool timed)
 {
     static const char *const outcomes[] = { "hostile", "unknown", "understood" };
     struct arena arena;
@@ -168,7 +169,8 @@ static void print_facts(struct bytes text, const struct catalog_view *view)
     for (size_t i = 0; i < facts->n_statements; i++)
         print_statement(&facts->statements[i]);
     if (facts->n_edits) print_forward(text, facts);
-    printf("took %lld %lld\n\n", took(text, view), took(text, NULL));
+    if (timed) printf("took %lld %lld\n", took(text, view), took(text, NULL));
+    putchar('\n');
     arena_free(&arena);
 }
 
@@ -197,14 +199,15 @@ int main(int argc, char **argv)
         catalog_load_abandon(loading);
         return 0;
     }
-    if (argc != 4 || strcmp(argv[1], "facts") != 0) fail("usage: queries | facts ROWS PATH");
+    if (argc < 4 || argc > 5 || strcmp(argv[1], "facts") != 0)
+        fail("usage: queries | facts ROWS PATH [timed]");
     const struct catalog *catalog = load(argv[2]);
     struct catalog_view view = { .catalog = catalog, .path = path, .n_path = split_path(argv[3], path, 16) };
     struct bytes rest = read_all(stdin, &content);
     while (rest.n > 0) {
         ptrdiff_t end = bytes_find(rest, bytes_make("", 1));
         if (end < 0) fail("a statement does not end");
-        print_facts(bytes_slice(rest, 0, (size_t)end), &view);
+        print_facts(bytes_slice(rest, 0, (size_t)end), &view, argc == 5);
         rest = bytes_slice(rest, (size_t)end + 1, rest.n);
     }
     buf_free(&content);

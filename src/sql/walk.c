@@ -92,6 +92,13 @@ static void visit(struct walk *walk, const Node *node, struct walk_at at)
     case T_SortBy: functions_visit_operator(walk, ((const SortBy *)node)->useOp); break;
     case T_ColumnRef: attribute_visit_column(walk, (const ColumnRef *)node); return;
     case T_A_Indirection: attribute_visit_indirection(walk, (const A_Indirection *)node); break;
+    case T_DefElem:
+        if (((const DefElem *)node)->arg && tree_tag(((const DefElem *)node)->arg) == T_TypeName) {
+            if (walk->names) types_visit_option(walk, (const DefElem *)node);
+            walk_push_children(walk, ((const DefElem *)node)->arg, at);
+            return;
+        }
+        break;
     case T_TypeName:
         if (walk->names) types_visit(walk, (const TypeName *)node);
         break;

@@ -43,9 +43,9 @@ def load_rows(client, path):
                               else struct.pack("=I", len(value)) + value)
 
 
-def ask(rows, texts, path="pg_catalog public", timeout=600):
+def ask(rows, texts, path="pg_catalog public", timed=False, timeout=600):
     """The tool's lines for each text."""
-    done = subprocess.run([TOOL, "facts", rows, path], input="\0".join([*texts, ""]).encode(),
+    done = subprocess.run([TOOL, "facts", rows, path, *(["timed"] if timed else [])], input="\0".join([*texts, ""]).encode(),
                           capture_output=True, timeout=timeout)
     if done.returncode:
         raise process.Failed(f"the tool ended with {done.returncode}: {done.stderr.decode()[-2000:]}")

@@ -91,6 +91,11 @@ def names(t, g):
     for n in (1, 2):
         answer = s.query(f"SELECT {n}000{n}, sum(what) FROM orders, things")
         t.check(f"also in texts that differ in literals only ({n})", answer[1]["P"] == "15", answer)
+    answer = s.query("SELECT 'é', id FRM orders")
+    t.check("what the grammar rejects is refused with its words and the place", code(answer) == "42501" and
+            'syntax error at or near "orders"' in answer[1]["M"] and answer[1]["P"] == "20", answer)
+    answer = s.query("ALTER ROLE app PASSWORD 'hunter22' 'hunter22'")
+    t.check("but not where these would quote a password", code(answer) == "42501" and "hunter22" not in str(answer), answer)
     t.check("texts that differ in literals only get their own", [s.value(f"SELECT what FROM orders WHERE id = {n}")
             for n in (1, 2, 1)] == ["one", "two", "one"])
 
