@@ -40,10 +40,9 @@ class Seed:
         self.rows = {table: self._copy_out(raw, table) for table in self.tables}
         self.sequences = [(name, *[value.decode() for value in raw.rows(f"SELECT last_value, is_called FROM {name}")[0]])
                           for name in sequences]
-        self.definitions = "SELECT concat_ws(' ', " + ", ".join(map(_sum, CATALOGUES)) + \
-            ", (SELECT concat(datacl, datconnlimit, datallowconn, datdba) FROM pg_database WHERE datname = current_database()))"
-        self.content = "SELECT " + ", ".join(
-            [*map(_rows, self.tables), *(f"(SELECT concat(last_value, is_called) FROM {name})" for name in sequences)])
+        self.sums = "SELECT concat_ws(' ', " + ", ".join(map(_sum, CATALOGUES)) + \
+            ", (SELECT concat(datacl, datconnlimit, datallowconn, datdba) FROM pg_database WHERE datname = current_database())), " + \
+            ", ".join([*map(_rows, self.tables), *(f"(SELECT concat(last_value, is_called) FROM {name})" for name in sequences)])
 
     @staticmethod
     def _copy_out(raw, table):
@@ -56,21 +55,24 @@ class State:
 
     def __init__(self, seed, raw):
         self.seed = seed
-        self.definitions, self.content = raw.value(seed.definitions), raw.rows(seed.content)[0]
+        self.definitions, *self.content = raw.rows(seed.sums)[0]
 
     def put_back(self, raw):
         """Whether the database is as it was, once rows and sequences have been put back."""
-        content = raw.rows(self.seed.content)
-        if not content or raw.value(self.seed.definitions) != self.definitions:
+        sums = raw.rows(self.seed.sums)
+        if not sums or sums[0][0] != self.definitions:
             return False
-        changed = [table for table, now, was in zip(self.seed.tables, content[0], self.content) if now != was]
+        content, n = sums[0][1:], len(self.seed.tables)
+        if content == self.content:
+            return True
+        changed = [table for table, now, was in zip(self.seed.tables, content, self.content) if now != was]
         if changed:
             self._write(raw, changed)
-        if content[0][len(self.seed.tables):] != self.content[len(self.seed.tables):]:
+        if content[n:] != self.content[n:]:
             raw.simple("SELECT " + ", ".join(f"setval('{name}', {last}, '{called}')"
                                              for name, last, called in self.seed.sequences))
-        self.content = raw.rows(self.seed.content)[0]
-        return raw.value(self.seed.definitions) == self.definitions
+        definitions, *self.content = raw.rows(self.seed.sums)[0]
+        return definitions == self.definitions
 
     def _write(self, raw, tables):
         raw.simple("BEGIN; SET LOCAL session_replication_role = replica; "

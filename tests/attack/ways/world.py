@@ -147,7 +147,7 @@ class Shop:
         process.wait_for(lambda: self.direct.value(f"SELECT count(*) FROM pg_stat_activity WHERE (datname = '{self.database}' OR "
                                                    "backend_type = 'walsender') AND usename ~ '^shop_' AND "
                                                    "application_name <> 'postern'") == "0",
-                         "the end of a case's sessions", 20, every=0.001)
+                         "the end of a case's sessions", 20, every=0.002)
 
     def prepare(self, spoilt=False):
         """The name of a database that is as the template was."""
