@@ -57,8 +57,7 @@ static const char *number(struct reader *r, int64_t value)
 
 static struct bytes cut(struct bytes *rest, char at)
 {
-    if (!rest->n)
-        return *rest; /* nothing is added to a null pointer */
+    if (!rest->n) return *rest; /* nothing is added to a null pointer */
     const uint8_t *p = memchr(rest->p, at, rest->n);
     struct bytes head = p ? bytes_make(rest->p, (size_t)(p - rest->p)) : *rest;
     *rest = p ? bytes_make(p + 1, rest->n - head.n - 1) : bytes_make(rest->p + rest->n, 0);
@@ -277,6 +276,7 @@ static void put_pair(struct reader *r, struct bytes rest, char tie)
     case 'i': EMIT(r, "I", number(r, a), number(r, b)); return;
     case 'c':
     case 'n': EMIT(r, "X", number(r, b), number(r, a), tie == 'c' ? "c" : "n", "a"); return;
+    case 't': add_edge(r, a, b, CATALOG_TIE_TABLE, false, 0); return;
     case 'u': EMIT(r, "X", number(r, b), number(r, a), "a", "c"); return;
     }
     uint32_t writes;
@@ -433,9 +433,8 @@ static void on_line(struct reader *r, struct bytes line)
     static const struct {
         const char *word;
         char tie;
-    } pairs[] = {
-        { "child", 'i' }, { "cascade", 'c' }, { "setnull", 'n' }, { "onupdate", 'u' }, { "rule", 'r' }
-    };
+    } pairs[] = { { "child", 'i' },    { "cascade", 'c' }, { "setnull", 'n' },
+                  { "onupdate", 'u' }, { "rule", 'r' },    { "indexes", 't' } };
     struct bytes rest = line, first = word(&rest);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (bytes_is(first, kinds[i].word)) {

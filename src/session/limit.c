@@ -180,13 +180,15 @@ static bool send_close(struct session *s, bool portal)
 
 /* Parse, Bind, Describe of the text under a name of ours, so that the client's unnamed statement stays what
  * it is. */
-static struct binding *send_query(struct session *s, struct understood *u, struct bytes text, uint32_t number)
+static struct binding *send_query(struct session *s, struct understood *u, struct bytes text,
+                                  struct bytes forward, uint32_t number)
 {
     struct bytes name = BYTES_LITERAL(QUERY_NAME);
     if (!send_close(s, false)) return NULL;
     struct binding *statement = binding_push(&s->bindings, false, name, u);
-    if (!statement || !push(s, PENDING_PARSE, statement)) return NULL;
-    message_parse_encode(&s->server_out, name, text, (struct bytes){ 0 });
+    struct pending *parse = statement ? push(s, PENDING_PARSE, statement) : NULL;
+    if (!parse || (understood_has_edits(u) && !pending_keep_text(parse, text))) return NULL;
+    message_parse_encode(&s->server_out, name, forward.p ? forward : text, (struct bytes){ 0 });
     struct binding *portal = binding_push(&s->bindings, true, name, u);
     if (!portal || !push(s, PENDING_BIND, portal)) return NULL;
     statement->text = portal->text = number;
@@ -204,12 +206,12 @@ static struct binding *send_query(struct session *s, struct understood *u, struc
     return portal;
 }
 
-enum step limit_query(struct session *s, struct understood *u, struct bytes text, uint32_t run,
-                      uint32_t number)
+enum step limit_query(struct session *s, struct understood *u, struct bytes text, struct bytes forward,
+                      uint32_t run, uint32_t number)
 {
     struct understood *by;
     enum understood_limited kind = limit_kind(s, u, &by);
-    struct binding *portal = send_query(s, u, text, number);
+    struct binding *portal = send_query(s, u, text, forward, number);
     if (!portal || !limit_before(s, kind)) return no_memory(s);
     struct pending *p = push(s, PENDING_EXECUTE, binding_use(portal));
     if (!p) return no_memory(s);
@@ -220,6 +222,7 @@ enum step limit_query(struct session *s, struct understood *u, struct bytes text
     p->understood = understood_pin(u);
     limit_mark(p, kind, by, false);
     if (u->has_names && !names_push(s, p, u)) return no_memory(s);
+    view_on_run(s, u);
     size_t at = message_begin(&s->server_out, MESSAGE_EXECUTE);
     buf_put_cstring(&s->server_out, BYTES_LITERAL(QUERY_NAME));
     buf_put_u32(&s->server_out, 0);

@@ -27,7 +27,7 @@ static bool edits_are_equal(const struct understood *a, const struct understood 
 static struct refusal *compare(const struct understood *was, const struct understood *is)
 {
     if (is->unresolved)
-        return refusal_new_as(REFUSAL_UNRESOLVED, is->unresolved->unresolved_code, "ERROR",
+        return refusal_new_as(REFUSAL_UNRESOLVED, is->unresolved->unresolved_code, 0,
                               is->unresolved->unresolved_says, (struct bytes){ 0 }, (struct bytes){ 0 });
     if (is->refused)
         return refusal_new(is->reason, "ERROR", is->verdict.message,

@@ -193,7 +193,7 @@ struct bytes budget_hint(struct session *s);
 /* ---- own.c: a statement of the gateway's own, in the client's transaction. The text is one that nothing of
  * the client's can change the meaning of: every name and operator qualified. No Sync goes with it: where the
  * session is idle, the caller adds one (PENDING_SYNC, injected). */
-enum own_purpose { OWN_COUNT_BEFORE = 0, OWN_COUNT_AFTER }; /* a row of the table in own.c each */
+enum own_purpose { OWN_COUNT_BEFORE = 0, OWN_COUNT_AFTER, OWN_VIEW }; /* a row of the table in own.c each */
 /* Into server_out and the queue. False: no memory, or the queue is full. */
 bool own_ask(struct session *s, enum own_purpose purpose, struct bytes text) MUST_USE;
 /* An answer for PENDING_OWN at the head: anything but ErrorResponse and what a server says unasked.
@@ -201,6 +201,10 @@ bool own_ask(struct session *s, enum own_purpose purpose, struct bytes text) MUS
 enum step own_answer(struct session *s, const struct message *m, bool *done_out);
 /* The server failed it: what the client hears is up to whoever asked. The caller skips to Sync. */
 void own_failed(struct session *s, struct bytes body);
+/* What OWN_VIEW asks is for view.c. */
+enum step view_own_row(struct session *s, struct bytes body);
+enum step view_own_done(struct session *s);
+void view_own_failed(struct session *s, struct bytes body);
 
 /* ---- limit.c */
 void limit_free(struct session *s);
@@ -221,9 +225,10 @@ bool limit_after(struct session *s) MUST_USE;
 bool limit_lets_pass(struct session *s, const struct message *m);
 /* Sees to it that the decision comes without the client's doing. and_wait: the client's message waits. */
 enum step limit_demand(struct session *s, bool and_wait);
-/* A simple Query of one limited statement, as Parse, Bind, Describe and Execute. */
-enum step limit_query(struct session *s, struct understood *u, struct bytes text, uint32_t run,
-                      uint32_t number);
+/* A simple Query of one limited statement, as Parse, Bind, Describe and Execute. forward: what the server
+ * gets in the place of the client's text; p == NULL: that itself. */
+enum step limit_query(struct session *s, struct understood *u, struct bytes text, struct bytes forward,
+                      uint32_t run, uint32_t number);
 bool limit_on_piece_end(struct session *s) MUST_USE;
 enum step limit_count_row(struct session *s, struct bytes body);
 enum step limit_count_before_done(struct session *s);

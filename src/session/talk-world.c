@@ -119,6 +119,7 @@ static bool ask_job(struct session_world *world, struct view_job *job)
 {
     struct talk_world *w = (struct talk_world *)world;
     CHECK(!w->job);
+    if (w->thread == TALK_PARSER_BUSY) return false;
     w->job = job;
     return true;
 }

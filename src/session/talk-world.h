@@ -52,7 +52,8 @@ struct talk_world {
     struct bytes cancel_key;
     struct session_catalog catalog; /* newest is held */
     unsigned n_attached;
-    struct view_job *job; /* what ask_job was given; done by talk_pump, or when the world ends */
+    struct view_job *job;    /* what ask_job was given; done by talk_pump, or when the session is gone */
+    enum talk_parser thread; /* that understands long texts in a view: answers, waits or busy */
     bool check_heard, check_fails;
 };
 void talk_world_init(struct talk_world *w);

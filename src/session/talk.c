@@ -181,7 +181,7 @@ void talk_pump(struct talk *t)
             talk_world_parse(&t->world, t->session);
             more = true;
         }
-        if (t->world.job && t->world.parser != TALK_PARSER_WAITS) more |= talk_world_job(&t->world);
+        if (t->world.job && t->world.thread == TALK_PARSER_ANSWERS) more |= talk_world_job(&t->world);
     }
     talk_audit(t);
 }

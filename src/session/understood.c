@@ -221,21 +221,28 @@ static void refuse(struct understood *u, enum refusal_reason reason, const char 
 static const char *const counted_tags[] = { "SELECT", "SELECT INTO", "CREATE TABLE AS",
                                             "INSERT", "UPDATE",      "DELETE",
                                             "MERGE",  "COPY",        "EXPLAIN" };
-enum { COUNTED = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN | EFFECT_PROCEDURE };
+enum { COUNTED = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN };
+
+/* Trusted or not, and whatever its volatility promises. Where citext is installed, every = could be its own:
+ * what is known to change nothing does not count. */
+static bool runs_code(const struct sql_statement *s)
+{
+    if (s->effects & EFFECT_PROCEDURE) return true;
+    for (size_t i = 0; i < s->n_functions; i++)
+        for (size_t k = 0; k < s->functions[i].n_codes; k++)
+            if (!policy_extension_is_harmless(s->functions[i].codes[k].extension)) return true;
+    return false;
+}
 
 static bool tag_tells(const struct sql_statement *s)
 {
-    if (!s->in_view || s->writes_beside || s->effects & EFFECT_PROCEDURE || bytes_is(s->tag, "EXPLAIN"))
-        return false;
-    for (size_t i = 0; i < s->n_functions; i++)
-        if (s->functions[i].n_codes) return false;
-    return true;
+    return s->in_view && !s->writes_beside && !runs_code(s) && !bytes_is(s->tag, "EXPLAIN");
 }
 
 static enum understood_limited limited_by(const struct sql_statement *s)
 {
     if (s->action == SQL_ACTION_EXECUTE || s->action == SQL_ACTION_FETCH) return LIMITED_BY_NAME;
-    if (!(s->effects & COUNTED)) return LIMITED_NOT;
+    if (!(s->effects & COUNTED) && !runs_code(s)) return LIMITED_NOT;
     if (s->action == SQL_ACTION_PREPARE) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
     for (size_t i = 0; i < sizeof counted_tags / sizeof *counted_tags; i++)
         if (bytes_is(s->tag, counted_tags[i])) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
@@ -247,7 +254,7 @@ static enum understood_limited limited_by(const struct sql_statement *s)
 static bool cannot_be_counted(const struct sql_statement *s)
 {
     return bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") ||
-           (s->action == SQL_ACTION_DECLARE && s->effects & EFFECT_PROCEDURE);
+           (s->action == SQL_ACTION_DECLARE && runs_code(s));
 }
 
 /* Where changed rows are limited: what decides, or a refusal. */
@@ -333,6 +340,17 @@ static struct bytes without_place(struct bytes body, struct bytes place, struct 
     struct bytes copy = out.failed ? (struct bytes){ 0 } : arena_copy(arena, buf_bytes(&out));
     buf_free(&out);
     return copy.p ? copy : body;
+}
+
+uint32_t understood_place(const struct understood *u, struct bytes text, int64_t at)
+{
+    struct sql_edit here = { .at = (uint32_t)at };
+    uint32_t place = 1;
+    if (at < 0 || (uint64_t)at > u->text.n) return 0;
+    if (!bytes_equal(text, u->text) && !sql_edits_move(u->text, &here, 1, text, &here)) return 0;
+    for (size_t i = 0; i < here.at && i < text.n; i++)
+        place += (text.p[i] & 0xc0) != 0x80;
+    return place;
 }
 
 struct bytes understood_place_back(const struct understood *u, struct bytes text, struct bytes body,
@@ -571,6 +589,8 @@ static bool statement_is_nameless(const struct sql_statement *s)
     case SQL_ACTION_DISCARD:
     case SQL_ACTION_LISTEN:
     case SQL_ACTION_UNLISTEN: return true;
+    /* SET TRANSACTION, before which the server takes no query. */
+    case SQL_ACTION_NONE: return s->effects == EFFECT_TRANSACTION;
     default: return false;
     }
 }

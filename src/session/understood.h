@@ -105,6 +105,9 @@ struct understood *understood_make_from(struct understood_cache *cache,
 /* For a template with edits: the text, which is of the template, with the edits at their places in it. False:
  * it is to be understood by itself. */
 bool understood_forward(const struct understood *u, struct bytes text, struct buf *out) MUST_USE;
+/* A place in bytes of the text that was understood (-1: none), in characters from 1 of that text or another
+ * one of its template; 0: none. */
+uint32_t understood_place(const struct understood *u, struct bytes text, int64_t at);
 /* An ErrorResponse's body, with the place that it names (P) counted in the client's text: the first text or
  * another one of the template; text.p == NULL: the text is not
  * known, and the place is left out. In the arena, or the body itself where there is nothing to change. */

@@ -151,6 +151,7 @@ struct sql_statement {
     enum sql_setting setting; /* for SET and RESET */
     bool pinned_setting; /* somewhere (SET, set_config, ALTER ROLE … SET, CREATE FUNCTION … SET) it would move
                             a pinned setting */
+    bool cascades;       /* DROP … CASCADE: what is dropped takes others with it */
     struct bytes inner; /* PREPARE: the text of the statement that it prepares */
     /* The rest only where it was understood in a view. */
     bool in_view;
@@ -159,6 +160,8 @@ struct sql_statement {
                                 unresolved_says); empty: none */
     const char *unresolved_code;
     struct bytes unresolved_says; /* "relation \"x\" does not exist" */
+    int64_t unresolved_at;        /* where it stands, in bytes of the whole text; -1: not known. Where
+                                     unresolved_code        is NULL, nothing */
     /* Its command tag may not count every row that it changes: a CTE, a trigger, a rule, a foreign key's
      * action writes too. */
     bool writes_beside;

@@ -105,10 +105,11 @@ static bool is_serial(struct tree_name name)
 void types_visit(struct walk *walk, const TypeName *type)
 {
     struct tree_name name;
+    walk->place = type->location;
     /* table.column%TYPE is the type of a column of a relation; a function's parameter alone is written so. */
     if (type->pct_type || !type->names || !tree_name(type->names, &name)) return;
     if (types_named(walk, bytes_of(name.schema), bytes_of(name.name))) return;
-    if (walk->names->types_made || walk->names->made || walk->names->moved.n) return;
+    if (walk->names->defines || walk->names->types_made || walk->names->made || walk->names->moved.n) return;
     if (is_serial(name) || (name.schema && strcmp(name.schema, "pg_catalog") == 0)) return;
     struct bytes text = name.schema ? arena_printf(walk->arena, "%s.%s", name.schema, name.name)
                                     : arena_copy(walk->arena, bytes_of(name.name));
