@@ -22,6 +22,8 @@ LOOKS = {
     "credits": "SELECT count(*) >= 15 FROM public.customers WHERE credit = id * 10",
     "lines": "SELECT count(*) >= 200 FROM public.order_lines",
     "stock": "SELECT count(*) >= 10 FROM public.stock WHERE quantity = 1000",
+    "shop_settings": "SELECT string_agg(key || value, ',' ORDER BY key) FROM public.settings",
+    "stock_kept": "SELECT count(*) FROM public.stock WHERE quantity = 1000",
     "payments": "SELECT count(*) >= 150 FROM public.payments WHERE amount = id",
     "visits": "SELECT count(*) >= 200 FROM public.visits",
     "notes": "SELECT count(*) < 150 FROM public.notes",
