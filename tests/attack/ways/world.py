@@ -92,6 +92,7 @@ class Shop:
             self.seed = state.Seed(raw)
         self.direct = self.connect("postgres")
         self.shared = self.direct.value(state.SHARED)
+        self.n_copies = 0
         self.copies, self.database, self.inside, self.place, self.state = Copies(self.cluster), None, None, None, None
         self.gate = None if bare else self.make_gate(world, limits)
 
@@ -156,6 +157,7 @@ class Shop:
         if self.database:
             self.leave()
             self.copies.old.put(self.database)
+        self.n_copies += 1
         self.database = self.copies.take()
         self.inside = self.connect(self.database)
         self.state = state.State(self.seed, self.inside)
