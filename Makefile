@@ -16,6 +16,7 @@ help:
 	@echo 'make fuzz     builds the fuzzers in build-fuzz/ and runs each for TIME=60 seconds'
 	@echo 'make cover    line coverage of the unit tests, in build-cover/'
 	@echo 'make bench    the meter: direct, pgbouncer and postern on this machine, interleaved (QUICK=1: a look)'
+	@echo 'make ways     tries ways around the guard, directly and through the gateway'
 	@echo 'make regress  runs the regression suite of PostgreSQL directly and through the gateway'
 	@echo 'make differential  what statements touch against the server itself, over the regression suite and sqlsmith'
 	@echo 'make lint     clang-format, cppcheck, shellcheck'
@@ -53,6 +54,9 @@ cover:
 bench: setup all
 	@bench/run $(if $(QUICK),--quick)
 
+ways: setup all
+	@tests/attack/ways/run
+
 regress: setup all
 	@tests/regress/check
 
@@ -74,4 +78,4 @@ install: all
 clean:
 	@rm -rf build build-asan build-tsan build-fuzz build-cover
 
-.PHONY: all help setup demo test check asan tsan fuzz cover bench regress differential lint shape soak install clean
+.PHONY: all help setup demo test check asan tsan fuzz cover bench regress ways differential lint shape soak install clean

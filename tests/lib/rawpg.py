@@ -2,6 +2,7 @@
 each message as (type, body). Source: "Frontend/Backend Protocol" in PostgreSQL's documentation; SCRAM is
 RFC 5802 and RFC 7677."""
 import base64
+import functools
 import hashlib
 import hmac
 import os
@@ -222,6 +223,11 @@ def cancel(port, process_id, secret, host="127.0.0.1"):
         return s.recv(100)
 
 
+@functools.lru_cache(256)
+def salt(password, salt_text, iterations):
+    return hashlib.pbkdf2_hmac("sha256", password, base64.b64decode(salt_text), iterations)
+
+
 class Scram:
     def __init__(self, password):
         self.password = password.encode()
@@ -232,7 +238,7 @@ class Scram:
 
     def final(self, challenge):
         given = dict(part.split("=", 1) for part in challenge.decode().split(","))
-        salted = hashlib.pbkdf2_hmac("sha256", self.password, base64.b64decode(given["s"]), int(given["i"]))
+        salted = salt(self.password, given["s"], int(given["i"]))
         client = hmac.digest(salted, b"Client Key", "sha256")
         bare = f"c=biws,r={given['r']}"
         signed = f"n=,r={self.nonce},{challenge.decode()},{bare}".encode()

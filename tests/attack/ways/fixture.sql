@@ -78,6 +78,7 @@ CREATE OPERATOR public.<-> (LEFTARG = int, RIGHTARG = int, FUNCTION = api.compar
 CREATE FUNCTION api.equal_text(text, int) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN DELETE FROM public.orders; RETURN true; END';
 CREATE FUNCTION api.flip(int) RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN DELETE FROM public.orders; RETURN 1; END';
 CREATE OPERATOR public.!! (RIGHTARG = int, FUNCTION = api.flip);
+CREATE OPERATOR public.%% (LEFTARG = int, RIGHTARG = int, FUNCTION = pg_catalog.int4mod);
 CREATE TYPE coupon AS ENUM ('spring', 'autumn');
 CREATE FUNCTION api.redeem(coupon) RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN DELETE FROM public.orders; RETURN 1; END';
 CREATE CAST (coupon AS int) WITH FUNCTION api.redeem(coupon) AS ASSIGNMENT;

@@ -1,5 +1,6 @@
-"""What a database holds, as it was when its fixture was loaded: whether anything has changed since, and the rows put
-back. A copy of a database costs the server a hundred times what a few rows cost."""
+"""What a database holds, as it was when its fixture was loaded: whether anything has changed since, what was made
+dropped, and the rows put back. A copy of a database costs the server a hundred times what that costs. Whatever is not
+as it was afterwards, to the transaction that made it, is not used again."""
 import rawpg
 
 # Catalogues that every database has of its own. Statistics are left out: they change by themselves.
@@ -8,6 +9,14 @@ CATALOGUES = ("aggregate am amop amproc attrdef attribute cast class collation c
               "language largeobject largeobject_metadata namespace opclass operator opfamily partitioned_table policy "
               "proc publication publication_namespace publication_rel range rewrite seclabel sequence statistic_ext "
               "transform trigger ts_config ts_config_map ts_dict ts_parser ts_template type user_mapping").split()
+# Objects that were made since, with the words that drop them.
+NEW = """SELECT format('DROP %s IF EXISTS %s CASCADE', type, identity) FROM (
+    SELECT 1259 AS class, oid FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+    UNION ALL SELECT 1255, oid FROM pg_proc UNION ALL SELECT 2617, oid FROM pg_operator
+    UNION ALL SELECT 2605, oid FROM pg_cast
+    UNION ALL SELECT 1247, oid FROM pg_type WHERE typtype IN ('d', 'e', 'r') OR typrelid IN (SELECT oid FROM pg_class WHERE relkind = 'c')
+    UNION ALL SELECT 2615, oid FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp') new,
+    pg_identify_object(class, oid, 0) WHERE oid > %d ORDER BY oid DESC"""
 MINE = "nspname !~ '^pg_' AND nspname <> 'information_schema'"
 # What all databases share, but for what a copy of a database changes itself.
 SHARED = """SELECT concat_ws(' ',
@@ -37,13 +46,14 @@ class Seed:
         kinds = f"SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE {MINE} AND relkind = "
         self.tables = [row[0].decode() for row in raw.rows(kinds + "'r' ORDER BY c.oid")]
         sequences = [row[0].decode() for row in raw.rows(kinds + "'S' ORDER BY c.oid")]
+        self.newest = int(raw.value("SELECT max(oid)::int8 FROM (SELECT oid FROM pg_class UNION ALL SELECT oid FROM pg_proc "
+                                    "UNION ALL SELECT oid FROM pg_type UNION ALL SELECT oid FROM pg_rewrite) x"))
         self.rows = {table: self._copy_out(raw, table) for table in self.tables}
         self.sequences = [(name, *[value.decode() for value in raw.rows(f"SELECT last_value, is_called FROM {name}")[0]])
                           for name in sequences]
-        self.definitions = "SELECT concat_ws(' ', " + ", ".join(map(_sum, CATALOGUES)) + \
-            ", (SELECT concat(datacl, datconnlimit, datallowconn, datdba) FROM pg_database WHERE datname = current_database()))"
-        self.content = "SELECT " + ", ".join(
-            [*map(_rows, self.tables), *(f"(SELECT concat(last_value, is_called) FROM {name})" for name in sequences)])
+        self.sums = "SELECT concat_ws(' ', " + ", ".join(map(_sum, CATALOGUES)) + \
+            ", (SELECT concat(datacl, datconnlimit, datallowconn, datdba) FROM pg_database WHERE datname = current_database())), " + \
+            ", ".join([*map(_rows, self.tables), *(f"(SELECT concat(last_value, is_called) FROM {name})" for name in sequences)])
 
     @staticmethod
     def _copy_out(raw, table):
@@ -56,21 +66,31 @@ class State:
 
     def __init__(self, seed, raw):
         self.seed = seed
-        self.definitions, self.content = raw.value(seed.definitions), raw.rows(seed.content)[0]
+        self.definitions, *self.content = raw.rows(seed.sums)[0]
 
     def put_back(self, raw):
         """Whether the database is as it was, once rows and sequences have been put back."""
-        content = raw.rows(self.seed.content)
-        if not content or raw.value(self.seed.definitions) != self.definitions:
+        sums = raw.rows(self.seed.sums)
+        if sums and sums[0][0] != self.definitions:
+            sums = self._drop_new(raw)
+        if not sums or sums[0][0] != self.definitions:
             return False
-        changed = [table for table, now, was in zip(self.seed.tables, content[0], self.content) if now != was]
+        content, n = sums[0][1:], len(self.seed.tables)
+        if content == self.content:
+            return True
+        changed = [table for table, now, was in zip(self.seed.tables, content, self.content) if now != was]
         if changed:
             self._write(raw, changed)
-        if content[0][len(self.seed.tables):] != self.content[len(self.seed.tables):]:
+        if content[n:] != self.content[n:]:
             raw.simple("SELECT " + ", ".join(f"setval('{name}', {last}, '{called}')"
                                              for name, last, called in self.seed.sequences))
-        self.content = raw.rows(self.seed.content)[0]
-        return raw.value(self.seed.definitions) == self.definitions
+        definitions, *self.content = raw.rows(self.seed.sums)[0]
+        return definitions == self.definitions
+
+    def _drop_new(self, raw):
+        for row in raw.rows(NEW.replace("%d", str(self.seed.newest))):
+            raw.simple(row[0].decode())
+        return raw.rows(self.seed.sums)
 
     def _write(self, raw, tables):
         raw.simple("BEGIN; SET LOCAL session_replication_role = replica; "

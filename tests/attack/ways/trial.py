@@ -9,6 +9,7 @@ import yaml
 import rawpg
 import world
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 HERE = pathlib.Path(__file__).resolve().parent
 USUAL_ROLES = ("owner", "app", "reader")
 KEYS = {"id", "say", "roles", "policies", "steps", "look", "value", "secret", "works", "open", "why", "before",
@@ -21,6 +22,8 @@ LOOKS = {
     "credits": "SELECT count(*) >= 15 FROM public.customers WHERE credit = id * 10",
     "lines": "SELECT count(*) >= 200 FROM public.order_lines",
     "stock": "SELECT count(*) >= 10 FROM public.stock WHERE quantity = 1000",
+    "shop_settings": "SELECT string_agg(key || value, ',' ORDER BY key) FROM public.settings",
+    "stock_kept": "SELECT count(*) FROM public.stock WHERE quantity = 1000",
     "payments": "SELECT count(*) >= 150 FROM public.payments WHERE amount = id",
     "visits": "SELECT count(*) >= 200 FROM public.visits",
     "notes": "SELECT count(*) < 150 FROM public.notes",
@@ -59,7 +62,7 @@ LOOKS = {
 def read_cases():
     found, seen = [], set()
     for path in sorted((HERE / "cases").glob("*.yaml")):
-        for case in yaml.safe_load(path.read_text()):
+        for case in yaml.load(path.read_text(), LOADER):
             unknown = set(case) - KEYS
             assert not unknown and case["id"] not in seen, f"{path.name}: {case.get('id')}: {unknown or 'twice'}"
             seen.add(case["id"])

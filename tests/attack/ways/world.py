@@ -92,6 +92,7 @@ class Shop:
             self.seed = state.Seed(raw)
         self.direct = self.connect("postgres")
         self.shared = self.direct.value(state.SHARED)
+        self.n_copies = 0
         self.copies, self.database, self.inside, self.place, self.state = Copies(self.cluster), None, None, None, None
         self.gate = None if bare else self.make_gate(world, limits)
 
@@ -147,7 +148,7 @@ class Shop:
         process.wait_for(lambda: self.direct.value(f"SELECT count(*) FROM pg_stat_activity WHERE (datname = '{self.database}' OR "
                                                    "backend_type = 'walsender') AND usename ~ '^shop_' AND "
                                                    "application_name <> 'postern'") == "0",
-                         "the end of a case's sessions", 20, every=0.001)
+                         "the end of a case's sessions", 20, every=0.002)
 
     def prepare(self, spoilt=False):
         """The name of a database that is as the template was."""
@@ -156,6 +157,7 @@ class Shop:
         if self.database:
             self.leave()
             self.copies.old.put(self.database)
+        self.n_copies += 1
         self.database = self.copies.take()
         self.inside = self.connect(self.database)
         self.state = state.State(self.seed, self.inside)
