@@ -334,8 +334,9 @@ void session_on_tls(struct session *s, struct bytes tls)
 struct understood_context session_context(const struct session *s)
 {
     bool in_view = s->view.needed && s->view.key;
-    return (struct understood_context){ s->ruleset, s->target, in_view ? &s->view.view : NULL,
-                                        in_view ? s->view.key : 0 };
+    return (struct understood_context){
+        s->ruleset, s->target, in_view ? &s->view.view : NULL, in_view ? s->view.key : 0, { 0 }
+    };
 }
 
 void session_on_parsed(struct session *s, struct bytes encoded)

@@ -223,10 +223,11 @@ void view_statement_over(struct session *s)
 
 /* ---- long texts */
 
-bool view_ask_job(struct session *s, struct bytes text)
+bool view_ask_job(struct session *s, struct bytes text, struct bytes types)
 {
     struct session_view *v = &s->view;
     struct understood_context context = session_context(s);
+    context.types = types;
     struct view_job *job = calloc(1, sizeof *job);
     if (job) job->u = understood_begin(s->world->cache, &context, text);
     if (!job || !job->u) {

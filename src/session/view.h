@@ -67,7 +67,7 @@ struct view_job {
 };
 enum { VIEW_TEXT_MOST = 16 << 20 };
 /* Has the text understood. False: it cannot be now. */
-bool view_ask_job(struct session *s, struct bytes text) MUST_USE;
+bool view_ask_job(struct session *s, struct bytes text, struct bytes types) MUST_USE;
 
 void view_begin(struct session *s);
 void view_end(struct session *s);

@@ -48,6 +48,7 @@ struct walk {
     enum walk_trouble trouble;
     uint32_t spread;      /* effects on every relation that is read: COPY (query) TO has them from afar */
     enum NodeTag unknown; /* a tag that no table names; 0: none */
+    int place;            /* of the name that is looked at, in bytes of the text; -1: not known */
     /* A set_config whose setting is the one that the WHERE beside it picks; NULL: there is none. */
     const FuncCall *picking;
     const char *picked;

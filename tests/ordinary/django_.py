@@ -18,7 +18,7 @@ from django.contrib.postgres import aggregates, search  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django_shop.models import Customer, Document, Note, Order  # noqa: E402
 from django.db import DatabaseError, IntegrityError, connection, models, transaction  # noqa: E402
-from django.db.models import (Avg, Case, Count, Exists, F, FilteredRelation, Max, OuterRef, Prefetch, Q, Subquery, Sum,  # noqa: E402
+from django.db.models import (Avg, Case, Count, Exists, ExpressionWrapper, F, FilteredRelation, Max, OuterRef, Prefetch, Q, Subquery, Sum,  # noqa: E402
                               Value, When, Window)
 from django.db.models.functions import (Cast, Coalesce, Concat, ExtractWeek, Lag, Length, Lower, Now, Rank, RowNumber,  # noqa: E402
                                         StrIndex, TruncDay, TruncMonth)
@@ -52,7 +52,7 @@ def migrate():
     show([(Permission.objects.count(), sorted(connection.introspection.table_names()))])
     with connection.schema_editor() as editor:
         editor.create_model(Note)
-        editor.add_field(Note, with_name(models.IntegerField(default=7, db_index=True), "stars"))
+        editor.add_field(Note, with_name(models.IntegerField(null=True, default=7, db_index=True), "stars"))
         editor.alter_field(Note, Note._meta.get_field("slug"), with_name(models.CharField(max_length=90, null=True, db_index=True), "slug"))
     user = User.objects.create_user("ada", "ada@mail.invalid", None)
     user.groups.add(Group.objects.create(name="all"))
@@ -88,7 +88,7 @@ def query():
         "windows": orders.annotate(r=Window(Rank(), partition_by=F("state"), order_by=F("total").desc()), n=Window(RowNumber(), order_by=F("id").asc()), l=Window(Lag("total"), order_by=F("id").asc())).order_by("id").values_list("id", "r", "n", "l")[:5],
         "dates": orders.annotate(m=TruncMonth("placed"), w=ExtractWeek("placed")).values("m").annotate(n=Count("id"), avg=Avg("total")).order_by("m").values_list("m", "n", "avg"),
         "zones": customers.annotate(d=TruncDay("created", tzinfo=datetime.timezone(datetime.timedelta(hours=2)))).values_list("d").distinct(),
-        "expressions": orders.annotate(x=Case(When(total__gt=50, then=Value("much")), default=Value("little"), output_field=models.TextField()), y=Concat("state", Value("-", output_field=models.TextField()), Cast("id", models.TextField())), k=Length(Lower("state")), i=StrIndex("state", Value("e")), later=F("placed") + datetime.timedelta(days=3)).order_by("id").values_list("id", "x", "y", "k", "i", "later")[:3],
+        "expressions": orders.annotate(x=Case(When(total__gt=50, then=Value("much")), default=Value("little"), output_field=models.TextField()), y=Concat("state", Value("-", output_field=models.TextField()), Cast("id", models.TextField())), k=Length(Lower("state")), i=StrIndex("state", Value("e")), later=ExpressionWrapper(F("placed") + datetime.timedelta(days=3), output_field=models.DateTimeField())).order_by("id").values_list("id", "x", "y", "k", "i", "later")[:3],
         "json": customers.filter(extra__n__gt=18, extra__deep__has_key="k", extra__list__0__isnull=False).order_by("id").values_list("id", "extra__deep__k", "extra__list__1"),
         "json contains": customers.filter(extra__contains={"n": 3}).values_list("id"),
         "arrays": customers.filter(tags__contains=["t1"], tags__overlap=["all"], tags__len=2, tags__0="t1").order_by("id").values_list("id", "tags__1"),
@@ -96,7 +96,7 @@ def query():
         "ranges": orders.filter(during__contains=datetime.datetime(2025, 1, 5, tzinfo=datetime.timezone.utc), during__startswith__isnull=False).count(),
         "search": Document.objects.annotate(s=search.SearchVector("body", config="english"), r=search.SearchRank(search.SearchVector("body"), search.SearchQuery("quick"))).filter(s=search.SearchQuery("quick | cat", search_type="raw", config="english")).order_by("id").values_list("id", "r"),
         "trigrams": Document.objects.filter(body__trigram_similar="quick brown fox").values_list("id"),
-        "aggregates": orders.filter(id__lt=6).aggregate(a=aggregates.ArrayAgg("id", ordering="-id"), s=aggregates.StringAgg("state", "-", distinct=True), b=Count("state", distinct=True), sum=Sum(F("total") * 2)),
+        "aggregates": orders.filter(id__lt=6).aggregate(a=aggregates.ArrayAgg("id", ordering="-id"), s=aggregates.StringAgg("state", "-", distinct=True, output_field=models.TextField()), b=Count("state", distinct=True), sum=Sum(F("total") * 2)),
         "filtered relation": customers.annotate(sent=FilteredRelation("orders", condition=Q(orders__state="sent"))).filter(sent__total__gt=80).order_by("id").values_list("id", "sent__total"),
         "unions": customers.filter(id=1).values_list("id").union(orders.filter(id=7).values_list("id")).order_by("id"),
         "distinct on": orders.order_by("customer_id", "-id").distinct("customer_id").values_list("customer_id", "id")[:3],
