@@ -11,6 +11,14 @@
 /* A routine p of schema n, for people and SQL; and as the catalogue and policies write it. */
 #define ROUTINE   NAMED("n", "p.proname") " || '(' || " ARGUMENTS " || ')'"
 #define SIGNATURE "n.nspname || '.' || p.proname || '(' || " ARGUMENTS " || ')'"
+/* What gives an owner o back what it needs of a routine that is given away, where PUBLIC does not have it. */
+#define KEEPS_EXECUTE                                                                                        \
+    "CASE WHEN EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) ka WHERE "    \
+    "ka.grantee = 0) THEN '' ELSE ' GRANT EXECUTE ON ROUTINE ' || " ROUTINE                                  \
+    " || ' TO ' || o.name || ';' END"
+#define OPERATOR_SIGNATURE                                                                                   \
+    "qn.nspname || '.' || q.oprname || '(' || CASE WHEN q.oprleft = 0 THEN 'NONE' ELSE "                     \
+    "format_type(q.oprleft, NULL) END || ', ' || format_type(q.oprright, NULL) || ')'"
 #define EXTENSION(class, object)                                                                             \
     "coalesce((SELECT ex.extname::text FROM pg_depend ed JOIN pg_extension ex ON ex.oid = ed.refobjid "      \
     "WHERE ed.refclassid = 3079 AND ed.deptype = 'e' AND ed.classid = " class " AND ed.objid = " object      \

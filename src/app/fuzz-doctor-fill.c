@@ -41,6 +41,7 @@ static void names(struct bytes sql, bool ours, struct buf *out)
     }
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct buf out, safe, before, after;

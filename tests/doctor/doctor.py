@@ -50,7 +50,7 @@ CREATE MATERIALIZED VIEW mine.kept AS SELECT 1 AS a;
 CREATE SEQUENCE mine.numbers;
 CREATE TABLE mine.parts (a int) PARTITION BY LIST (a);
 CREATE FUNCTION mine.f(a int, b text[] DEFAULT NULL) RETURNS int LANGUAGE sql AS 'SELECT 1';
-CREATE PROCEDURE mine.p(INOUT a int) LANGUAGE sql AS 'SELECT 1';
+CREATE PROCEDURE mine.p(INOUT a int) LANGUAGE sql AS 'SELECT 1'; REVOKE EXECUTE ON PROCEDURE mine.p FROM PUBLIC;
 CREATE AGGREGATE mine.total(int) (SFUNC = int4pl, STYPE = int);
 CREATE TYPE mine.colour AS ENUM ('red'); CREATE DOMAIN mine.word AS text; CREATE TYPE mine.pair AS (a int);
 RESET ROLE;
@@ -84,6 +84,12 @@ CREATE EXTENSION dblink SCHEMA theirs; CREATE EXTENSION tablefunc SCHEMA theirs;
 CREATE FUNCTION theirs.length(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION theirs.near(int, int) RETURNS bool LANGUAGE sql AS 'SELECT true';
 CREATE OPERATOR theirs.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = theirs.near);
+CREATE FUNCTION tools.like(int, int) RETURNS bool LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR tools.~~~ (LEFTARG = int, RIGHTARG = int, FUNCTION = tools.like);
+ALTER OPERATOR tools.~~~ (int, int) OWNER TO app; ALTER FUNCTION tools.like OWNER TO app;
+CREATE TABLE theirs.rows (who text); ALTER TABLE theirs.rows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON theirs.rows USING (who = current_user);
+CREATE VIEW theirs.all_rows AS SELECT * FROM theirs.rows; GRANT SELECT ON theirs.rows, theirs.all_rows TO app;
 CREATE TYPE theirs.box AS (a int);
 CREATE FUNCTION theirs.boxed(int) RETURNS theirs.box LANGUAGE sql AS 'SELECT ROW($1)::theirs.box';
 CREATE CAST (int AS theirs.box) WITH FUNCTION theirs.boxed(int) AS ASSIGNMENT;
@@ -113,7 +119,7 @@ EXPECTED = {
                       "sequence mine.numbers", "partitioned table mine.parts"],
     "owns-routine": ["mine.f(integer, text[])", "mine.p(integer)", "mine.total(integer)", "tools.ours()"],
     "owns-more": ["TYPE mine.colour", "TYPE mine.word", "TYPE mine.pair", "SERVER own_server", "PUBLICATION news",
-                  "LARGE OBJECT 4711"],
+                  "LARGE OBJECT 4711", "OPERATOR tools.~~~(integer,integer)"],
     "create-schema": ["open, through PUBLIC", "open, through app"],
     "create-database": ["orders, through PUBLIC"], "temporary": ["orders, through PUBLIC"],
     "grant-option": ["TABLE theirs.t, as app"], "trigger-privilege": ["theirs.t, through team"],
@@ -126,7 +132,9 @@ EXPECTED = {
     "default-execute": ["those of app", "those of postgres"],
     "definer-regarded-superuser": ['policy "p" trusts tools.as_root(integer), which runs as postgres'],
     "definer-regarded": ['policy "q" allows calls of tools.as_helper(character varying), which runs as helper'],
-    "regarded-replaceable": ['policy "p" trusts tools.ours(), which app owns'],
+    "regarded-replaceable": ['policy "p" trusts tools.ours(), which app owns', 'tools."like"(integer, integer)'],
+    "regarded-operator": ['policy "p" trusts tools.~~~(integer,integer), which app owns'],
+    "view-bypasses": ["theirs.all_rows, of theirs.rows"],
     "regarded-schema": ['policy "p" trusts whatever is in open'],
     "definer-superuser": ["theirs.root(), as postgres, through PUBLIC"],
     "definer-path": ["theirs.no_path(), as helper"],
@@ -172,7 +180,7 @@ def configure(config):
     ]
     config["policies"] = [
         {"name": "p", "who": "any", "on": {"connections": ["orders"]}, "allow": ["read"],
-         "trust": {"functions": ["tools.as_root(int)", "tools.ours", "open.*"]}, "limits": {"affected_rows": 10}},
+         "trust": {"functions": ["tools.as_root(int)", "tools.ours", "open.*", "tools.~~~(int, int)"]}, "limits": {"affected_rows": 10}},
         {"name": "q", "who": "any", "on": {"connections": ["orders"]},
          "allow": [{"effects": ["procedure"], "functions": ["tools.as_helper"]}]},
         {"name": "r", "who": "any", "on": {"connections": ["old", "modest"]}, "allow": ["all"]},
