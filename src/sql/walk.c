@@ -91,6 +91,7 @@ static void visit(struct walk *walk, const Node *node, struct walk_at at)
     case T_SortBy: functions_visit_operator(walk, ((const SortBy *)node)->useOp); break;
     case T_ColumnRef: attribute_visit_column(walk, (const ColumnRef *)node); return;
     case T_A_Indirection: attribute_visit_indirection(walk, (const A_Indirection *)node); break;
+    case T_RangeFunction: attribute_visit_range(walk, (const RangeFunction *)node); break;
     case T_TypeName:
         if (walk->names) types_visit(walk, (const TypeName *)node);
         break;
@@ -136,6 +137,7 @@ void walk_statement(struct walk *walk, const Node *top)
         }
     }
     walk->items = NULL;
+    if (!walk->trouble) attribute_finish(walk);
     for (size_t i = 0; i < walk->statement->n_relations; i++) {
         struct sql_relation *relation = &walk->statement->relations[i];
         if (relation->access & EFFECT_READ) relation->access |= walk->spread;
