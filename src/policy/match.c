@@ -176,10 +176,14 @@ static bool loose_effect_allowed(const struct policy_allow *allow, const struct 
                                  uint32_t effect)
 {
     if (effect == EFFECT_READ) return true;
-    if (!(effect & WITHIN_RELATIONS) || s->n_relations == 0) return false;
-    for (size_t i = 0; i < s->n_relations; i++)
-        if (!s->relations[i].through && !part_allowed(allow, s, effect, i)) return false;
-    return true;
+    bool any = false;
+    if (!(effect & WITHIN_RELATIONS)) return false;
+    for (size_t i = 0; i < s->n_relations; i++) {
+        if (s->relations[i].through) continue;
+        any = true;
+        if (!part_allowed(allow, s, effect, i)) return false;
+    }
+    return any;
 }
 
 bool policy_allow_covers(const struct policy_allow *allow, const struct policy_question *q, uint32_t effect,

@@ -150,7 +150,10 @@ static enum step on_execute(struct session *s, const struct message *m)
     struct refusal *refusal = NULL;
     enum step step = u && u->has_names ? renew_named(s, u, &refusal) : STEP_NEXT;
     if (step != STEP_NEXT) return step;
+    if (!refusal && u && u->late) step = renew_binding(s, portal, &refusal);
+    if (step != STEP_NEXT) return step;
     if (refusal) return refuse_with(s, refusal);
+    u = portal ? portal->understood : NULL;
     uint64_t n_counted = budget_statements(u);
     if (n_counted && budget_left(s, BUDGET_STATEMENTS) < n_counted) return refuse_spent(s, CARRIER_PARSE);
     struct understood *by;

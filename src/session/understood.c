@@ -595,6 +595,13 @@ static bool statement_is_nameless(const struct sql_statement *s)
     }
 }
 
+/* Queries are analysed when they are prepared, everything else when it runs. */
+static bool statement_is_late(const struct sql_statement *s)
+{
+    static const char *const queries[] = { "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE" };
+    return !is_one_of(s->tag, queries, sizeof queries / sizeof *queries);
+}
+
 static void note_view(struct understood *u)
 {
     u->nameless = u->outcome == SQL_UNDERSTOOD;
@@ -606,6 +613,7 @@ static void note_view(struct understood *u)
         u->ends_transaction |= s->action == SQL_ACTION_COMMIT || s->action == SQL_ACTION_ROLLBACK ||
                                s->action == SQL_ACTION_SAVEPOINT || s->action == SQL_ACTION_TWO_PHASE;
         u->nameless &= statement_is_nameless(s);
+        u->late |= statement_is_late(s);
         if (!u->unresolved && s->unresolved_code) u->unresolved = s;
     }
 }

@@ -43,6 +43,7 @@ struct understood {
     /* What it does to a session's view (view.h): it may change what names mean; what others see; it ends the
      * transaction, and what was done in it. nameless: it names nothing that a catalogue would tell of. */
     bool moves_view, moves_schema, ends_transaction, nameless;
+    bool late; /* the server looks its names up as it runs, and not when it is prepared or bound */
     const struct sql_statement *unresolved; /* the first that names what the view does not have; NULL: none */
     uint64_t view;                          /* the key of the view that it was understood in; 0: in none */
     struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */

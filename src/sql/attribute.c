@@ -1,8 +1,25 @@
 /* Calls that are written like columns: t.f is f(t) where t has no column f, and (expression).f is
- * f(expression), whatever the expression's type. What could be a column and could be a call counts as both.
+ * f(expression), whatever the expression's type; so is x.f where x is a function in FROM whose answer is no
+ * row. What could be a column and could be a call counts as both.
  */
 #include "sql/functions.h"
 #include "sql/names.h"
+
+#include <stdlib.h>
+
+/* One of a list that grows in the walk's arena. Strings are the tree's, which outlives the walk. */
+struct attribute {
+    const char *range, *name;
+};
+struct attribute_list {
+    struct attribute *items;
+    size_t n, size;
+};
+struct attributes {
+    struct attribute_list ranges;  /* functions in FROM, by alias; no name */
+    struct attribute_list columns; /* x.f where f could be a call */
+};
+enum { RANGES_CEILING = SQL_NAMES_CEILING };
 
 /* One identifier at *rest, perhaps quoted, without its quotes; *rest is left behind it. */
 static struct bytes take_identifier(struct walk *walk, struct bytes *rest)
@@ -78,22 +95,114 @@ static void visit_name(struct walk *walk, const char *name, bool row)
     for (size_t i = 0; i < all.n && !walk->trouble; i++) {
         const struct catalog_function *f = all.items[i];
         if (catalog_is_own(f->oid) && functions_published(name)) continue;
-        if (!bytes_is(f->schema, "pg_catalog") && !walk->names->moved.n &&
-            !names_in_path(walk->view, f->schema))
-            continue;
+        bool moved = walk->names->moved.n || walk->names->loose.n;
+        if (!bytes_is(f->schema, "pg_catalog") && !moved && !names_in_path(walk->view, f->schema)) continue;
         enum taken takes = first_argument(walk, f->signature, bytes_of(name));
         if (takes == TAKES_NOTHING || (row && takes == TAKES_VALUE)) continue;
         if (f->volatility != 'i' && f->volatility != 's') walk->statement->writes_beside = true;
+        types_use(walk, f->returns);
+        if (!f->extension.n) walk->names->runs = true;
         /* Each by its signature: the name itself may stand for other calls of the statement. */
         code_add(walk, (struct bytes){ 0 }, f->signature, f->signature, f->extension);
     }
+}
+
+static struct attributes *attributes(struct walk *walk)
+{
+    if (!walk->attributes) walk->attributes = ARENA_NEW(walk->arena, struct attributes);
+    if (!walk->attributes) walk->trouble = WALK_FULL;
+    return walk->attributes;
+}
+
+static void append(struct walk *walk, struct attribute_list *list, struct attribute one)
+{
+    if (list->n == list->size) {
+        size_t size = list->size ? list->size * 2 : 8;
+        struct attribute *more = ARENA_ARRAY(walk->arena, struct attribute, size);
+        if (!more) {
+            walk->trouble = WALK_FULL;
+            return;
+        }
+        if (list->n) memcpy(more, list->items, list->n * sizeof(*more));
+        list->items = more;
+        list->size = size;
+    }
+    list->items[list->n++] = one;
+}
+
+/* Whether a call of that name would be anything to speak of. */
+static bool could_do(const struct walk *walk, const char *name)
+{
+    if (functions_listed(name)) return true;
+    if (!walk->names) return !functions_published(name);
+    struct catalog_functions all = catalog_functions_in(walk->view, bytes_of(name));
+    for (size_t i = 0; i < all.n; i++)
+        if (!catalog_is_own(all.items[i]->oid)) return true;
+    return false;
 }
 
 void attribute_visit_column(struct walk *walk, const ColumnRef *column)
 {
     int n = tree_length(column->fields);
     const char *name = n > 1 ? tree_string(tree_item(column->fields, n - 1)) : NULL;
+    const char *range = n == 2 ? tree_string(tree_item(column->fields, 0)) : NULL;
     if (name && walk->names) visit_name(walk, name, true);
+    if (!name || !range || !could_do(walk, name)) return;
+    struct attributes *all = attributes(walk);
+    if (all) append(walk, &all->columns, (struct attribute){ range, name });
+}
+
+/* f(…) AS x, or f(…), which is called f. Of several in one ROWS FROM, a row comes out. */
+void attribute_visit_range(struct walk *walk, const RangeFunction *function)
+{
+    const List *item = tree_item(function->functions, 0);
+    const FuncCall *call = item && tree_tag(item) == T_List ? tree_item(item, 0) : NULL;
+    struct tree_name name = { 0 };
+    struct attributes *all = attributes(walk);
+    if (!all) return;
+    if (function->alias)
+        name.name = function->alias->aliasname;
+    else if (call && tree_tag(call) == T_FuncCall && !tree_name(call->funcname, &name))
+        return;
+    /* CURRENT_USER and its kin are called after what the server makes of them. */
+    if (!name.name) name.name = "";
+    if (all->ranges.n >= RANGES_CEILING) {
+        walk->trouble = WALK_MANY;
+        return;
+    }
+    append(walk, &all->ranges, (struct attribute){ name.name, NULL });
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+    return strcmp(((const struct attribute *)a)->range, ((const struct attribute *)b)->range);
+}
+
+/* The value goes into the function, whatever it is. */
+static void call_by_name(struct walk *walk, const char *name)
+{
+    uint32_t effects = functions_listed(name);
+    walk_effect(walk, effects);
+    if (walk->names) {
+        code_sequence(walk, name, NULL);
+        visit_name(walk, name, false);
+        if (effects) functions_add(walk, BYTES_LITERAL("pg_catalog"), bytes_of(name), NULL, 0);
+    } else {
+        walk_effect(walk, functions_effects(NULL, name));
+        functions_add(walk, (struct bytes){ 0 }, bytes_of(name), NULL, 0);
+    }
+}
+
+void attribute_finish(struct walk *walk)
+{
+    struct attributes *all = walk->attributes;
+    if (!all || all->ranges.n == 0) return;
+    qsort(all->ranges.items, all->ranges.n, sizeof(*all->ranges.items), compare_ranges);
+    bool any = !all->ranges.items[0].range[0]; /* one is called nobody knows what */
+    for (size_t i = 0; i < all->columns.n && !walk->trouble; i++)
+        if (any || bsearch(&all->columns.items[i], all->ranges.items, all->ranges.n,
+                           sizeof(*all->ranges.items), compare_ranges))
+            call_by_name(walk, all->columns.items[i].name);
 }
 
 void attribute_visit_indirection(struct walk *walk, const A_Indirection *indirection)
@@ -103,6 +212,7 @@ void attribute_visit_indirection(struct walk *walk, const A_Indirection *indirec
         if (!name) continue;
         uint32_t effects = functions_listed(name);
         walk_effect(walk, effects);
+        if (walk->names) code_sequence(walk, name, i == 0 ? indirection->arg : NULL);
         if (walk->names)
             visit_name(walk, name, false);
         else if (effects)

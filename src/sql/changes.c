@@ -138,9 +138,23 @@ static bool moves_names(struct bytes setting)
            bytes_equal_nocase(setting, BYTES_LITERAL("session_authorization"));
 }
 
+/* Whether what the statement calls is called now, and not kept for whoever reads a view or fires a default.
+ */
+static bool runs_now(const struct sql_statement *s)
+{
+    static const char *const tags[] = { "SELECT",  "INSERT",  "UPDATE",         "DELETE", "MERGE",
+                                        "EXPLAIN", "PREPARE", "DECLARE CURSOR", "COPY",   "CREATE TABLE AS",
+                                        "EXECUTE", "CALL",    "SELECT INTO" };
+    for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++)
+        if (bytes_is(s->tag, tags[i])) return true;
+    return false;
+}
+
 void names_setting(struct walk *walk, struct bytes name)
 {
-    if (!name.n || moves_names(name)) walk->names->sets_path = true;
+    if (name.n && !moves_names(name)) return;
+    walk->names->sets_path = true;
+    if (!runs_now(walk->statement)) walk_effect(walk, EFFECT_PROCEDURE);
 }
 
 static void change_setting(struct walk *walk, const VariableSetStmt *s)
@@ -211,8 +225,7 @@ static void change(struct walk *walk, const Node *node)
     case T_CreateEnumStmt:
     case T_CompositeTypeStmt: names->types_made = true; return;
     case T_DoStmt:
-    case T_CallStmt:
-    case T_ExecuteStmt: shake(walk); return;
+    case T_CallStmt: shake(walk); return;
     case T_CreateFunctionStmt:
     case T_AlterFunctionStmt:
     case T_DefineStmt:
@@ -293,6 +306,10 @@ void names_change(struct walk *walk, const Node *statement)
 {
     struct names *names = walk->names;
     if (names->sets_path) move(walk);
+    if (names->runs) {
+        shake(walk);
+        if (!names->loose.n) names->loose = walk->statement->tag;
+    }
     change(walk, statement);
     /* What it creates is there from now on. */
     while (names->making) {
@@ -301,6 +318,6 @@ void names_change(struct walk *walk, const Node *statement)
         made->older = names->made;
         names->made = made;
     }
-    names->sets_path = names->sorts = names->cascades = names->drops = false;
+    names->sets_path = names->runs = names->sorts = names->cascades = names->drops = false;
     names->n_types = 0;
 }

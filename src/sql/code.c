@@ -54,7 +54,7 @@ static bool can_mean(struct walk *walk, const char *written, struct bytes schema
     if (written) return bytes_is(schema, written);
     if (bytes_is(schema, "pg_catalog")) return true;
     /* Where the path is not known any more, every schema could be in it. */
-    return walk->names->moved.n > 0 || names_in_path(view, schema);
+    return walk->names->moved.n > 0 || walk->names->loose.n > 0 || names_in_path(view, schema);
 }
 
 static bool is_own_function(const struct catalog_function *f, const char *name)
@@ -79,6 +79,10 @@ static struct reach reach_function(struct walk *walk, const char *schema, const 
             reach.own = true;
         } else {
             reach_code(walk, &reach, f->signature, f->extension);
+            types_use(walk, f->returns);
+            for (size_t k = 0; k < f->n_outputs; k++)
+                types_use(walk, f->output_types[k]);
+            if (!f->extension.n) walk->names->runs = true;
             if (f->volatility != 'i' && f->volatility != 's') reach.writes = true;
         }
     }
@@ -99,7 +103,7 @@ static bool settle_own(struct walk *walk, const void *node, int location, struct
 {
     if (!reach->own) return false;
     if (name.schema) return reach->n_codes == 0;
-    if (reach->others || walk->names->code_made || walk->names->moved.n) {
+    if (reach->others || walk->names->code_made || walk->names->moved.n || walk->names->loose.n) {
         names_edit(walk, node, location, BYTES_LITERAL("pg_catalog"));
         /* What somebody put into pg_catalog itself is still in reach. */
         *reach = reach_function(walk, "pg_catalog", name.name);
@@ -107,20 +111,26 @@ static bool settle_own(struct walk *walk, const void *node, int location, struct
     return reach->n_codes == 0;
 }
 
-/* nextval('s'), setval('s', 1), currval('s'): the name is looked up as the statement is analysed. */
-static void visit_sequence(struct walk *walk, const FuncCall *call, const char *name)
+/* nextval('s'), setval('s', 1), currval('s'): a name is looked up as the statement is analysed, or as it
+ * runs. Where it is not known, it may be any sequence; currval knows only those that the session has used. */
+void code_sequence(struct walk *walk, const char *function, const Node *argument)
 {
     static const struct {
         const char *name;
         uint32_t access;
-    } takers[] = { { "nextval", EFFECT_WRITE }, { "setval", EFFECT_WRITE }, { "currval", EFFECT_READ } };
+        bool any;
+    } takers[] = { { "nextval", EFFECT_WRITE, true },
+                   { "setval", EFFECT_WRITE, true },
+                   { "currval", EFFECT_READ, false },
+                   { "pg_sequence_last_value", EFFECT_READ, true } };
     const char *text = NULL;
-    if (tree_length(call->args) < 1 || !functions_constant(tree_item(call->args, 0), &text) || !text) return;
-    for (size_t i = 0; i < sizeof(takers) / sizeof(*takers); i++)
-        if (strcmp(name, takers[i].name) == 0) {
-            walk_effect(walk, takers[i].access);
-            names_resolve_text(walk, text, takers[i].access);
-        }
+    for (size_t i = 0; i < sizeof(takers) / sizeof(*takers); i++) {
+        if (strcmp(function, takers[i].name) != 0) continue;
+        walk_effect(walk, takers[i].access);
+        bool known = functions_constant(argument, &text);
+        if (known && text && names_resolve_text(walk, text, takers[i].access)) return;
+        if (takers[i].any && !(known && !text)) ties_sequences(walk, takers[i].access);
+    }
 }
 
 /* f(x) may also be a cast to a type f, or the column f of a row x. */
@@ -153,12 +163,22 @@ void code_call(struct walk *walk, const FuncCall *call, struct tree_name name)
     if (settle_own(walk, call, call->location, name, &reach)) {
         functions_add(walk, BYTES_LITERAL("pg_catalog"), bytes_of(name.name), NULL, 0);
         if (strcmp(name.name, "set_config") == 0) functions_visit_set_config(walk, call);
-        visit_sequence(walk, call, name.name);
+        code_sequence(walk, name.name, tree_length(call->args) ? tree_item(call->args, 0) : NULL);
         return;
     }
     take_writes(walk, &reach);
     if (!reach.any) miss_function(walk, call, name);
     functions_add(walk, bytes_of(name.schema), bytes_of(name.name), reach.codes, reach.n_codes);
+}
+
+/* A function that the statement hands to the server for later: whoever fires the trigger calls it. */
+static void code_named(struct walk *walk, const List *list)
+{
+    struct tree_name name;
+    if (!list || !tree_name(list, &name)) return;
+    struct reach reach = reach_function(walk, name.schema, name.name);
+    if (reach.n_codes)
+        functions_add(walk, bytes_of(name.schema), bytes_of(name.name), reach.codes, reach.n_codes);
 }
 
 void code_sample(struct walk *walk, const RangeTableSample *sample, struct tree_name name)
@@ -245,6 +265,10 @@ void code_implied(struct walk *walk, const Node *node)
         if (join->usingClause || join->isNatural) code_operator(walk, NULL, "=");
         break;
     }
+    case T_CreateTrigStmt: code_named(walk, ((const CreateTrigStmt *)node)->funcname); break;
+    case T_CreateEventTrigStmt: code_named(walk, ((const CreateEventTrigStmt *)node)->funcname); break;
+    case T_ExecuteStmt:
+    case T_FetchStmt: walk->names->runs = true; break;
     default: break;
     }
     if (sorts(node)) walk->names->sorts = true;

@@ -124,11 +124,23 @@ static void add(struct walk *walk, const char *schema, const char *name)
     functions_add(walk, bytes_of(schema), bytes_of(name), NULL, 0);
 }
 
-/* A string constant, perhaps with a cast ('x'::text); false for anything else. NULL is a constant without
- * text. */
+/* Whether the cast leaves a text as it is: 'xyz'::varchar(1) does not. */
+static bool keeps_text(const TypeCast *cast)
+{
+    static const char *const types[] = { "text", "varchar", "regclass" };
+    const TypeName *type = cast->typeName;
+    struct tree_name name;
+    if (!type || type->typmods || type->arrayBounds || type->setof || !tree_name(type->names, &name))
+        return false;
+    if (name.schema && strcmp(name.schema, "pg_catalog") != 0) return false;
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+        if (strcmp(name.name, types[i]) == 0) return true;
+    return false;
+}
+
 bool functions_constant(const Node *node, const char **text_out)
 {
-    while (node && tree_tag(node) == T_TypeCast)
+    while (node && tree_tag(node) == T_TypeCast && keeps_text((const TypeCast *)node))
         node = ((const TypeCast *)node)->arg;
     if (!node || tree_tag(node) != T_A_Const) return false;
     const A_Const *constant = (const A_Const *)node;

@@ -31,6 +31,9 @@ struct names {
     struct bytes moved; /* words of the statement behind which names without a schema cannot be told */
     bool moved_all;     /* nor those with one */
     struct bytes shaky; /* nor, behind this one, those that stay as they are in the text (DDL) */
+    struct bytes loose; /* behind this one, the search path may be another one: it ran what was prepared,
+                           declared or written by others */
+    bool runs;          /* the statement that is walked does so */
     bool code_made;     /* functions, operators, casts, types, triggers may be new */
     bool types_made;    /* enums and composite types may be */
     bool sets_path;     /* the statement that is walked calls set_config on what moves names */
@@ -58,8 +61,8 @@ struct bytes names_creation_schema(const struct catalog_view *view);
 /* The first thing in a statement that cannot be resolved; later ones are not kept. */
 void names_miss(struct walk *walk, struct bytes name, const char *code, struct bytes says);
 void names_edit(struct walk *walk, const void *node, int location, struct bytes schema);
-/* A constant that nextval and its kin take for a relation's name. */
-void names_resolve_text(struct walk *walk, const char *text, uint32_t access);
+/* A constant that nextval and its kin take for a relation's name. False: it is no name. */
+bool names_resolve_text(struct walk *walk, const char *text, uint32_t access);
 
 /* Before the walk: what holds inside the statement already. */
 void names_begin(struct walk *walk, const Node *statement);
@@ -75,6 +78,8 @@ void names_make(struct walk *walk, struct bytes schema, struct bytes name, bool 
 /* code.c: functions and operators. */
 bool names_in_path(const struct catalog_view *view, struct bytes schema);
 void code_call(struct walk *walk, const FuncCall *call, struct tree_name name);
+/* nextval and its kin, called with that; NULL: with something that is not known. */
+void code_sequence(struct walk *walk, const char *function, const Node *argument);
 void code_sample(struct walk *walk, const RangeTableSample *sample, struct tree_name name);
 void code_operator(struct walk *walk, const char *schema, const char *name);
 /* What a node compares with although no operator stands there. */
@@ -87,6 +92,8 @@ void code_add(struct walk *walk, struct bytes schema, struct bytes name, struct 
 void types_visit(struct walk *walk, const TypeName *type);
 /* An option's value (fastupdate = off, FUNCTION = f, STYPE = int): a name there may be a type's, or not. */
 void types_visit_option(struct walk *walk, const DefElem *option);
+/* What a function of somebody's returns is in play. */
+void types_use(struct walk *walk, uint32_t type);
 bool types_named(struct walk *walk, struct bytes schema, struct bytes name);
 /* Once the statement's relations are known. */
 void types_finish(struct walk *walk);
@@ -95,6 +102,8 @@ void types_finish(struct walk *walk);
 void ties_follow(struct walk *walk);
 /* Every relation of a schema: DROP SCHEMA and its kin. */
 void ties_schema(struct walk *walk, struct bytes schema, uint32_t access);
+/* Every sequence. */
+void ties_sequences(struct walk *walk, uint32_t access);
 /* What goes with a relation that is dropped or emptied with CASCADE. */
 void ties_cascade(struct walk *walk);
 #endif

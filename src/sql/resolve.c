@@ -178,6 +178,10 @@ static bool can_be_told(struct walk *walk, enum walk_naming naming, const struct
         miss_moved(walk, r, names->moved);
         return false;
     }
+    if (bare && names->loose.n && naming == NAMING_CREATED) {
+        miss_moved(walk, r, names->loose);
+        return false;
+    }
     if (bare && names->shaky.n && (naming == NAMING_OBJECT || naming == NAMING_OPTIONAL) &&
         !find_made(names, r->schema, r->name)) {
         miss_moved(walk, r, names->shaky);
@@ -293,7 +297,10 @@ void names_resolve(struct walk *walk, const RangeVar *node, enum walk_naming nam
         names_edit(walk, node, node->location, relation->schema);
 }
 
-/* Identifiers as regclassin reads them: folded unless they are quoted. False: it is no such name. */
+enum { IDENTIFIER_BYTES = 63 };
+
+/* Identifiers as regclassin reads them: folded unless they are quoted, and cut. False: it is no such name, or
+ * one that servers fold or cut each in their way. */
 static bool text_part(struct walk *walk, const char **at, struct bytes *part_out)
 {
     const char *p = *at;
@@ -309,7 +316,7 @@ static bool text_part(struct walk *walk, const char **at, struct bytes *part_out
         if (in_quotes && *p == '"') {
             if (p[1] != '"') break;
             p++;
-        } else if (!in_quotes && (*p == '"' || *p == ' ' || (*p >= '\t' && *p <= '\r'))) {
+        } else if (!in_quotes && (*p == '"' || *p == ' ' || (*p >= '\t' && *p <= '\r') || *p & 0x80)) {
             return false;
         }
         out[n++] = (uint8_t)(!in_quotes && *p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
@@ -317,24 +324,32 @@ static bool text_part(struct walk *walk, const char **at, struct bytes *part_out
     if (in_quotes && *p++ != '"') return false;
     *part_out = bytes_make(out, n);
     *at = p;
-    return n > 0;
+    return n > 0 && n <= IDENTIFIER_BYTES;
 }
 
-void names_resolve_text(struct walk *walk, const char *text, uint32_t access)
+/* regclassin takes an OID in its place. */
+static bool is_number(const char *text)
+{
+    return *text && text[strspn(text, "0123456789")] == 0;
+}
+
+bool names_resolve_text(struct walk *walk, const char *text, uint32_t access)
 {
     struct bytes parts[2] = { { 0 } };
     size_t n = 0;
+    if (is_number(text)) return false;
     for (;;) {
-        if (n == 2 || !text_part(walk, &text, &parts[n])) return;
+        if (n == 2 || !text_part(walk, &text, &parts[n])) return false;
         n++;
         if (!*text) break;
-        if (*text++ != '.') return;
+        if (*text++ != '.') return false;
     }
     struct tree_name name = { NULL, n == 2 ? arena_string(walk->arena, parts[0]) : NULL,
                               arena_string(walk->arena, parts[n - 1]) };
     if (!name.name) {
         walk->trouble = WALK_FULL;
-        return;
+        return false;
     }
     relations_add(walk, name, access, false, NAMING_OPTIONAL, NULL);
+    return true;
 }

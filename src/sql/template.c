@@ -4,9 +4,10 @@
  * Why this is sound. Two texts of one template have the same tokens but for plain literals, so the grammar
  * makes the same tree of them but for the values of constants. Facts read constants in few places: conditions
  * that fold (only behind WHERE of UPDATE and DELETE: see `compared`), settings and their values (SET is no
- * template, set_config is excluded), file names and programs (COPY is none), and secrets (`may_be_secret`).
- * A condition folds on whether two constants are the same (a = 1 OR a <> 1), too: where two are, the text is
- * no template, so that the literals of all texts of one differ from each other (see `seen_before`).
+ * template, set_config is excluded), names of sequences (`reads_literals`), file names and programs (COPY is
+ * none), secrets (`may_be_secret`), and places in the output (ORDER BY 2: see `may_be_place`). A condition
+ * folds on whether two constants are the same (a = 1 OR a <> 1), too: where two are, the text is no template,
+ * so that the literals of all texts of one differ from each other (see `seen_before`).
  */
 #include "sql/facts.h"
 #include "sql/safe.h"
@@ -17,6 +18,7 @@ struct scan {
     struct token before, before_that; /* without white space */
     struct bytes compared[COMPARED_CEILING];
     size_t n_compared;
+    bool behind_by;                      /* BY or DISTINCT came before */
     bool writes, behind_where, want_end; /* want_end: a compared literal came last, and what follows must not
                                             go on with its expression */
 };
@@ -109,9 +111,17 @@ static bool seen_before(struct scan *s, struct bytes literal)
     return false;
 }
 
+/* ORDER BY 2, GROUP BY 1, ROLLUP (1, 2), DISTINCT ON (1): which column that is, is a fact. */
+static bool may_be_place(const struct token *t, const struct scan *s)
+{
+    if (!s->behind_by || t->kind != TOKEN_NUMBER) return false;
+    return token_is_word(&s->before, "by") ||
+           (s->before.kind == TOKEN_OTHER && (s->before.text.p[0] == '(' || s->before.text.p[0] == ','));
+}
+
 static bool take_literal(const struct token *t, struct scan *s, struct bytes text, size_t end)
 {
-    if (literal_mark(t) == MARK_NONE) return false;
+    if (literal_mark(t) == MARK_NONE || may_be_place(t, s)) return false;
     /* The grammar itself checks the precision of float(25). */
     if (s->before.kind == TOKEN_OTHER && s->before.text.p[0] == '(' &&
         token_is_word(&s->before_that, "float"))
@@ -134,6 +144,7 @@ static bool take(const struct token *t, struct scan *s, struct bytes text, size_
     case TOKEN_QUOTED: return t->text.p[0] == '"'; /* U&"…" has its escape character in a literal */
     case TOKEN_IDENTIFIER:
         if (token_is_word(t, "where")) s->behind_where = true;
+        if (token_is_word(t, "by") || token_is_word(t, "distinct")) s->behind_by = true;
         return !token_is_word(t, "uescape");
     case TOKEN_OTHER:
         /* Bytes below a blank stand for literals in templates, and stand in no text that may be parsed. */
@@ -180,6 +191,15 @@ bool sql_template(struct bytes text, uint8_t *out, size_t *n_out, size_t *n_lite
     return s.before.kind != TOKEN_END;
 }
 
+/* A literal that such a function is given is a name, or a setting's value. */
+static bool reads_literals(struct bytes function)
+{
+    static const char *const readers[] = { "set_config", "nextval", "setval", "currval" };
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (bytes_is(function, readers[i])) return true;
+    return false;
+}
+
 bool sql_facts_fit_template(const struct sql_facts *facts)
 {
     const uint32_t plain = EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_LOCK;
@@ -190,6 +210,6 @@ bool sql_facts_fit_template(const struct sql_facts *facts)
     bool writes = bytes_is(s->tag, "UPDATE") || bytes_is(s->tag, "DELETE");
     if (!writes && s->effects & (EFFECT_UPDATE | EFFECT_DELETE)) return false;
     for (size_t i = 0; i < s->n_functions; i++)
-        if (bytes_is(s->functions[i].name, "set_config")) return false;
+        if (reads_literals(s->functions[i].name)) return false;
     return true;
 }

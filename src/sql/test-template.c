@@ -28,6 +28,8 @@ static const struct {
     { "UPDATE t SET a = 1 WHERE id = 1", "UPDATE t SET a = 7 WHERE id = 3" },
     { "DELETE FROM t WHERE a = 1 OR a <> 2", "DELETE FROM t WHERE a = 5 OR a <> 6" },
     { "DELETE FROM t WHERE (a = 1) = (a = 2)", "DELETE FROM t WHERE (a = 3) = (a = 4)" },
+    { "SELECT a FROM t ORDER BY a LIMIT 1", "SELECT a FROM t ORDER BY a LIMIT 2" },
+    { "SELECT a FROM t WHERE a IN (1, 2) ORDER BY a", "SELECT a FROM t WHERE a IN (3, 4) ORDER BY a" },
 };
 
 static const struct {
@@ -49,6 +51,11 @@ static const struct {
     { "DELETE FROM t WHERE 1 = 2", "DELETE FROM t WHERE 1 = 1" },
     { "DELETE FROM t WHERE a LIKE 'x'", "DELETE FROM t WHERE a LIKE '%'" },
     { "DELETE FROM t WHERE 'f'", "DELETE FROM t WHERE 't'" },
+    /* A place in the output is a column. */
+    { "SELECT a, b FROM t ORDER BY 1", "SELECT a, b FROM t ORDER BY 2" },
+    { "SELECT a, b FROM t ORDER BY b, 1", "SELECT a, b FROM t ORDER BY b, 2" },
+    { "SELECT a, b FROM t GROUP BY ROLLUP (1)", "SELECT a, b FROM t GROUP BY ROLLUP (2)" },
+    { "SELECT DISTINCT ON (1) a, b FROM t", "SELECT DISTINCT ON (2) a, b FROM t" },
     /* No literal that may be a password, or hold one. */
     { "SELECT dblink('x')", "SELECT dblink('host=h password=p')" },
     { "SELECT f('x')", "SELECT f('OPTIONS (secret ''p'')')" },
@@ -92,11 +99,29 @@ static void too_many_comparisons_are_no_template(void **state)
     buf_free(&text);
 }
 
+static void a_literal_that_is_a_name_makes_no_template(void **state)
+{
+    static const char *const texts[] = { "SELECT nextval('s')", "SELECT setval('s', 1)",
+                                         "SELECT currval('s')",
+                                         "INSERT INTO t VALUES (pg_catalog.nextval('s'))",
+                                         "SELECT set_config('work_mem', '1', false)" };
+    struct arena arena;
+    (void)state;
+    arena_init(&arena, 4096, 1 << 20);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const struct sql_facts *facts;
+        assert_int_equal(sql_understand(bytes_of(texts[i]), &arena, &facts), SQL_UNDERSTOOD);
+        if (sql_facts_fit_template(facts)) fail_msg("%s", texts[i]);
+    }
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_that_differ_in_plain_literals_share_a_template),
         cmocka_unit_test(texts_that_may_mean_different_things_do_not),
+        cmocka_unit_test(a_literal_that_is_a_name_makes_no_template),
         cmocka_unit_test(too_many_comparisons_are_no_template),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

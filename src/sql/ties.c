@@ -212,6 +212,22 @@ void ties_schema(struct walk *walk, struct bytes schema, uint32_t access)
     catalog_each_relation(walk->view->catalog, visit_whole, &whole);
 }
 
+static bool visit_sequence(void *context, const struct catalog_relation *r)
+{
+    const struct whole_schema *whole = context;
+    struct sql_relation one = {
+        .schema = r->schema, .name = r->name, .access = whole->access, .resolved = true, .oid = r->oid
+    };
+    if (r->kind == 'S') relations_add_through(whole->walk, &one);
+    return whole->walk->trouble == WALK_FINE;
+}
+
+void ties_sequences(struct walk *walk, uint32_t access)
+{
+    struct whole_schema whole = { walk, { 0 }, access };
+    catalog_each_relation(walk->view->catalog, visit_sequence, &whole);
+}
+
 struct cascade {
     struct walk *walk;
     bool changed;

@@ -38,6 +38,11 @@ static bool put_in_play(struct walk *walk, uint32_t type)
     return true;
 }
 
+void types_use(struct walk *walk, uint32_t type)
+{
+    put_in_play(walk, type);
+}
+
 static void add_columns(struct walk *walk, const struct catalog_relation *r)
 {
     for (size_t i = 0; i < r->n_columns; i++)
@@ -116,7 +121,19 @@ void types_visit(struct walk *walk, const TypeName *type)
     walk->place = type->location;
     /* table.column%TYPE is the type of a column of a relation; a function's parameter alone is written so. */
     if (type->pct_type || !type->names || !tree_name(type->names, &name)) return;
-    if (types_named(walk, bytes_of(name.schema), bytes_of(name.name))) return;
+    const struct names *names = walk->names;
+    struct bytes why = names->moved.n ? names->moved : names->loose;
+    const struct catalog_type *found =
+        catalog_type_find(walk->view, bytes_of(name.schema), bytes_of(name.name));
+    if (found && why.n && !name.schema && !catalog_is_own(found->oid) && !names->types_made) {
+        names_miss(walk, arena_copy(walk->arena, bytes_of(name.name)), "0A000",
+                   arena_printf(walk->arena,
+                                "what type \"%s\" is cannot be told behind %.*s in the same text: send it "
+                                "as a message of its own",
+                                name.name, BYTES_FMT(why)));
+        return;
+    }
+    if (named(walk, found)) return;
     if (walk->names->types_made || walk->names->made || walk->names->moved.n) return;
     if (is_serial(name) || (name.schema && strcmp(name.schema, "pg_catalog") == 0)) return;
     struct bytes text = name.schema ? arena_printf(walk->arena, "%s.%s", name.schema, name.name)

@@ -99,6 +99,7 @@ static void visit(struct walk *walk, const Node *node, struct walk_at at)
             return;
         }
         break;
+    case T_RangeFunction: attribute_visit_range(walk, (const RangeFunction *)node); break;
     case T_TypeName:
         if (walk->names) types_visit(walk, (const TypeName *)node);
         break;
@@ -144,6 +145,7 @@ void walk_statement(struct walk *walk, const Node *top)
         }
     }
     walk->items = NULL;
+    if (!walk->trouble) attribute_finish(walk);
     for (size_t i = 0; i < walk->statement->n_relations; i++) {
         struct sql_relation *relation = &walk->statement->relations[i];
         if (relation->access & EFFECT_READ) relation->access |= walk->spread;

@@ -49,6 +49,7 @@ struct walk {
     uint32_t spread;      /* effects on every relation that is read: COPY (query) TO has them from afar */
     enum NodeTag unknown; /* a tag that no table names; 0: none */
     int place;            /* of the name that is looked at, in bytes of the text; -1: not known */
+    struct attributes *attributes; /* attribute.c's; NULL: there is none yet */
     /* A set_config whose setting is the one that the WHERE beside it picks; NULL: there is none. */
     const FuncCall *picking;
     const char *picked;
@@ -100,6 +101,9 @@ bool functions_constant(const Node *node, const char **text_out);
 /* attribute.c: calls that are written like columns. */
 void attribute_visit_column(struct walk *walk, const ColumnRef *column);
 void attribute_visit_indirection(struct walk *walk, const A_Indirection *indirection);
+void attribute_visit_range(struct walk *walk, const RangeFunction *function);
+/* Behind the walk: x.f where x is a function in FROM is f(x). */
+void attribute_finish(struct walk *walk);
 
 /* query.c: SELECT, INSERT, UPDATE, DELETE, MERGE. */
 bool query_visit(struct walk *walk, const Node *node, struct walk_at at);
