@@ -428,6 +428,7 @@ static void add_facts(struct frame_fields *f, struct buf *scratch, const struct 
     for (size_t i = 0; i < facts->n_statements; i++)
         for (size_t k = 0; k < facts->statements[i].n_relations && shown < NAMES_SHOWN; k++, shown++) {
             const struct sql_relation *r = &facts->statements[i].relations[k];
+            if (!r->name.n) continue;
             separate(scratch);
             buf_printf(scratch, "%.*s%s%.*s", BYTES_FMT(r->schema), r->schema.n ? "." : "",
                        BYTES_FMT(r->name));

@@ -107,20 +107,21 @@ static bool settle_own(struct walk *walk, const void *node, int location, struct
     return reach->n_codes == 0;
 }
 
-/* nextval('s'), setval('s', 1), currval('s'): the name is looked up as the statement is analysed. */
-static void visit_sequence(struct walk *walk, const FuncCall *call, const char *name)
+/* What PostgreSQL's own functions do to relations. A sequence is told by a constant, which the server looks
+ * up as it analyses the statement, or by a value that only the server knows. */
+static void visit_listed(struct walk *walk, const FuncCall *call, const char *name)
 {
-    static const struct {
-        const char *name;
-        uint32_t access;
-    } takers[] = { { "nextval", EFFECT_WRITE }, { "setval", EFFECT_WRITE }, { "currval", EFFECT_READ } };
     const char *text = NULL;
-    if (tree_length(call->args) < 1 || !functions_constant(tree_item(call->args, 0), &text) || !text) return;
-    for (size_t i = 0; i < sizeof(takers) / sizeof(*takers); i++)
-        if (strcmp(name, takers[i].name) == 0) {
-            walk_effect(walk, takers[i].access);
-            names_resolve_text(walk, text, takers[i].access);
-        }
+    bool current = strcmp(name, "currval") == 0;
+    bool sequence = current || strcmp(name, "nextval") == 0 || strcmp(name, "setval") == 0;
+    if (sequence && tree_length(call->args) > 0 && functions_constant(tree_item(call->args, 0), &text) &&
+        text) {
+        uint32_t access = current ? EFFECT_READ : EFFECT_WRITE;
+        walk_effect(walk, access);
+        names_resolve_text(walk, text, access);
+    } else {
+        names_unnamed(walk, name);
+    }
 }
 
 /* f(x) may also be a cast to a type f, or the column f of a row x. */
@@ -152,7 +153,7 @@ void code_call(struct walk *walk, const FuncCall *call, struct tree_name name)
     if (settle_own(walk, call, call->location, name, &reach)) {
         functions_add(walk, BYTES_LITERAL("pg_catalog"), bytes_of(name.name), NULL, 0);
         if (strcmp(name.name, "set_config") == 0) functions_visit_set_config(walk, call);
-        visit_sequence(walk, call, name.name);
+        visit_listed(walk, call, name.name);
         return;
     }
     take_writes(walk, &reach);

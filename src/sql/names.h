@@ -58,6 +58,9 @@ void names_miss(struct walk *walk, struct bytes name, const char *code, struct b
 void names_edit(struct walk *walk, const void *node, int location, struct bytes schema);
 /* A constant that nextval and its kin take for a relation's name. */
 void names_resolve_text(struct walk *walk, const char *text, uint32_t access);
+/* What one of PostgreSQL's own functions does to what the text does not name: a sequence that only the server
+ * knows, large objects, what other sessions run. */
+void names_unnamed(struct walk *walk, const char *function);
 
 /* Before the walk: what holds inside the statement already. */
 void names_begin(struct walk *walk, const Node *statement);

@@ -1,6 +1,7 @@
 /* What the relations that a text names stand for in a view of the catalogue, and the schemas that are put in
  * front of them. What an earlier statement of the same text moves is refused and not guessed: the view is of
  * before the text. cases/names.cases is this file's decision table. */
+#include "sql/functions.h"
 #include "sql/names.h"
 
 enum { PLACE_NONE = 1 << 20 };
@@ -310,15 +311,49 @@ static bool text_part(struct walk *walk, const char **at, struct bytes *part_out
     return n > 0;
 }
 
+static void add_unnamed(struct walk *walk, uint32_t access)
+{
+    relations_add_through(walk, &(struct sql_relation){ .access = access });
+}
+
+void names_unnamed(struct walk *walk, const char *function)
+{
+    uint32_t effects = functions_listed(function);
+    uint32_t access = effects & (EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE);
+    bool activity = bytes_starts_with(bytes_of(function), "pg_stat_get_");
+    struct sql_relation known = { .schema = BYTES_LITERAL("pg_catalog"),
+                                  .name = bytes_of(activity ? "pg_stat_activity" : "pg_largeobject"),
+                                  .access = access,
+                                  .resolved = true };
+    /* What runs SQL needs more than an allow for some relation. */
+    if (!access || effects & EFFECT_PROCEDURE) return;
+    if (strcmp(function, "nextval") == 0 || strcmp(function, "setval") == 0)
+        add_unnamed(walk, access);
+    else
+        relations_add_through(walk, &known);
+}
+
+/* One or two parts; false: it is something else that the server may still make a relation of (an OID, a
+ * database's name in front, blanks around). */
+static bool text_name(struct walk *walk, const char *text, struct bytes parts[2], size_t *n_out)
+{
+    size_t n = 0;
+    if (*text >= '0' && *text <= '9') return false;
+    for (;;) {
+        if (n == 2 || !text_part(walk, &text, &parts[n])) return false;
+        *n_out = ++n;
+        if (!*text) return true;
+        if (*text++ != '.') return false;
+    }
+}
+
 void names_resolve_text(struct walk *walk, const char *text, uint32_t access)
 {
     struct bytes parts[2] = { { 0 } };
     size_t n = 0;
-    for (;;) {
-        if (n == 2 || !text_part(walk, &text, &parts[n])) return;
-        n++;
-        if (!*text) break;
-        if (*text++ != '.') return;
+    if (!text_name(walk, text, parts, &n)) {
+        add_unnamed(walk, access);
+        return;
     }
     struct tree_name name = { NULL, n == 2 ? arena_string(walk->arena, parts[0]) : NULL,
                               arena_string(walk->arena, parts[n - 1]) };
