@@ -3,9 +3,9 @@
 #ifndef POSTERN_APP_WORKER_H
 #define POSTERN_APP_WORKER_H
 #include "app/budgets.h"
+#include "app/keeper.h"
 #include "app/keys-client.h"
 #include "app/parser-client.h"
-#include "app/keeper.h"
 #include "app/understander.h"
 #include "net/loop.h"
 #include "net/resolver.h"

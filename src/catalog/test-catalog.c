@@ -57,8 +57,7 @@ static const char *number(struct reader *r, int64_t value)
 
 static struct bytes cut(struct bytes *rest, char at)
 {
-    if (!rest->n)
-        return *rest; /* nothing is added to a null pointer */
+    if (!rest->n) return *rest; /* nothing is added to a null pointer */
     const uint8_t *p = memchr(rest->p, at, rest->n);
     struct bytes head = p ? bytes_make(rest->p, (size_t)(p - rest->p)) : *rest;
     *rest = p ? bytes_make(p + 1, rest->n - head.n - 1) : bytes_make(rest->p + rest->n, 0);

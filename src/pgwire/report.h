@@ -9,7 +9,7 @@ struct report {
     const char *severity; /* "ERROR", "FATAL", "NOTICE" … */
     char sqlstate[6];
     struct bytes message, detail, hint; /* detail and hint may be empty; a NUL inside ends the text */
-    const char *routine; /* of the server's source, which some drivers go by; NULL: none */
+    const char *routine;                /* of the server's source, which some drivers go by; NULL: none */
 };
 /* type: MESSAGE_ERROR_RESPONSE or MESSAGE_NOTICE_RESPONSE. */
 void report_put(struct buf *out, uint8_t type, const struct report *report);
