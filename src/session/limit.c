@@ -43,8 +43,9 @@ static enum understood_limited kind_of_name(const struct session *s, const struc
     enum understood_limited kind =
         b->understood->limited_inside ? b->understood->limited_inside : b->understood->limited;
     if (kind == LIMITED_NOT) return LIMITED_NOT;
-    /* FETCH says how many rows it brought; a prepared EXECUTE leads further than is worth following. */
-    bool tells = st->action == SQL_ACTION_EXECUTE && kind == LIMITED_BY_TAG;
+    /* FETCH says how many rows it brought, EXPLAIN none; a prepared EXECUTE leads further than is worth
+     * following. */
+    bool tells = st->action == SQL_ACTION_EXECUTE && bytes_is(st->tag, "EXECUTE") && kind == LIMITED_BY_TAG;
     return tells ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
 }
 

@@ -164,6 +164,7 @@ struct sql_statement {
     /* Its command tag may not count every row that it changes: a CTE, a trigger, a rule, a foreign key's
      * action writes too. */
     bool writes_beside;
+    bool writes_foreign; /* it may change rows of a foreign table, which stand on another server */
     struct sql_column *columns;
     size_t n_columns;
     struct sql_output

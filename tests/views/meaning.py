@@ -21,6 +21,9 @@ CREATE SCHEMA app AUTHORIZATION app;
 CREATE SCHEMA other AUTHORIZATION app;
 GRANT CREATE ON SCHEMA public TO app;
 GRANT TEMPORARY, CREATE ON DATABASE postgres TO app;
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER itself FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '%PORT', dbname 'postgres');
+GRANT USAGE ON FOREIGN SERVER itself TO app;
 CREATE SEQUENCE public.tickets OWNED BY NONE;
 GRANT ALL ON public.tickets TO app;
 SET ROLE app;
@@ -34,12 +37,19 @@ CREATE DOMAIN public.watched AS text CHECK (public.runs(VALUE));
 CREATE DOMAIN public.plain AS text CHECK (length(VALUE) < 100);
 CREATE TYPE public.pair AS (a int, b public.watched);
 CREATE TABLE public.holders (id int, b public.watched);
+CREATE FOREIGN TABLE public.far (id int, what text) SERVER itself OPTIONS (table_name 'orders');
+CREATE TABLE public.split (id int, what text) PARTITION BY RANGE (id);
+CREATE FOREIGN TABLE public.split_far PARTITION OF public.split FOR VALUES FROM (0) TO (1000)
+    SERVER itself OPTIONS (table_name 'notes');
+RESET ROLE;
+CREATE USER MAPPING FOR app SERVER itself OPTIONS (user 'app', password '{postgres.PASSWORD}');
 """
 
 POLICY = {
     "name": "agents", "who": "any", "record": {"rows": "full", "on_failure": "deny"},
     "allow": [{"effects": ["read"], "relations": ["public.*"]},
-              {"effects": ["write", "update", "delete"], "relations": ["public.orders", "public.notes"]}],
+              {"effects": ["write", "update", "delete"], "relations": ["public.orders", "public.notes",
+               "public.far", "public.split"]}],
     "limits": {"affected_rows": 10},
 }
 
@@ -124,13 +134,46 @@ def sequences(t, g, cluster):
     watch.held("and where the name is a parameter", answer, "42501")
 
 
+def counting(t, g, cluster):
+    """What is limited is counted, however it is brought about."""
+    watch = Watch(t, cluster)
+    explain = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF)"
+    for text in ("DELETE FROM orders WHERE id > 5", "UPDATE orders SET what = '' WHERE id > 5",
+                 "INSERT INTO notes SELECT id, what FROM orders",
+                 "WITH gone AS (DELETE FROM orders WHERE id > 5 RETURNING id) SELECT count(*) FROM gone",
+                 "MERGE INTO orders o USING (SELECT 1) n ON o.id > 5 WHEN MATCHED THEN DELETE"):
+        s = Session(g)
+        for way in (text, f"{explain} {text}"):
+            watch.held(f"over the limit: {way}", s.query(way), "53400")
+        s.query(f"PREPARE p AS {text}")
+        for way in ("EXECUTE p", f"{explain} EXECUTE p"):
+            watch.held(f"prepared, {way}: {text}", s.query(way), "53400")
+        s.send(parse(text, "q"), SYNC)
+        for way in ("EXECUTE q", f"{explain} EXECUTE q"):
+            watch.held(f"prepared by a message, {way}: {text}", s.query(way), "53400")
+        watch.held(f"bound and executed: {text}", s.send(bind(name="q"), execute(), SYNC), "53400")
+        watch.held(f"row by row: {text}", s.send(bind(name="q"), execute("", 1), SYNC), "53400")
+
+
+def elsewhere(t, g, cluster):
+    """Rows of a foreign table are not counted by this server, and may not be undone."""
+    watch = Watch(t, cluster)
+    for text in ("DELETE FROM far WHERE id > 5", "UPDATE far SET what = '' WHERE id = 5",
+                 "INSERT INTO far VALUES (101, 'x')", "INSERT INTO split VALUES (500, 'x')",
+                 "WITH gone AS (DELETE FROM far RETURNING id) SELECT count(*) FROM gone",
+                 "PREPARE p AS DELETE FROM far", "EXPLAIN ANALYZE DELETE FROM far"):
+        watch.held(f"not changed where rows are limited: {text}", Session(g).query(text), "0A000")
+    answer = Session(g).query("SELECT count(*) FROM far")
+    t.check("and read all the same", answer[1] is None and answer[0] == [[watch.was.split("|")[0]]], answer)
+
+
 def main():
     t = tally.Tally()
     with process.World() as world:
         cluster = postgres.Cluster(world)
-        cluster.sql(FIXTURE)
+        cluster.sql(FIXTURE.replace("%PORT", str(cluster.port)))
         g = gateway.Gateway(world, cluster, change=lambda config: config.update(policies=[POLICY]), user="app")
-        for group in (literals, types, sequences):
+        for group in (literals, types, sequences, counting, elsewhere):
             t.run(group.__name__, group, t, g, cluster)
         t.check("the gateway lives", g.alive(), g.stderr())
         good, says = g.verify()
