@@ -17,6 +17,7 @@ help:
 	@echo 'make cover    line coverage of the unit tests, in build-cover/'
 	@echo 'make bench    the meter: direct, pgbouncer and postern on this machine, interleaved (QUICK=1: a look)'
 	@echo 'make regress  runs the regression suite of PostgreSQL directly and through the gateway'
+	@echo 'make differential  what statements touch against the server itself, over the regression suite and sqlsmith'
 	@echo 'make lint     clang-format, cppcheck, shellcheck'
 	@echo 'make shape    sizes of rooms, files and functions'
 	@echo 'make soak     works and kills the gateway for MINUTES=30'
@@ -55,6 +56,9 @@ bench: setup all
 regress: setup all
 	@tests/regress/check
 
+differential: setup all
+	@tests/differential/check --regress --sqlsmith 10000
+
 lint:
 	@scripts/lint
 
@@ -70,4 +74,4 @@ install: all
 clean:
 	@rm -rf build build-asan build-tsan build-fuzz build-cover
 
-.PHONY: all help setup demo test check asan tsan fuzz cover bench regress lint shape soak install clean
+.PHONY: all help setup demo test check asan tsan fuzz cover bench regress differential lint shape soak install clean

@@ -9,6 +9,7 @@ _postern() {
     case "${COMP_WORDS[*]:1:COMP_CWORD-1}" in
     "gateway"|"gateway "*) words=" --config --ready-fd --help" ;;
     "check"|"check "*) words=" --config --print --print-defaults --print-schema --json --help" ;;
+    "doctor"|"doctor "*) words=" --config --database --least --all --sql --json --no-color --help" ;;
     "demo"|"demo "*) words=" --keep --bin-dir --help" ;;
     "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --limit --config --data --key-file --json --no-color --help" ;;
     "sessions show"|"sessions show "*) words=" --config --data --key-file --json --no-color --help" ;;
@@ -32,7 +33,7 @@ _postern() {
     "audit") words=" search verify" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;
-    "") words=" gateway check demo sessions audit policy keys help version man completion" ;;
+    "") words=" gateway check doctor demo sessions audit policy keys help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

@@ -9,6 +9,7 @@
 #include "app/follower.h"
 #include "app/keeper.h"
 #include "app/keys-child.h"
+#include "app/logins.h"
 #include "app/parser-child.h"
 #include "app/targets.h"
 #include "app/understander.h"
@@ -122,35 +123,6 @@ static const struct config *load(const char *path)
     return config;
 }
 
-static const char *source_text(struct gateway *g, const struct yaml_secret *secret)
-{
-    static const char *const kinds[] = {
-        [YAML_SOURCE_ENV] = "env", [YAML_SOURCE_FILE] = "file", [YAML_SOURCE_EXEC] = "exec"
-    };
-    if (secret->source == YAML_SOURCE_NONE) return NULL;
-    return (const char *)arena_printf(&g->arena, "${%s:%.*s}", kinds[secret->source], BYTES_FMT(secret->name))
-        .p;
-}
-
-static bool list_logins(struct gateway *g, const struct config *config)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < config->connections.n; i++)
-        n += config->connections.items[i].logins.n;
-    g->logins = ARENA_ARRAY(&g->arena, struct keys_login, n + 1);
-    g->n_logins = 0;
-    for (size_t i = 0; g->logins && i < config->connections.n; i++)
-        for (size_t k = 0; k < config->connections.items[i].logins.n; k++) {
-            const struct config_login *login = &config->connections.items[i].logins.items[k];
-            const char *source = source_text(g, &login->password);
-            if (!source) continue;
-            struct bytes id = arena_printf(
-                &g->arena, "%.*s/%.*s", BYTES_FMT(config->connections.items[i].name), BYTES_FMT(login->name));
-            g->logins[g->n_logins++] = (struct keys_login){ (const char *)id.p, source };
-        }
-    return g->logins != NULL;
-}
-
 /* The log's name: the one that its key file carries, or a new one after this machine. */
 static void choose_origin(struct gateway *g)
 {
@@ -186,7 +158,7 @@ static int start_children(struct gateway *g)
 {
     struct keys_options keys = { .folder = g->data,
                                  .origin = g->origin,
-                                 .key_source = source_text(g, &g->config->store.key),
+                                 .key_source = logins_source_text(&g->config->store.key, &g->arena),
                                  .logins = g->logins,
                                  .n_logins = g->n_logins,
                                  .n_clients = g->workers.n + 3 };
@@ -330,7 +302,7 @@ static int start(struct gateway *g)
     int error = make_data_folder(g);
     if (error) return error;
     choose_origin(g);
-    if (!list_logins(g, g->config)) return -ENOMEM;
+    if (!logins_of_config(g->config, &g->arena, &g->logins, &g->n_logins)) return -ENOMEM;
     warn_of_later(g->config);
     error = start_children(g);
     if (!error) error = start_log(g);
@@ -362,7 +334,7 @@ static void reload(struct gateway *g)
 {
     const struct config *config = load(g->options->config);
     struct session_snapshot *snapshot = config ? targets_of_config(config, on_keys, g) : NULL;
-    if (!snapshot || !list_logins(g, config) ||
+    if (!snapshot || !logins_of_config(config, &g->arena, &g->logins, &g->n_logins) ||
         keys_child_set_logins(g->keys_child, g->logins, g->n_logins)) {
         log_line(LOG_ERROR, "reload: the new configuration is not used; the old one goes on");
         session_snapshot_release(snapshot);

@@ -14,7 +14,8 @@ struct keys_login {
 };
 
 struct keys_options {
-    const char *folder;     /* the data folder: kek, log.key, log.pub; made if it is not there */
+    const char *folder;     /* the data folder: kek, log.key, log.pub; made if it is not there. NULL: no keys;
+                               the child answers logins alone, and key_source and origin are not looked at */
     const char *origin;     /* the log's name, as in struct record_options: no white space, no '+' */
     const char *key_source; /* of the key-encryption key: 32 bytes, or 64 hexadecimal digits, or base64 of
                                them; NULL: <folder>/kek, which is made at the first start */

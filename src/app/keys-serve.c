@@ -55,6 +55,7 @@ static void serve_key(struct server *s, size_t i, uint64_t request, enum keys_ve
     uint8_t answer[64] = { 0 };
     size_t n = 0;
     int rc = 0;
+    if (!s->vault) end_on("a request for a key, where there is none");
     if (verb == KEYS_VERB_PUBLIC && body.n == 0) {
         keys_vault_public(s->vault, answer);
         n = 32;

@@ -130,8 +130,7 @@ static bool build_target(struct arena *a, const struct config_connection *from, 
            build_tls(a, from, to);
 }
 
-struct session_snapshot *targets_of_config(const struct config *config, void (*on_keys)(void *context),
-                                           void *context)
+static struct built *build(const struct config *config)
 {
     struct built *b = calloc(1, sizeof *b);
     if (!b) return NULL;
@@ -152,8 +151,22 @@ struct session_snapshot *targets_of_config(const struct config *config, void (*o
                                              .token_grace_us = config->limits.token_grace_us,
                                              .n_users = 1,
                                              .free = built_free };
-    good = good && build_identity(b, on_keys, context);
-    if (good) return &b->snapshot;
+    if (good) return b;
+    free_built(b);
+    return NULL;
+}
+
+struct session_snapshot *targets_without_identity(const struct config *config)
+{
+    struct built *b = build(config);
+    return b ? &b->snapshot : NULL;
+}
+
+struct session_snapshot *targets_of_config(const struct config *config, void (*on_keys)(void *context),
+                                           void *context)
+{
+    struct built *b = build(config);
+    if (!b || build_identity(b, on_keys, context)) return b ? &b->snapshot : NULL;
     free_built(b);
     return NULL;
 }

@@ -10,4 +10,6 @@
  * wait for a fetch. */
 struct session_snapshot *targets_of_config(const struct config *config, void (*on_keys)(void *context),
                                            void *context) MUST_USE;
+/* The same without issuers: nobody can sign in, and nothing is fetched from anywhere. */
+struct session_snapshot *targets_without_identity(const struct config *config) MUST_USE;
 #endif

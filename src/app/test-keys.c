@@ -321,6 +321,24 @@ static void a_slow_login_holds_up_neither_signatures_nor_other_logins(void **sta
     keys_child_stop(child);
 }
 
+static void a_child_without_a_folder_answers_logins_and_makes_no_key(void **state)
+{
+    struct place *p = *state;
+    struct keys_login logins[] = { { "a/rw", p->source } };
+    struct keys_options o = { .logins = logins, .n_logins = 1, .n_clients = 1 };
+    struct keys_child *child = NULL;
+    uint8_t key[32] = { 1 }, wrapped[60];
+    assert_int_equal(keys_child_start(&o, &child), 0);
+    struct keys_client *c = keys_child_client(child, 0);
+    assert_int_equal(keys_client_send_scram(c, bytes_of("a/rw"), bytes_of("salt"), 5, bytes_of("message"), 1),
+                     0);
+    struct keys_reply r = wait_reply(c);
+    assert_int_equal(r.status, 0);
+    assert_true(r.request == 1);
+    assert_int_equal(keys_client_wrap(c, key, wrapped), -EPIPE); /* it has none, and ends */
+    keys_child_stop(child);
+}
+
 static void requests_past_the_ceiling_wait_and_none_is_lost(void **state)
 {
     struct place *p = *state;
@@ -535,6 +553,7 @@ int main(int argc, char **argv)
         IN_PLACE(passwords_are_read_again_for_each_login),
         IN_PLACE(the_table_of_logins_can_be_replaced_whole),
         IN_PLACE(a_slow_login_holds_up_neither_signatures_nor_other_logins),
+        IN_PLACE(a_child_without_a_folder_answers_logins_and_makes_no_key),
         IN_PLACE(requests_past_the_ceiling_wait_and_none_is_lost),
         IN_PLACE(a_killed_child_is_noticed_at_once),
         IN_PLACE(a_malformed_request_ends_the_child),

@@ -52,7 +52,8 @@ struct catalog_builder {
     struct arena scratch;
     struct catalog_list relations, types, functions, operators; /* pointers */
     struct catalog_list columns, casts, arguments, pairs, edges, members, tags, checks, rules, triggers;
-    struct catalog_list toasts; /* edges from a toast relation to what it holds the values of */
+    struct catalog_list
+        toasts; /* edges from a toast relation to what it holds the values of, from an index to its table */
     struct catalog_trust trust;
     int server_version;
     struct bytes snapshot;

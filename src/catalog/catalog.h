@@ -32,6 +32,7 @@ enum catalog_tie {
                               there */
     CATALOG_TIE_ON_UPDATE, /* a key changed here changes rows there */
     CATALOG_TIE_RULE,      /* a rule on this one does something to the other */
+    CATALOG_TIE_TABLE,     /* this is an index of the other */
     CATALOG_TIE_KEY        /* the other's foreign key refers to this: TRUNCATE … CASCADE empties it too */
 };
 struct catalog_tie_to {

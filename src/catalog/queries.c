@@ -26,9 +26,11 @@
 #define RELATIONS(condition)                                                                                 \
     "SELECT 'R', c.oid" TEXTS "n.nspname" TEXTS "c.relname" TEXTS                                            \
     "c.relkind" TEXTS FLAG("c.relpersistence" EQ "'t'", "t")                                                 \
-        CAT FLAG("c.relrowsecurity", "s") ", c.reltype" TEXTS "c.relnatts" TEXTS "c.reltoastrelid" TEXT FROM \
-                                          "pg_class c" JOIN "pg_namespace n ON n.oid" EQ                     \
-                                          "c.relnamespace WHERE " condition
+        CAT FLAG("c.relrowsecurity",                                                                         \
+                 "s") ", c.reltype" TEXTS "c.relnatts" TEXTS "CASE WHEN c.relkind" EQ                        \
+                      "ANY (ARRAY['i', 'I']::pg_catalog.\"char\"[]) THEN (SELECT x.indrelid" FROM            \
+                      "pg_index x WHERE x.indexrelid" EQ "c.oid) ELSE c.reltoastrelid END" TEXT FROM         \
+                      "pg_class c" JOIN "pg_namespace n ON n.oid" EQ "c.relnamespace WHERE " condition
 #define COLUMNS(condition)                                                                                   \
     "SELECT 'C', a.attrelid" TEXTS "a.attnum" TEXTS "a.attname" TEXTS "a.atttypid" TEXTS                     \
     "a.atttypmod" TEXTS FLAG("a.attnotnull", "n") CAT FLAG("a.attgenerated" NE "''", "g") FROM               \

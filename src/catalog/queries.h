@@ -8,8 +8,10 @@
 enum { CATALOG_ROW_WIDTH = 12 };
 /* CATALOG_ROW(letter, NAME, values): with how many values, the letter among them. */
 #define CATALOG_ROWS(CATALOG_ROW)                                                                            \
-    CATALOG_ROW('H', HEAD, 3)      /* version number, snapshot */                                            \
-    CATALOG_ROW('R', RELATION, 9)  /* oid, schema, name, kind, flags, row type, columns, toast relation */   \
+    CATALOG_ROW('H', HEAD, 3) /* version number, snapshot */                                                 \
+    CATALOG_ROW(                                                                                             \
+        'R', RELATION,                                                                                       \
+        9) /* oid, schema, name, kind, flags, row type, columns, toast relation (of an index: its table) */  \
     CATALOG_ROW('C', COLUMN, 7)    /* relation, number, name, type, typmod, flags */                         \
     CATALOG_ROW('T', TAGS, 4)      /* relation, number, comment */                                           \
     CATALOG_ROW('Y', TYPE, 9)      /* oid, schema, name, kind, relation, base, element, as format_type has   \

@@ -102,17 +102,21 @@ static bool on_relation(struct row *r)
     relation->row_security = row_flag(r, 5, 's');
     relation->type = row_oid(r, 6);
     int32_t n_columns = row_int(r, 7);
-    uint32_t toast = row_oid(r, 8);
+    bool index = relation->kind == 'i' || relation->kind == 'I';
+    uint32_t beside = row_oid(r, 8);
     if (r->failed || n_columns < 0 || n_columns > 1664) return false;
     /* Indices have columns that no statement can name. */
-    if (relation->kind != 'i' && relation->kind != 'I' && n_columns) {
+    if (!index && n_columns) {
         relation->columns = ARENA_ARRAY(&r->b->layer->arena, struct catalog_column, (size_t)n_columns);
         if (!relation->columns) return false;
         relation->n_columns = (size_t)n_columns;
     }
-    if (!toast) return true;
+    if (!beside) return true;
     struct catalog_edge *e = ADD(r, toasts, struct catalog_edge);
-    if (e) *e = (struct catalog_edge){ .from = toast, .to = relation->oid, .tie = CATALOG_TIE_VIEW };
+    if (e && index)
+        *e = (struct catalog_edge){ .from = relation->oid, .to = beside, .tie = CATALOG_TIE_TABLE };
+    else if (e)
+        *e = (struct catalog_edge){ .from = beside, .to = relation->oid, .tie = CATALOG_TIE_VIEW };
     return e != NULL;
 }
 

@@ -9,13 +9,14 @@
 static bool each_relid(struct bytes tree, bool (*visit)(void *context, uint32_t oid), void *context)
 {
     const struct bytes label = BYTES_LITERAL(":relid ");
-    const uint8_t *p = tree.p, *end = tree.p ? tree.p + tree.n : NULL;
-    while (p && (p = memmem(p, (size_t)(end - p), label.p, label.n))) {
-        const uint8_t *start = p += label.n;
+    for (size_t at = 0; at < tree.n;) {
+        const uint8_t *found = memmem(tree.p + at, tree.n - at, label.p, label.n);
+        if (!found) break;
+        size_t start = at = (size_t)(found - tree.p) + label.n;
         uint32_t oid;
-        while (p < end && *p >= '0' && *p <= '9')
-            p++;
-        if (catalog_read_oid(bytes_make(start, (size_t)(p - start)), &oid) && oid && !visit(context, oid))
+        while (at < tree.n && tree.p[at] >= '0' && tree.p[at] <= '9')
+            at++;
+        if (catalog_read_oid(bytes_slice(tree, start, at - start), &oid) && oid && !visit(context, oid))
             return false;
     }
     return true;

@@ -276,6 +276,7 @@ static void put_pair(struct reader *r, struct bytes rest, char tie)
     case 'i': EMIT(r, "I", number(r, a), number(r, b)); return;
     case 'c':
     case 'n': EMIT(r, "X", number(r, b), number(r, a), tie == 'c' ? "c" : "n", "a"); return;
+    case 't': add_edge(r, a, b, CATALOG_TIE_TABLE, false, 0); return;
     case 'u': EMIT(r, "X", number(r, b), number(r, a), "a", "c"); return;
     }
     uint32_t writes;
@@ -432,9 +433,8 @@ static void on_line(struct reader *r, struct bytes line)
     static const struct {
         const char *word;
         char tie;
-    } pairs[] = {
-        { "child", 'i' }, { "cascade", 'c' }, { "setnull", 'n' }, { "onupdate", 'u' }, { "rule", 'r' }
-    };
+    } pairs[] = { { "child", 'i' },    { "cascade", 'c' }, { "setnull", 'n' },
+                  { "onupdate", 'u' }, { "rule", 'r' },    { "indexes", 't' } };
     struct bytes rest = line, first = word(&rest);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (bytes_is(first, kinds[i].word)) {

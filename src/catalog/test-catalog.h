@@ -16,6 +16,7 @@
  *   onupdate public.customers public.orders                  a changed key changes the second
  *   rule public.t public.log 1                               what a rule on the first does: 1 insert 2 update
  *                                                            4 delete 8 select
+ *   indexes public.t_key public.t                            an index, and its table
  *   trigger public.t
  *   tag public.customers.email pii,secret
  *   function public.f(int4,text) -> text stable set definer extension=x kind=p out=a:int4,b:text oid=20000

@@ -26,16 +26,16 @@ static size_t merge_equal(struct catalog_edge *edges, size_t n)
 }
 
 /* The ties of one relation, out of n edges that begin there. Indices are partitioned too, and no statement
- * touches one through another. */
+ * touches one through another: they are tied to their tables alone. */
 static bool put_ties(struct catalog_builder *b, struct catalog_relation *r, const struct catalog_edge *edges,
                      size_t n)
 {
     struct catalog_tie_to *ties = ARENA_ARRAY(&b->layer->arena, struct catalog_tie_to, n);
     if (!ties) return false;
-    if (r->kind == 'i' || r->kind == 'I') return true;
+    bool index = r->kind == 'i' || r->kind == 'I';
     for (size_t i = 0; i < n; i++) {
         const struct catalog_relation *to = catalog_build_relation(b, edges[i].to);
-        if (to)
+        if (to && (edges[i].tie == CATALOG_TIE_TABLE || !index))
             ties[r->n_ties++] =
                 (struct catalog_tie_to){ edges[i].tie, edges[i].deletes, edges[i].writes, to };
     }

@@ -3,6 +3,7 @@
 #include "cli/catalog-file.h"
 #include "cli/commands.h"
 #include "cli/safe.h"
+#include "cli/when.h"
 #include "json/writer.h"
 
 static const struct cli_option options[] = {
@@ -107,39 +108,72 @@ static void facts_text(const struct sql_statement *s, bool decided, struct buf *
         buf_printf(out, "  %-10s ", i ? "" : "functions");
         name_print(s->functions[i].schema, s->functions[i].name, out);
         for (size_t k = 0; k < s->functions[i].n_codes; k++) {
-            buf_append_text(out, k ? ", " : ": ");
-            safe_append(out, s->functions[i].codes[k].signature, SAFE_ONE_LINE);
+            const struct sql_code *code = &s->functions[i].codes[k];
+            buf_append_text(out, k ? ", " : ": may run ");
+            safe_append(out, code->signature, SAFE_ONE_LINE);
+            if (!code->extension.n) continue;
+            buf_append_text(out, " of extension ");
+            safe_append(out, code->extension, SAFE_ONE_LINE);
         }
         buf_append_text(out, "\n");
     }
 }
 
+/* What may still end a statement that is allowed. */
+static void limits_text(const struct policy_limits *l, struct buf *out)
+{
+    char time[24];
+    const char *between = "";
+    if (!l->statement_us && !l->returned_rows && !l->affected_rows && !l->returned_bytes) return;
+    buf_printf(out, "  %-10s ", "limits");
+    if (l->statement_us) {
+        when_duration(l->statement_us, time);
+        buf_printf(out, "it may take %s", time);
+        between = ", ";
+    }
+    if (l->affected_rows) {
+        buf_printf(out, "%schange %llu rows", between, (unsigned long long)l->affected_rows);
+        between = ", ";
+    }
+    if (l->returned_rows) {
+        buf_printf(out, "%sreturn %llu rows", between, (unsigned long long)l->returned_rows);
+        between = ", ";
+    }
+    if (l->returned_bytes)
+        buf_printf(out, "%sreturn %llu bytes", between, (unsigned long long)l->returned_bytes);
+    buf_append_text(out, "\n");
+}
+
+/* The answer comes first: what it was found in may be long. */
 static void verdict_text(const struct policy_verdict *v, const struct policy_ruleset *ruleset,
                          struct buf *out)
 {
-    buf_printf(out, "%s", asker_decision(v));
-    buf_append_text(out, " by ");
+    static const char *const said[] = { "denied", "held", "allowed" };
+    buf_printf(out, "%s by ", v->observed ? "allowed (observed only)" : said[v->decision]);
     safe_append(out, v->policy, SAFE_ONE_LINE);
-    buf_append_text(out, v->policy.n ? "/" : "");
+    buf_append_text(out, v->policy.n ? ", " : "");
     safe_append(out, v->rule, SAFE_ONE_LINE);
     buf_append_text(out, "\n");
     line(out, "message", v->message);
     line(out, "hint", v->hint);
     line(out, "would be", v->would);
     if (v->limit_is_hold) line(out, "but", v->held.message);
+    if (v->decision == POLICY_ALLOW) limits_text(&v->limits, out);
     line(out, "policies", policy_ruleset_terms(ruleset)->policies);
 }
 
 static void answer_text(const struct asker *a, const struct asker_answer *answer, struct buf *out)
 {
     bool refused = answer->verdict.decision != POLICY_ALLOW;
-    for (size_t i = 0; answer->outcome == SQL_UNDERSTOOD && i < answer->facts->n_statements; i++)
-        facts_text(&answer->facts->statements[i],
-                   refused && answer->facts->n_statements > 1 && i == answer->index, out);
     verdict_text(&answer->verdict, a->ruleset, out);
     if (answer->facts && answer->outcome == SQL_UNKNOWN) line(out, "grammar", answer->facts->error);
     if (!a->view && !policy_ruleset_is_open(a->ruleset))
         line(out, "names", BYTES_LITERAL("as they are written: there is no catalogue to resolve them in"));
+    for (size_t i = 0; answer->outcome == SQL_UNDERSTOOD && i < answer->facts->n_statements; i++) {
+        buf_append_text(out, "\n");
+        facts_text(&answer->facts->statements[i],
+                   refused && answer->facts->n_statements > 1 && i == answer->index, out);
+    }
 }
 
 /* ---- as JSON */
@@ -280,8 +314,8 @@ const struct cli_command cli_command_policy_explain = {
     .most = 1,
     .options = options,
     .notes =
-        "Nothing is asked of a gateway or a database: names are judged as they are written, as doc/policy.md "
-        "tells.\n"
+        "Nothing is asked of a gateway or a database: names are resolved in the catalogue file, or judged as "
+        "they are written, as doc/policy.md tells.\n"
         "The exit code is 0 where the statement is allowed, and 1 where it is not.",
     .run = run,
 };

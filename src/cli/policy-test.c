@@ -25,25 +25,57 @@ struct test_run {
 
 /* ---- one result, in three forms */
 
+/* The beginning of a text, whole characters of it. */
+static struct bytes beginning(struct bytes text, size_t most)
+{
+    if (text.n <= most) return text;
+    while (most && (text.p[most] & 0xC0) == 0x80)
+        most--;
+    return bytes_slice(text, 0, most);
+}
+
+/* As it is safe to show it, for an attribute: what XML cannot say at all is not in it any more. */
 static void xml_text(struct buf *out, struct bytes text)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        uint8_t c = text.p[i];
+    struct buf safe;
+    buf_init(&safe, OUT_CEILING);
+    safe_append(&safe, text, SAFE_ONE_LINE);
+    struct bytes b = buf_bytes(&safe);
+    for (size_t i = 0; i < b.n; i++) {
+        uint8_t c = b.p[i];
         if (c == '<' || c == '>' || c == '&' || c == '"' || c == '\'')
             buf_printf(out, "&#%u;", c);
-        else if (c < ' ' && c != '\n' && c != '\t')
+        else if (c == 0xEF && i + 2 < b.n && b.p[i + 1] == 0xBF && b.p[i + 2] >= 0xBE) { /* U+FFFE, U+FFFF */
             buf_append_text(out, "?");
-        else
-            buf_append(out, bytes_slice(text, i, 1));
+            i += 2;
+        } else
+            buf_put_u8(out, c);
     }
+    if (safe.failed) out->failed = true;
+    buf_free(&safe);
+}
+
+/* Behind " #" a reader of TAP looks for TODO and SKIP. */
+static void tap_text(struct buf *out, struct bytes text)
+{
+    struct buf safe;
+    buf_init(&safe, OUT_CEILING);
+    safe_append(&safe, text, SAFE_ONE_LINE);
+    struct bytes b = buf_bytes(&safe);
+    for (size_t i = 0; i < b.n; i++) {
+        if (b.p[i] == '#') buf_put_u8(out, '\\');
+        buf_put_u8(out, b.p[i]);
+    }
+    if (safe.failed) out->failed = true;
+    buf_free(&safe);
 }
 
 static void result_tap(struct test_run *t, struct bytes name, struct bytes sql, struct bytes why)
 {
     buf_printf(&t->out, "%sok %zu - ", why.n ? "not " : "", t->n);
-    safe_append(&t->out, name, SAFE_ONE_LINE);
+    tap_text(&t->out, name);
     if (sql.n) buf_append_text(&t->out, ": ");
-    safe_append(&t->out, bytes_slice(sql, 0, 120), SAFE_ONE_LINE);
+    tap_text(&t->out, beginning(sql, 120));
     buf_append_text(&t->out, "\n");
     if (!why.n) return;
     buf_append_text(&t->out, "# ");
@@ -58,7 +90,7 @@ static void result_junit(struct test_run *t, struct bytes name, struct bytes sql
     buf_append_text(&t->out, "\" name=\"");
     xml_text(&t->out, name);
     if (sql.n) buf_append_text(&t->out, ": ");
-    xml_text(&t->out, bytes_slice(sql, 0, 200));
+    xml_text(&t->out, beginning(sql, 200));
     buf_append_text(&t->out, why.n ? "\"><failure message=\"" : "\"/>\n");
     if (!why.n) return;
     xml_text(&t->out, why);
@@ -320,7 +352,7 @@ const struct cli_command cli_command_policy_test = {
     .most = CLI_ARGUMENTS_MOST,
     .options = options,
     .notes = "A file of cases is YAML: the policies, and who sends which text with what expected of it; see "
-             "doc/policy-tools.md and examples/policy-tests.yaml. The output is TAP.\n"
+             "doc/policy-tools.md and the folder examples/policy-tests. The output is TAP.\n"
              "The exit code is 0 where all cases hold, 1 where one does not, and 2 where a file is wrong.",
     .run = run,
 };

@@ -2,6 +2,7 @@
 #include "pgwire/report.h"
 #include "base/cursor.h"
 #include "pgwire/message.h"
+#include <stdio.h>
 
 static void put_field(struct buf *out, uint8_t code, struct bytes text)
 {
@@ -19,6 +20,9 @@ void report_put_body(struct buf *out, const struct report *report)
     put_field(out, 'M', report->message.n ? report->message : BYTES_LITERAL("refused"));
     put_field(out, 'D', report->detail);
     put_field(out, 'H', report->hint);
+    char position[16];
+    snprintf(position, sizeof position, "%u", report->position);
+    if (report->position) put_field(out, 'P', bytes_of(position));
     if (report->routine) put_field(out, 'R', bytes_of(report->routine));
     buf_put_u8(out, 0);
 }

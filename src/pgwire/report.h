@@ -9,6 +9,7 @@ struct report {
     const char *severity; /* "ERROR", "FATAL", "NOTICE" … */
     char sqlstate[6];
     struct bytes message, detail, hint; /* detail and hint may be empty; a NUL inside ends the text */
+    uint32_t position;                  /* in the client's text, in characters from 1; 0: none */
     const char *routine;                /* of the server's source, which some drivers go by; NULL: none */
 };
 /* type: MESSAGE_ERROR_RESPONSE or MESSAGE_NOTICE_RESPONSE. */

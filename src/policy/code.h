@@ -3,9 +3,8 @@
 #ifndef POSTERN_POLICY_CODE_H
 #define POSTERN_POLICY_CODE_H
 #include "policy/ruleset.h"
+#include "policy/standing.h"
 
-/* Whether the extension is of the published list. */
-bool policy_extension_is_harmless(struct bytes extension);
 /* Whether some policy in sight trusts it, or it belongs to an extension of the published list
  * (extensions.def). */
 bool policy_code_trusted(const struct policy_ruleset *ruleset, enum policy_view view,

@@ -2,7 +2,7 @@
  * silence: what it says must be so whatever the statements are. */
 #include "policy/lint.h"
 #include "policy/code.h"
-#include "policy/columns.h"
+#include "policy/cover.h"
 #include "policy/glob.h"
 #include "policy/snapshot.h"
 #include "policy/tags.h"
@@ -96,59 +96,14 @@ static void check_tags(struct lint *l, const struct policy_rule *rule)
 
 /* ---- one rule that is judged before another */
 
-static bool patterns_same(const struct policy_patterns *a, const struct policy_patterns *b)
-{
-    if (a->n != b->n) return false;
-    for (size_t i = 0; i < a->n; i++) {
-        if (a->items[i].n != b->items[i].n) return false;
-        for (size_t k = 0; k < a->items[i].n; k++)
-            if (!bytes_equal(a->items[i].parts[k], b->items[i].parts[k])) return false;
-    }
-    return true;
-}
-
-static bool texts_same(const struct yaml_texts *a, const struct yaml_texts *b)
-{
-    if (a->n != b->n) return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (!bytes_equal(a->items[i], b->items[i])) return false;
-    return true;
-}
-
-/* Whether whatever b matches, a matches: each condition of a is not there, or b has the same. */
-static bool rule_covers(const struct policy_rule *a, const struct policy_rule *b)
-{
-    if (a->observe && !b->observe) return false;
-    if (a->effects && (!b->effects || (b->effects & ~a->effects))) return false;
-    if (a->statements.n && !texts_same(&a->statements, &b->statements)) return false;
-    if (a->relations.n && !patterns_same(&a->relations, &b->relations)) return false;
-    if (a->columns.n && (!patterns_same(&a->columns, &b->columns) || (b->uses & ~a->uses))) return false;
-    if (a->functions.n && !patterns_same(&a->functions, &b->functions)) return false;
-    if (a->scope->n && !patterns_same(a->scope, b->scope)) return false;
-    /* With relations, effects are those on the relation: the same effects then. */
-    if ((a->relations.n || a->columns.n || a->scope->n) && a->effects && a->effects != b->effects)
-        return false;
-    if (a->where == POLICY_WHERE_ANY) return true;
-    return a->where == b->where || (a->where == POLICY_WHERE_MISSING && b->where == POLICY_WHERE_TRIVIAL);
-}
-
-/* Whether whoever and wherever b is for, a is for as well. */
-static bool reach_covers(const struct policy *a, const struct policy *b)
-{
-    const struct policy_who *w = &a->who;
-    bool everybody = !w->users.n && !w->groups.n && !w->claims.n && w->machine == POLICY_MACHINE_EITHER;
-    bool everywhere = !a->connections.n && !a->databases.n;
-    return a == b || (everybody && everywhere);
-}
-
 static void check_shadow(struct lint *l, const struct policy_rule *rule, size_t number, bool is_hold)
 {
     for (size_t i = 0; i < l->snapshot->n; i++) {
         const struct policy *p = &l->snapshot->policies[i];
-        if (!reach_covers(p, l->policy) || (p->observe && !l->policy->observe)) continue;
+        if (!policy_reach_covers(p, l->policy) || (p->observe && !l->policy->observe)) continue;
         for (size_t k = 0; k < p->n_denies; k++) {
             bool before = is_hold || p < l->policy || (p == l->policy && k < number);
-            if (!before || !rule_covers(&p->denies[k], rule)) continue;
+            if (!before || !policy_rule_covers(&p->denies[k], rule)) continue;
             find(l, "shadowed", rule->place, rule->name,
                  "%s: deny \"%.*s\"%s%.*s%s is judged before it and covers it",
                  is_hold ? "it never holds" : "it never decides", BYTES_FMT(p->denies[k].name),
@@ -161,12 +116,31 @@ static void check_shadow(struct lint *l, const struct policy_rule *rule, size_t 
 
 /* ---- single items */
 
+/* Whether anybody is allowed one of the effects. What relations are only reached by needs no allow. */
+static bool is_allowed_somewhere(const struct policy_snapshot *snapshot, uint32_t effects)
+{
+    if (effects & (EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE)) return true;
+    for (size_t i = 0; i < snapshot->n; i++)
+        for (size_t k = 0; k < snapshot->policies[i].n_allows; k++)
+            if (snapshot->policies[i].allows[k].effects & effects) return true;
+    return false;
+}
+
+static void check_hold(struct lint *l, const struct policy_rule *rule)
+{
+    if (!rule->effects || rule->observe || is_allowed_somewhere(l->snapshot, rule->effects)) return;
+    find(l, "never-matches", rule->place, rule->name,
+         "it never holds: no policy allows %.*s, and what nobody allows is refused before",
+         BYTES_FMT(effect_names(l, rule->effects)));
+}
+
 static void check_rule(struct lint *l, const struct policy_rule *rule, size_t number, bool is_hold)
 {
     check_tags(l, rule);
     check_scope(l, &rule->relations, 1, rule->scope, "on.schemas", rule->place, rule->name);
     check_scope(l, &rule->columns, 2, rule->scope, "on.schemas", rule->place, rule->name);
     check_shadow(l, rule, number, is_hold);
+    if (is_hold) check_hold(l, rule);
     uint32_t counted =
         EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN | EFFECT_BULK_OUT;
     if (rule->unless_rows && rule->effects && !(rule->effects & counted))
@@ -195,12 +169,6 @@ static uint32_t flatly_denied(const struct policy *policy)
     return denied;
 }
 
-static bool allow_covers(const struct policy_allow *a, const struct policy_allow *b)
-{
-    return !a->relations.n && !a->schemas.n && !a->columns.n && !a->functions.n &&
-           !(b->effects & ~a->effects);
-}
-
 static void check_allow(struct lint *l, const struct policy_allow *allow, size_t number)
 {
     bool narrow = allow->relations.n || allow->schemas.n || allow->columns.n || allow->scope->n;
@@ -224,8 +192,9 @@ static void check_allow(struct lint *l, const struct policy_allow *allow, size_t
         find(l, "no-effect", allow->place, allow->label,
              "\"unknown\" is never allowed by a policy that holds or limits something");
     for (size_t i = 0; i < l->policy->n_allows; i++) {
-        if (i == number || !allow_covers(&l->policy->allows[i], allow)) continue;
-        if (i > number && allow_covers(allow, &l->policy->allows[i])) continue; /* told at the later one */
+        if (i == number || !policy_allow_covers_allow(&l->policy->allows[i], allow)) continue;
+        if (i > number && policy_allow_covers_allow(allow, &l->policy->allows[i]))
+            continue; /* told at the later one */
         find(l, "no-effect", allow->place, allow->label, "it adds nothing to \"%.*s\"",
              BYTES_FMT(l->policy->allows[i].label));
         break;

@@ -16,7 +16,7 @@ struct policy_finding {
 /* All that is found, policy by policy in name order. False: there is no memory. */
 bool policy_lint(const struct policy_snapshot *snapshot,
                  void (*visit)(void *context, const struct policy_finding *finding), void *context) MUST_USE;
-/* Patterns of relations and columns that no name of this database matches. */
+/* Patterns of relations, columns, schemas and code that no name of this database matches. */
 bool policy_lint_names(const struct policy_snapshot *snapshot, const struct catalog *catalog,
                        void (*visit)(void *context, const struct policy_finding *finding),
                        void *context) MUST_USE;

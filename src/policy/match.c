@@ -31,26 +31,23 @@ static bool in_scope(const struct policy_patterns *scope, struct bytes schema, e
 }
 
 /* These reach relations, or move them to another name, without naming one: a rule about relations hits them
- * by their effects alone. GRANT and its kin do so where they name none (ON ALL TABLES IN SCHEMA). */
+ * by their effects alone. Some do so with CASCADE only (without it, the server refuses to drop what something
+ * else needs), GRANT and its kin where they name none (ON ALL TABLES IN SCHEMA). */
 static bool moves_containers(const struct sql_statement *s)
 {
-    static const char *const always[] = { "DROP SCHEMA",
-                                          "DROP OWNED",
-                                          "DROP EXTENSION",
-                                          "DROP DATABASE",
-                                          "DROP TYPE",
-                                          "DROP DOMAIN",
-                                          "ALTER SCHEMA",
-                                          "ALTER DATABASE",
-                                          "DROP SERVER",
-                                          "REASSIGN OWNED",
-                                          "DROP FOREIGN DATA WRAPPER" };
+    static const char *const always[] = { "DROP OWNED",   "DROP EXTENSION", "DROP DATABASE",
+                                          "ALTER SCHEMA", "ALTER DATABASE", "REASSIGN OWNED" };
+    static const char *const cascading[] = { "DROP SCHEMA", "DROP SEQUENCE", "DROP TYPE",
+                                             "DROP DOMAIN", "DROP SERVER",   "DROP FOREIGN DATA WRAPPER" };
     static const char *const unnamed[] = {
         "GRANT",  "REVOKE",  "ALTER DEFAULT PRIVILEGES", "CREATE PUBLICATION",
         "VACUUM", "CLUSTER", "ALTER PUBLICATION",        "REINDEX"
     };
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         if (bytes_is(s->tag, always[i])) return true;
+    for (size_t i = 0; s->cascades && i < sizeof cascading / sizeof *cascading; i++)
+        if (bytes_is(s->tag, cascading[i])) return true;
+    if (s->cascades && s->n_relations == 0) return true; /* functions take triggers and views with them */
     for (size_t i = 0; s->n_relations == 0 && i < sizeof unnamed / sizeof *unnamed; i++)
         if (bytes_is(s->tag, unnamed[i])) return true;
     return false;

@@ -99,4 +99,8 @@ void policy_judge_text(const struct policy_ruleset *ruleset, const struct sql_fa
 /* A text that is SQL_UNKNOWN. */
 void policy_judge_unknown(const struct policy_ruleset *ruleset, struct arena *arena,
                           struct policy_verdict *verdict_out);
+
+/* Whether the extension is of the published list (extensions.def): its code computes on what it is given, and
+ * changes nothing. */
+bool policy_extension_is_harmless(struct bytes extension);
 #endif

@@ -573,6 +573,7 @@ static enum step on_error(struct session *s, const struct message *m)
         p->failed = true;
     } else {
         skip_to_sync(s);
+        view_after_error(s);
         return limit_after_error(s);
     }
     return STEP_NEXT;

@@ -22,8 +22,9 @@ struct refusal {
  * severity: "ERROR" or "FATAL". */
 struct refusal *refusal_new(enum refusal_reason reason, const char *severity, struct bytes message,
                             struct bytes detail, struct bytes hint);
-/* With an SQLSTATE of its own; sqlstate NULL: the reason's. */
-struct refusal *refusal_new_as(enum refusal_reason reason, const char *sqlstate, const char *severity,
+/* With an SQLSTATE of its own (NULL: the reason's), and of a place in the client's text, in characters from 1
+ * (0: none). */
+struct refusal *refusal_new_as(enum refusal_reason reason, const char *sqlstate, uint32_t position,
                                struct bytes message, struct bytes detail, struct bytes hint);
 static inline struct bytes refusal_body(const struct refusal *refusal)
 {

@@ -27,7 +27,7 @@ static bool edits_are_equal(const struct understood *a, const struct understood 
 static struct refusal *compare(const struct understood *was, const struct understood *is)
 {
     if (is->unresolved)
-        return refusal_new_as(REFUSAL_UNRESOLVED, is->unresolved->unresolved_code, "ERROR",
+        return refusal_new_as(REFUSAL_UNRESOLVED, is->unresolved->unresolved_code, 0,
                               is->unresolved->unresolved_says, (struct bytes){ 0 }, (struct bytes){ 0 });
     if (is->refused)
         return refusal_new(is->reason, "ERROR", is->verdict.message,
@@ -54,6 +54,7 @@ enum step renew_binding(struct session *s, struct binding *binding, struct refus
     }
     if (was->view == s->view.key) return STEP_NEXT;
     struct understood_context context = session_context(s);
+    context.types = was->types;
     struct understood *is = understood_find(s->world->cache, &context, was->text);
     if (!is && was->text.n <= RENEW_BYTES) is = understood_make(s->world->cache, &context, was->text);
     if (is) {

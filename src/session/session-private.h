@@ -198,7 +198,7 @@ struct bytes budget_hint(struct session *s);
 /* ---- own.c: a statement of the gateway's own, in the client's transaction. The text is one that nothing of
  * the client's can change the meaning of: every name and operator qualified. No Sync goes with it: where the
  * session is idle, the caller adds one (PENDING_SYNC, injected). */
-enum own_purpose { OWN_COUNT_BEFORE = 0, OWN_COUNT_AFTER }; /* a row of the table in own.c each */
+enum own_purpose { OWN_COUNT_BEFORE = 0, OWN_COUNT_AFTER, OWN_VIEW }; /* a row of the table in own.c each */
 /* Into server_out and the queue. False: no memory, or the queue is full. */
 bool own_ask(struct session *s, enum own_purpose purpose, struct bytes text) MUST_USE;
 /* An answer for PENDING_OWN at the head: anything but ErrorResponse and what a server says unasked.
@@ -206,6 +206,10 @@ bool own_ask(struct session *s, enum own_purpose purpose, struct bytes text) MUS
 enum step own_answer(struct session *s, const struct message *m, bool *done_out);
 /* The server failed it: what the client hears is up to whoever asked. The caller skips to Sync. */
 void own_failed(struct session *s, struct bytes body);
+/* What OWN_VIEW asks is for view.c. */
+enum step view_own_row(struct session *s, struct bytes body);
+enum step view_own_done(struct session *s);
+void view_own_failed(struct session *s, struct bytes body);
 
 /* ---- limit.c */
 void limit_free(struct session *s);

@@ -253,7 +253,7 @@ static enum step server_step(struct session *s, struct bytes in, size_t *used_ou
     if (peek == MESSAGE_BAD)
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a message of invalid length");
     const struct pending *head = pending_head(&s->pendings);
-    bool ours = head && head->kind == PENDING_INQUIRY;
+    bool ours = head && (head->kind == PENDING_INQUIRY || head->kind == PENDING_OWN);
     bool in_pieces = !ours && (m.type == MESSAGE_DATA_ROW || m.type == MESSAGE_COPY_DATA);
     bool large = in_pieces && m.body_length > SESSION_PIECE && s->phase == PHASE_READY;
     if (m.body_length > (in_pieces ? MESSAGE_LARGE_CEILING : SERVER_WHOLE_CEILING))
@@ -334,8 +334,9 @@ void session_on_tls(struct session *s, struct bytes tls)
 struct understood_context session_context(const struct session *s)
 {
     bool in_view = s->view.needed && s->view.key;
-    return (struct understood_context){ s->ruleset, s->target, in_view ? &s->view.view : NULL,
-                                        in_view ? s->view.key : 0 };
+    return (struct understood_context){
+        s->ruleset, s->target, in_view ? &s->view.view : NULL, in_view ? s->view.key : 0, { 0 }
+    };
 }
 
 void session_on_parsed(struct session *s, struct bytes encoded)

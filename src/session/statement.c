@@ -30,6 +30,7 @@ struct statement {
     struct buf edited;       /* the text with its schemas, where it shares them with others; else empty */
     struct refusal *renewal; /* of a prepared statement that it names */
     const char *code;        /* SQLSTATE where it is not the reason's own */
+    uint32_t place;          /* of what is wrong, in characters from 1; 0: none */
     uint32_t text_number, run;
 };
 
@@ -98,7 +99,7 @@ static enum step understand_long(struct session *s, struct statement *st)
         s->view.canary = step == STEP_WAIT;
         return step;
     }
-    if (view_ask_job(s, st->text)) return STEP_WAIT;
+    if (view_ask_job(s, st->text, understood_types(st->parse.types))) return STEP_WAIT;
     refuse(st, REFUSAL_HOSTILE, "not understood",
            "the gateway is too busy to understand a text of this length",
            "Try again, or send it in shorter statements.");
@@ -136,6 +137,7 @@ static enum step step_understand(struct session *s, struct statement *st)
 {
     struct understood_context context = session_context(s);
     if (st->without_view) context.view_key = 0, context.view = NULL;
+    if (context.view) context.types = understood_types(st->parse.types);
     if (st->understood || st->refused) return STEP_NEXT;
     if (s->parsed) {
         st->understood = s->parsed;
@@ -176,7 +178,11 @@ static enum step step_resolve(struct session *s, struct statement *st)
     }
     refuse(st, REFUSAL_UNRESOLVED, "name", "", "");
     st->code = u->unresolved->unresolved_code;
+    if (bytes_starts_with(u->unresolved->unresolved_says, "function "))
+        st->hint = BYTES_LITERAL("No function matches the given name and argument types. You might need to "
+                                 "add explicit type casts.");
     st->says = u->unresolved->unresolved_says;
+    st->place = understood_place(u, st->text, u->unresolved->unresolved_at);
     return STEP_NEXT;
 }
 
@@ -200,6 +206,18 @@ static enum step step_types(struct session *s, struct statement *st)
     return STEP_NEXT;
 }
 
+/* The grammar's words for a text that it rejects: whoever mistyped wants to know where. They quote the text,
+ * and are kept back where it holds a secret. */
+static void say_what_is_wrong(struct session *s, struct statement *st)
+{
+    const struct understood *u = st->understood;
+    if (!u->facts || !u->facts->error.n || u->n_secrets || u->facts->holds_secret) return;
+    struct bytes says =
+        arena_printf(&s->scratch, "%.*s: %.*s", BYTES_FMT(st->says), BYTES_FMT(u->facts->error));
+    if (says.p) st->says = says;
+    st->place = understood_place(u, st->text, u->facts->error_at);
+}
+
 static enum step step_judge(struct session *s, struct statement *st)
 {
     struct understood *u = st->understood, *by;
@@ -211,6 +229,7 @@ static enum step step_judge(struct session *s, struct statement *st)
         st->rule = u->verdict.rule;
         st->says = u->verdict.message;
         st->hint = u->verdict.hint;
+        if (u->outcome == SQL_UNKNOWN) say_what_is_wrong(s, st);
     } else if (u->has_names && !s->open && !names_are_known(s, u)) {
         refuse(st, REFUSAL_POLICY, "unknown name",
                "this prepared statement or cursor was not made in this session",
@@ -284,7 +303,7 @@ static struct refusal *make_refusal(struct session *s, struct statement *st)
     const struct policy_verdict *v =
         st->understood && st->understood->refused ? &st->understood->verdict : NULL;
     struct detail detail = { st->reason, st->policy, st->rule, st->hint, v ? v->by : NULL, v ? v->n_by : 0 };
-    return refusal_new_as(st->reason, st->code, "ERROR", st->says, detail_text(s, &detail, st->run),
+    return refusal_new_as(st->reason, st->code, st->place, st->says, detail_text(s, &detail, st->run),
                           st->hint);
 }
 
@@ -329,6 +348,14 @@ static void keep_context(struct session *s, const struct understood *u)
     buf_free(&body);
 }
 
+/* A Query whose changed rows are counted goes as an extended one. */
+static enum step forward_limited(struct session *s, const struct statement *st)
+{
+    view_on_run(s, st->understood);
+    if (st->understood->has_context) keep_context(s, st->understood);
+    return limit_query(s, st->understood, st->text, text_to_forward(st), st->run, st->text_number);
+}
+
 static enum step step_forward(struct session *s, struct statement *st)
 {
     struct understood *u = st->understood;
@@ -348,8 +375,7 @@ static enum step step_forward(struct session *s, struct statement *st)
         return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
     struct understood *by;
-    if (st->carrier == CARRIER_QUERY && u->limited && limit_kind(s, u, &by))
-        return limit_query(s, u, st->text, text_to_forward(st), st->run, st->text_number);
+    if (st->carrier == CARRIER_QUERY && u->limited && limit_kind(s, u, &by)) return forward_limited(s, st);
     if (st->carrier == CARRIER_QUERY) limit_pass(s, u);
     struct pending *p =
         pending_push(&s->pendings, st->carrier == CARRIER_QUERY ? PENDING_QUERY : PENDING_PARSE);

@@ -628,6 +628,7 @@ static const struct {
     { "only", on_only, true },
     { "catalog", talk_on_catalog, true },
     { "inquiry", talk_on_inquiry, false },
+    { "inquiry-within", talk_on_inquiry_within, false },
     { "thread", talk_on_thread, true },
     { "asks-count", on_asks_count, false },
     { "counts", on_counts, false },

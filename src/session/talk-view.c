@@ -82,6 +82,47 @@ static void row(struct talk *t, const struct talk_line *by, struct bytes words)
     buf_free(&out);
 }
 
+static void answer_rows(struct talk *t, const struct talk_line *line)
+{
+    for (size_t i = 2; i < line->n; i++)
+        row(t, line, arena_printf(&t->arena, "P %.*s", BYTES_FMT(line->words[i].text)));
+    row(t, line, BYTES_LITERAL("S \"\" f 100:100:"));
+    for (struct bytes rest = line->block; rest.n;) {
+        const uint8_t *end = memchr(rest.p, '\n', rest.n);
+        struct bytes one = bytes_slice(rest, 0, end ? (size_t)(end - rest.p) : rest.n);
+        rest = bytes_slice(rest, one.n + 1, rest.n);
+        row(t, line, one);
+    }
+    run_line(t, line, BYTES_LITERAL("s > CommandComplete \"SELECT 1\""));
+}
+
+static void run_lines(struct talk *t, const struct talk_line *line, const char *const *lines, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        run_line(t, line, bytes_of(lines[i]));
+}
+
+/* inquiry-within asked; inquiry-within told SCHEMA… { rows }: the same in the middle of a batch. */
+void talk_on_inquiry_within(struct talk *t, const struct talk_line *line)
+{
+    static const char *const asked[] = { "s < Close S postern.own",
+                                         "s < Parse postern.own *",
+                                         "s < Bind postern.own postern.own",
+                                         "s < Execute postern.own 0",
+                                         "s < Close P postern.own",
+                                         "s < Close S postern.own",
+                                         "s < Flush" };
+    static const char *const before[] = { "s > CloseComplete", "s > ParseComplete", "s > BindComplete" };
+    static const char *const behind[] = { "s > CloseComplete", "s > CloseComplete" };
+    if (line->n > 1 && talk_word_is(&line->words[1], "asked")) {
+        run_lines(t, line, asked, sizeof asked / sizeof *asked);
+        return;
+    }
+    run_lines(t, line, before, sizeof before / sizeof *before);
+    answer_rows(t, line);
+    run_lines(t, line, behind, sizeof behind / sizeof *behind);
+}
+
 /* inquiry STATUS SCHEMA… { rows }: the session asks the server what it sees, and the server answers: the
  * path, and rows. "inquiry asked": only that it asks. */
 void talk_on_inquiry(struct talk *t, const struct talk_line *line)
@@ -95,16 +136,7 @@ void talk_on_inquiry(struct talk *t, const struct talk_line *line)
         buf_printf(&description, " c%d:text", i);
     run_line(t, line, arena_copy(&t->arena, buf_bytes(&description)));
     buf_free(&description);
-    for (size_t i = 2; i < line->n; i++)
-        row(t, line, arena_printf(&t->arena, "P %.*s", BYTES_FMT(line->words[i].text)));
-    row(t, line, BYTES_LITERAL("S \"\" f 100:100:"));
-    for (struct bytes rest = line->block; rest.n;) {
-        const uint8_t *end = memchr(rest.p, '\n', rest.n);
-        struct bytes one = bytes_slice(rest, 0, end ? (size_t)(end - rest.p) : rest.n);
-        rest = bytes_slice(rest, one.n + 1, rest.n);
-        row(t, line, one);
-    }
-    run_line(t, line, BYTES_LITERAL("s > CommandComplete \"SELECT 1\""));
+    answer_rows(t, line);
     run_line(t, line,
              arena_printf(&t->arena, "s > ReadyForQuery %.*s",
                           BYTES_FMT(line->n > 1 ? line->words[1].text : BYTES_LITERAL("I"))));

@@ -62,6 +62,7 @@ void talk_line_run(struct talk *t, const struct talk_line *line);
 /* ---- talk-view.c */
 void talk_on_catalog(struct talk *t, const struct talk_line *line);
 void talk_on_inquiry(struct talk *t, const struct talk_line *line);
+void talk_on_inquiry_within(struct talk *t, const struct talk_line *line);
 void talk_on_thread(struct talk *t, const struct talk_line *line);
 void talk_heard_check(struct talk *t);
 

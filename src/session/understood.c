@@ -99,7 +99,7 @@ static void evict_some(struct understood_cache *cache)
 
 static void keep(struct understood_cache *cache, struct understood *u)
 {
-    if (u->text.n > CACHED_TEXT_CEILING || u->n_secrets) return;
+    if (u->text.n > CACHED_TEXT_CEILING || u->n_secrets || u->types.n) return;
     if (cache->n >= cache->ceiling || cache->bytes >= cache->bytes_ceiling) evict_some(cache);
     if (cache->n >= cache->ceiling) return; /* everything is pinned */
     struct understood **slot = &cache->slots[u->hash & (cache->n_slots - 1)];
@@ -144,9 +144,20 @@ struct understood *understood_find(struct understood_cache *cache, const struct 
     uint8_t template[SQL_TEMPLATE_BYTES];
     size_t n, n_literals;
     uint64_t ruleset = context_key(context);
+    if (context->types.n) return NULL;
     struct understood *u = find(cache, ruleset, context->view_key, text, false);
     if (u || !sql_template(text, template, &n, &n_literals) || n_literals == 0) return u;
     return find(cache, ruleset, context->view_key, bytes_make(template, n), true);
+}
+
+struct bytes understood_types(struct bytes types)
+{
+    for (size_t at = 0; at + 4 <= types.n; at += 4) {
+        const uint8_t *p = types.p + at;
+        if (!catalog_is_own((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]))
+            return types;
+    }
+    return (struct bytes){ 0 };
 }
 
 static bool is_closed_setting(const struct target *target, struct bytes name)
@@ -210,21 +221,28 @@ static void refuse(struct understood *u, enum refusal_reason reason, const char 
 static const char *const counted_tags[] = { "SELECT", "SELECT INTO", "CREATE TABLE AS",
                                             "INSERT", "UPDATE",      "DELETE",
                                             "MERGE",  "COPY",        "EXPLAIN" };
-enum { COUNTED = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN | EFFECT_PROCEDURE };
+enum { COUNTED = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN };
+
+/* Trusted or not, and whatever its volatility promises. Where citext is installed, every = could be its own:
+ * what is known to change nothing does not count. */
+static bool runs_code(const struct sql_statement *s)
+{
+    if (s->effects & EFFECT_PROCEDURE) return true;
+    for (size_t i = 0; i < s->n_functions; i++)
+        for (size_t k = 0; k < s->functions[i].n_codes; k++)
+            if (!policy_extension_is_harmless(s->functions[i].codes[k].extension)) return true;
+    return false;
+}
 
 static bool tag_tells(const struct sql_statement *s)
 {
-    if (!s->in_view || s->writes_beside || s->effects & EFFECT_PROCEDURE || bytes_is(s->tag, "EXPLAIN"))
-        return false;
-    for (size_t i = 0; i < s->n_functions; i++)
-        if (s->functions[i].n_codes) return false;
-    return true;
+    return s->in_view && !s->writes_beside && !runs_code(s) && !bytes_is(s->tag, "EXPLAIN");
 }
 
 static enum understood_limited limited_by(const struct sql_statement *s)
 {
     if (s->action == SQL_ACTION_EXECUTE || s->action == SQL_ACTION_FETCH) return LIMITED_BY_NAME;
-    if (!(s->effects & COUNTED)) return LIMITED_NOT;
+    if (!(s->effects & COUNTED) && !runs_code(s)) return LIMITED_NOT;
     if (s->action == SQL_ACTION_PREPARE) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
     for (size_t i = 0; i < sizeof counted_tags / sizeof *counted_tags; i++)
         if (bytes_is(s->tag, counted_tags[i])) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
@@ -236,7 +254,7 @@ static enum understood_limited limited_by(const struct sql_statement *s)
 static bool cannot_be_counted(const struct sql_statement *s)
 {
     return bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") || s->writes_foreign ||
-           (s->action == SQL_ACTION_DECLARE && s->effects & EFFECT_PROCEDURE);
+           (s->action == SQL_ACTION_DECLARE && runs_code(s));
 }
 
 /* Where changed rows are limited: what decides, or a refusal. */
@@ -325,6 +343,17 @@ static struct bytes without_place(struct bytes body, struct bytes place, struct 
     struct bytes copy = out.failed ? (struct bytes){ 0 } : arena_copy(arena, buf_bytes(&out));
     buf_free(&out);
     return copy.p ? copy : body;
+}
+
+uint32_t understood_place(const struct understood *u, struct bytes text, int64_t at)
+{
+    struct sql_edit here = { .at = (uint32_t)at };
+    uint32_t place = 1;
+    if (at < 0 || (uint64_t)at > u->text.n) return 0;
+    if (!bytes_equal(text, u->text) && !sql_edits_move(u->text, &here, 1, text, &here)) return 0;
+    for (size_t i = 0; i < here.at && i < text.n; i++)
+        place += (text.p[i] & 0xc0) != 0x80;
+    return place;
 }
 
 struct bytes understood_place_back(const struct understood *u, struct bytes text, struct bytes body,
@@ -493,13 +522,14 @@ static struct understood *understood_new(struct understood_cache *cache,
     if (!u) return NULL;
     arena_init(&u->arena, ARENA_CHUNK, ARENA_BASE + text.n * ARENA_PER_BYTE);
     u->text = arena_copy(&u->arena, text);
+    u->types = context->types.n ? arena_copy(&u->arena, context->types) : (struct bytes){ 0 };
     u->ruleset = context_key(context);
     u->view = context->view_key;
     u->judged = u->key = u->text;
     u->hash = hash_of(cache, u->ruleset, u->view, u->key, false);
     u->serial = cache->next_serial++;
     u->n_pins = 1;
-    if (u->text.p) return u;
+    if (u->text.p && u->types.n == context->types.n) return u;
     understood_free(u);
     return NULL;
 }
@@ -509,7 +539,8 @@ static void make_template(struct understood_cache *cache, struct understood *u)
 {
     uint8_t template[SQL_TEMPLATE_BYTES];
     size_t n, n_literals;
-    if (u->outcome != SQL_UNDERSTOOD || !sql_facts_fit_template(u->facts) || u->n_secrets) return;
+    if (u->outcome != SQL_UNDERSTOOD || !sql_facts_fit_template(u->facts) || u->n_secrets || u->types.n)
+        return;
     if (u->facts->n_edits > TEMPLATE_EDITS || u->judged.p != u->text.p) return;
     if (!sql_template(u->text, template, &n, &n_literals) || n_literals == 0) return;
     struct bytes key = arena_copy(&u->arena, bytes_make(template, n));
@@ -562,6 +593,8 @@ static bool statement_is_nameless(const struct sql_statement *s)
     case SQL_ACTION_DISCARD:
     case SQL_ACTION_LISTEN:
     case SQL_ACTION_UNLISTEN: return true;
+    /* SET TRANSACTION, before which the server takes no query. */
+    case SQL_ACTION_NONE: return s->effects == EFFECT_TRANSACTION;
     default: return false;
     }
 }
@@ -622,7 +655,7 @@ struct understood *understood_begin(struct understood_cache *cache, const struct
 
 void understood_parse(struct understood *u, const struct catalog_view *view)
 {
-    u->outcome = sql_understand_in(u->judged, view, &u->arena, &u->facts);
+    u->outcome = sql_understand_typed(u->judged, view, u->types, &u->arena, &u->facts);
 }
 
 struct understood *understood_end(struct understood_cache *cache, const struct understood_context *context,

@@ -26,6 +26,7 @@ struct understood {
     bool is_template;    /* stands for every text of its template (sql_template): `text` is only the first of
                             them */
     struct bytes text;
+    struct bytes types; /* of parameters, where Parse gives one that is not PostgreSQL's own: never kept */
     enum sql_outcome outcome;
     const struct sql_facts *facts;
     bool refused; /* some statement of it is */
@@ -74,7 +75,12 @@ struct understood_context {
     const struct target *target;
     const struct catalog_view *view; /* NULL: without */
     uint64_t view_key;               /* the same for views in which every text means the same; 0: none */
+    /* As Parse gives them, where one of them is not PostgreSQL's own (understood_types): what they bring
+     * along belongs to the text, and what is found is kept for nobody else. */
+    struct bytes types;
 };
+/* types, or nothing where all of them are PostgreSQL's own. */
+struct bytes understood_types(struct bytes types);
 
 /* One that was understood before, pinned: this text, or (is_template) one that differs from it in plain
  * literals only. NULL: not there. */
@@ -99,6 +105,9 @@ struct understood *understood_make_from(struct understood_cache *cache,
 /* For a template with edits: the text, which is of the template, with the edits at their places in it. False:
  * it is to be understood by itself. */
 bool understood_forward(const struct understood *u, struct bytes text, struct buf *out) MUST_USE;
+/* A place in bytes of the text that was understood (-1: none), in characters from 1 of that text or another
+ * one of its template; 0: none. */
+uint32_t understood_place(const struct understood *u, struct bytes text, int64_t at);
 /* An ErrorResponse's body, with the place that it names (P) counted in the client's text: the first text or
  * another one of the template; text.p == NULL: the text is not
  * known, and the place is left out. In the arena, or the body itself where there is nothing to change. */

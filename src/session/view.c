@@ -1,6 +1,6 @@
 /* Keeping a session's view. Invariants:
- *   - an inquiry is sent only while nothing else is unanswered, and it is the only thing in the queue until
- * its ReadyForQuery came;
+ *   - an inquiry is sent as a simple query while nothing else is unanswered, and it is the only thing in the
+ * queue until its ReadyForQuery came; or else as a statement of the gateway's own, behind what is unanswered;
  *   - while view_holds_client, no message of the client is looked at;
  *   - what was forwarded since the view was made and may have changed it has set `dirty`. */
 #include "base/cursor.h"
@@ -134,23 +134,39 @@ static bool drains(struct session *s)
     return true;
 }
 
+/* Between the client's messages, where the server is in the middle of a batch: a simple query would end what
+ * the batch has begun. */
+static bool ask_within(struct session *s, const char *text)
+{
+    if (!own_ask(s, OWN_VIEW, bytes_of(text))) return false;
+    message_put(&s->server_out, MESSAGE_FLUSH, (struct bytes){ 0 });
+    return true;
+}
+
+static bool ask_alone(struct session *s, const char *text)
+{
+    struct pending *p = pending_push(&s->pendings, PENDING_INQUIRY);
+    if (!p) return false;
+    p->started_us = session_now(s);
+    size_t at = message_begin(&s->server_out, MESSAGE_QUERY);
+    buf_put_cstring(&s->server_out, bytes_of(text));
+    message_finish(&s->server_out, at);
+    return true;
+}
+
 static enum view_answer ask(struct session *s, bool short_one)
 {
     struct session_view *v = &s->view;
+    const char *text = short_one ? catalog_probe_query : catalog_overlay_query;
     v->loading = catalog_overlay_begin(v->shared->newest);
-    struct pending *p = v->loading ? pending_push(&s->pendings, PENDING_INQUIRY) : NULL;
-    if (!p) {
+    if (!v->loading || !(v->within ? ask_within(s, text) : ask_alone(s, text))) {
         session_drop(s, "out of memory");
         return VIEW_WAITS;
     }
-    p->started_us = session_now(s);
     catalog_release(v->asked_on);
     v->asked_on = catalog_hold(v->shared->newest);
     v->asked_wrong = false;
     v->probing = short_one;
-    size_t at = message_begin(&s->server_out, MESSAGE_QUERY);
-    buf_put_cstring(&s->server_out, bytes_of(short_one ? catalog_probe_query : catalog_overlay_query));
-    message_finish(&s->server_out, at);
     return wait_for(s, VIEW_WAIT_ANSWER, 0);
 }
 
@@ -173,12 +189,11 @@ enum view_answer view_ready(struct session *s, struct bytes *says_out, struct by
     if (!v->shared->newest) return wait_for(s, VIEW_WAIT_CATALOG, CATALOG_WAIT_US);
     if (v->shared->checked_us < v->fresh_from_us) return wait_for(s, VIEW_WAIT_CHECK, CATALOG_WAIT_US);
     if (s->pendings.n && drains(s)) return wait_for(s, VIEW_WAIT_DRAIN, 0);
-    if (s->pendings.n)
-        return refuse(s,
-                      "names cannot be resolved here: a statement before it in the pipeline may change them",
-                      "Send Sync after statements that create, alter or drop something or that set "
-                      "search_path or role.",
-                      says_out, hint_out);
+    v->within = s->pendings.n > 0;
+    if (v->within && frontend_copies(s))
+        return refuse(s, "names cannot be resolved in the middle of a COPY", "End the COPY first.", says_out,
+                      hint_out);
+    if (v->within) return ask(s, false);
     if (s->status == 'E') return VIEW_WITHOUT;
     /* In a transaction that has changed something the short question would not do. */
     return ask(s, !(v->moved && s->status == 'T'));
@@ -208,10 +223,11 @@ void view_statement_over(struct session *s)
 
 /* ---- long texts */
 
-bool view_ask_job(struct session *s, struct bytes text)
+bool view_ask_job(struct session *s, struct bytes text, struct bytes types)
 {
     struct session_view *v = &s->view;
     struct understood_context context = session_context(s);
+    context.types = types;
     struct view_job *job = calloc(1, sizeof *job);
     if (job) job->u = understood_begin(s->world->cache, &context, text);
     if (!job || !job->u) {
@@ -375,6 +391,46 @@ static bool take_answer(struct session *s)
     v->key = key_of(s, v);
     v->dirty = false;
     return true;
+}
+
+enum step view_own_row(struct session *s, struct bytes body)
+{
+    on_row(s, body);
+    return STEP_NEXT;
+}
+
+enum step view_own_done(struct session *s)
+{
+    if (take_answer(s)) end_wait(&s->view);
+    return STEP_NEXT;
+}
+
+/* The batch has failed with it, and what the client sent behind it is skipped: it hears why. */
+void view_own_failed(struct session *s, struct bytes body)
+{
+    struct bytes code = report_field(body, 'C');
+    struct refusal *refusal = NULL;
+    /* A cancel request, a transaction that has failed: the server's own words say it. */
+    if (!bytes_is(code, "57014") && !bytes_is(code, "25P02"))
+        refusal = refusal_new(REFUSAL_CATALOGUE, "ERROR",
+                              BYTES_LITERAL("what this session sees could not be asked"),
+                              report_field(body, 'M'), (struct bytes){ 0 });
+    if (refusal) body = refusal_body(refusal);
+    recording_report(s, FRAME_ERROR, s->last_run, refusal ? ORIGIN_GATEWAY : ORIGIN_SERVER, body, NULL);
+    if (!s->terminated && !s->swallowing) message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, body);
+    free(refusal);
+    view_after_error(s);
+}
+
+void view_after_error(struct session *s)
+{
+    struct session_view *v = &s->view;
+    if (v->wait != VIEW_WAIT_ANSWER || !v->within) return;
+    if (v->loading) catalog_overlay_abandon(v->loading);
+    v->loading = NULL;
+    catalog_release(v->asked_on);
+    v->asked_on = NULL;
+    end_wait(v);
 }
 
 static enum step not_expected(struct session *s)

@@ -46,6 +46,7 @@ struct session_view {
                               this */
     int64_t check_from_us; /* a name was not there: the catalogue must be looked at after this; 0: no such */
     struct catalog_overlay_load *loading;
+    bool within;                    /* the inquiry is asked in the middle of a batch */
     bool probing;                   /* the short question was asked, which may be enough */
     const struct catalog *asked_on; /* held, while an inquiry is under way */
     bool asked_wrong;               /* its answer cannot be used */
@@ -66,7 +67,7 @@ struct view_job {
 };
 enum { VIEW_TEXT_MOST = 16 << 20 };
 /* Has the text understood. False: it cannot be now. */
-bool view_ask_job(struct session *s, struct bytes text) MUST_USE;
+bool view_ask_job(struct session *s, struct bytes text, struct bytes types) MUST_USE;
 
 void view_begin(struct session *s);
 void view_end(struct session *s);
@@ -90,5 +91,7 @@ void view_on_status(struct session *s);
 /* Whether the client must not be read. */
 bool view_holds_client(const struct session *s);
 void view_on_time(struct session *s, int64_t now_us);
+/* The batch in which an inquiry was asked has failed before it. */
+void view_after_error(struct session *s);
 /* An answer to an inquiry. */
 #endif

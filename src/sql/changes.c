@@ -234,6 +234,7 @@ static void change(struct walk *walk, const Node *node)
 
 void names_begin(struct walk *walk, const Node *statement)
 {
+    walk->names->defines = tree_tag(statement) == T_DefineStmt;
     /* What stands in it is made in the new schema. */
     if (tree_tag(statement) == T_CreateSchemaStmt && ((const CreateSchemaStmt *)statement)->schemaElts)
         move(walk);
@@ -248,8 +249,11 @@ static void widen(struct walk *walk, const Node *node)
             const char *schema = tree_string(tree_item(s->objects, i));
             if (schema) ties_schema(walk, bytes_of(schema), EFFECT_SCHEMA_DROP);
         }
-        walk->names->cascades = s->behavior == DROP_CASCADE;
-        if (s->behavior == DROP_CASCADE) ties_cascade(walk);
+        walk->names->cascades = walk->names->drops = s->behavior == DROP_CASCADE;
+    } else if (tree_tag(node) == T_AlterTableStmt) {
+        const AlterTableStmt *s = (const AlterTableStmt *)node;
+        for (int i = 0; i < tree_length(s->cmds); i++)
+            walk->names->drops |= ((const AlterTableCmd *)tree_item(s->cmds, i))->behavior == DROP_CASCADE;
     } else if (tree_tag(node) == T_TruncateStmt) {
         walk->names->cascades = ((const TruncateStmt *)node)->behavior == DROP_CASCADE;
     } else if (tree_tag(node) == T_GrantStmt) {
@@ -273,8 +277,13 @@ static void widen(struct walk *walk, const Node *node)
 void names_finish(struct walk *walk, const Node *statement)
 {
     const struct sql_statement *s = walk->statement;
+    size_t before;
     widen(walk, statement);
-    ties_follow(walk);
+    do { /* what goes takes others along, and these others */
+        before = s->n_relations;
+        if (walk->names->drops) ties_cascade(walk);
+        ties_follow(walk);
+    } while (walk->names->drops && s->n_relations != before && !walk->trouble);
     types_finish(walk);
     if (walk->names->code_made && (s->n_relations || s->n_functions))
         code_add(walk, (struct bytes){ 0 }, BYTES_LITERAL("(earlier in this text)"),
@@ -293,6 +302,6 @@ void names_change(struct walk *walk, const Node *statement)
         made->older = names->made;
         names->made = made;
     }
-    names->sets_path = names->sorts = names->cascades = false;
+    names->sets_path = names->sorts = names->cascades = names->drops = false;
     names->n_types = 0;
 }

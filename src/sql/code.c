@@ -144,6 +144,7 @@ static void miss_function(struct walk *walk, const FuncCall *call, struct tree_n
 
 void code_call(struct walk *walk, const FuncCall *call, struct tree_name name)
 {
+    walk->place = call->location;
     if (name.database) {
         walk_effect(walk, EFFECT_PROCEDURE);
         return;
@@ -163,6 +164,7 @@ void code_call(struct walk *walk, const FuncCall *call, struct tree_name name)
 
 void code_sample(struct walk *walk, const RangeTableSample *sample, struct tree_name name)
 {
+    walk->place = sample->location;
     struct reach reach = reach_function(walk, name.schema, name.name);
     if (settle_own(walk, sample, sample->location, name, &reach)) return;
     functions_add(walk, bytes_of(name.schema), bytes_of(name.name), reach.codes, reach.n_codes);

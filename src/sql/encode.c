@@ -34,6 +34,7 @@ static void put_statement(struct buf *out, struct bytes text, const struct sql_s
     buf_put_u8(out, (uint8_t)s->action);
     buf_put_u8(out, (uint8_t)s->setting);
     buf_put_u8(out, s->pinned_setting);
+    buf_put_u8(out, s->cascades);
     put_optional(out, s->subject);
     put_optional(out, s->value);
     buf_put_u32(out, (uint32_t)s->n_relations);
@@ -175,6 +176,7 @@ static void get_statement(struct reading *r, struct sql_statement *s)
     s->action = get_enum(r, SQL_ACTION_COPY_OUT);
     s->setting = get_enum(r, SQL_SETTING_PRIVILEGE);
     s->pinned_setting = get_bool(r);
+    s->cascades = get_bool(r);
     s->subject = get_optional(r);
     s->value = get_optional(r);
     get_relations(r, s);
@@ -185,7 +187,7 @@ static void get_statement(struct reading *r, struct sql_statement *s)
 
 static void get_statements(struct reading *r, struct sql_facts *facts)
 {
-    size_t n = get_count(r, SQL_STATEMENTS_CEILING, 48);
+    size_t n = get_count(r, SQL_STATEMENTS_CEILING, 49);
     if (n == 0 || r->bad) return;
     facts->statements = ARENA_ARRAY(r->arena, struct sql_statement, n);
     if (!facts->statements) {

@@ -153,6 +153,7 @@ struct sql_statement {
     enum sql_setting setting; /* for SET and RESET */
     bool pinned_setting; /* somewhere (SET, set_config, ALTER ROLE … SET, CREATE FUNCTION … SET) it would move
                             a pinned setting */
+    bool cascades;       /* DROP … CASCADE: what is dropped takes others with it */
     struct bytes inner; /* PREPARE: the text of the statement that it prepares */
     /* The rest only where it was understood in a view. */
     bool in_view;
@@ -161,6 +162,8 @@ struct sql_statement {
                                 unresolved_says); empty: none */
     const char *unresolved_code;
     struct bytes unresolved_says; /* "relation \"x\" does not exist" */
+    int64_t unresolved_at;        /* where it stands, in bytes of the whole text; -1: not known. Where
+                                     unresolved_code        is NULL, nothing */
     /* Its command tag may not count every row that it changes: a CTE, a trigger, a rule, a foreign key's
      * action writes too. */
     bool writes_beside;
@@ -196,6 +199,10 @@ enum sql_outcome sql_understand(struct bytes text, struct arena *arena,
 struct catalog_view;
 enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view *view, struct arena *arena,
                                    const struct sql_facts **facts_out) MUST_USE;
+/* The same for a text whose parameters have been given types, as Parse has them: u32 each, in network order,
+ * 0 for none. The code of those that are not PostgreSQL's own is the statement's. */
+enum sql_outcome sql_understand_typed(struct bytes text, const struct catalog_view *view, struct bytes types,
+                                      struct arena *arena, const struct sql_facts **facts_out) MUST_USE;
 /* Only the pre-scan of sql_understand: cheap, linear, safe on any bytes. HOSTILE or UNDERSTOOD (which then
  * means: may be parsed). */
 enum sql_outcome sql_prescan(struct bytes text, struct arena *arena, struct bytes *error_out) MUST_USE;

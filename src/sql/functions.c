@@ -139,13 +139,19 @@ bool functions_constant(const Node *node, const char **text_out)
     return true;
 }
 
-/* set_config with constant arguments is judged like SET; else it could be any setting. */
+/* The setting that a set_config is about; NULL: it is none in particular. */
+static const char *setting_of(const struct walk *walk, const FuncCall *call)
+{
+    const char *name = NULL;
+    if (call == walk->picking) return walk->picked;
+    return functions_constant(tree_item(call->args, 0), &name) ? name : NULL;
+}
+
 void functions_visit_set_config(struct walk *walk, const FuncCall *call)
 {
     const char *name = NULL, *value = NULL;
-    if (tree_length(call->args) == 3 && !call->func_variadic &&
-        functions_constant(tree_item(call->args, 0), &name) &&
-        functions_constant(tree_item(call->args, 1), &value) && name) {
+    if (tree_length(call->args) == 3 && !call->func_variadic && (name = setting_of(walk, call)) &&
+        functions_constant(tree_item(call->args, 1), &value)) {
         setting_note(walk, bytes_of(name), bytes_of(value));
         if (walk->names) names_setting(walk, bytes_of(name));
         return;
@@ -153,6 +159,51 @@ void functions_visit_set_config(struct walk *walk, const FuncCall *call)
     if (walk->names) names_setting(walk, (struct bytes){ 0 });
     walk_effect(walk, EFFECT_SESSION);
     walk->statement->pinned_setting = true;
+}
+
+static bool is_column(const Node *node, const char *column)
+{
+    if (!node || tree_tag(node) != T_ColumnRef || tree_length(((const ColumnRef *)node)->fields) != 1)
+        return false;
+    const char *name = tree_string(tree_item(((const ColumnRef *)node)->fields, 0));
+    return name && strcmp(name, column) == 0;
+}
+
+/* FROM pg_settings alone, and the server's own. */
+static bool reads_settings(struct walk *walk, const SelectStmt *select, struct walk_at at)
+{
+    if (select->withClause || at.scope || tree_length(select->fromClause) != 1) return false;
+    const RangeVar *from = tree_item(select->fromClause, 0);
+    if (tree_tag(from) != T_RangeVar || from->catalogname || from->alias || !from->relname ||
+        strcmp(from->relname, "pg_settings") != 0)
+        return false;
+    if (from->schemaname) return strcmp(from->schemaname, "pg_catalog") == 0;
+    const struct catalog_relation *found = NULL;
+    if (!walk->names) return true;
+    return !names_look(walk, from, &found) && found && bytes_is(found->schema, "pg_catalog");
+}
+
+void functions_visit_settings(struct walk *walk, const SelectStmt *select, struct walk_at at)
+{
+    const A_Expr *where = (const A_Expr *)select->whereClause;
+    struct tree_name operator, function;
+    const char *name = NULL;
+    if (!where || tree_tag(where) != T_A_Expr || where->kind != AEXPR_OP ||
+        tree_length(select->targetList) != 1)
+        return;
+    const ResTarget *target = tree_item(select->targetList, 0);
+    const FuncCall *call = tree_tag(target) == T_ResTarget ? (const FuncCall *)target->val : NULL;
+    if (!call || tree_tag(call) != T_FuncCall || !tree_name(call->funcname, &function) ||
+        strcmp(function.name, "set_config") != 0 || tree_length(call->args) != 3)
+        return;
+    if (!tree_name(where->name, &operator) || strcmp(operator.name, "=") != 0 ||
+        (operator.schema && strcmp(operator.schema, "pg_catalog") != 0))
+        return;
+    if (!is_column(where->lexpr, "name") || !is_column(tree_item(call->args, 0), "name") ||
+        !functions_constant(where->rexpr, &name) || !name || !reads_settings(walk, select, at))
+        return;
+    walk->picking = call;
+    walk->picked = name;
 }
 
 void functions_visit_call(struct walk *walk, const FuncCall *call)

@@ -1,6 +1,6 @@
 /* Any bytes as SQL. Oracles: statements lie inside the text, in order; nothing that is understood does
  * nothing; what is encoded decodes to the same bytes; a shape's shape is itself; what was redacted holds no
- * more secrets. */
+ * more secrets (but those that the cutting made: "://" and "@" with a cut between them look like a URL). */
 #include "base/arena.h"
 #include "base/check.h"
 #include "sql/facts.h"
@@ -50,7 +50,9 @@ static void check_text(struct bytes text, struct arena *arena)
     CHECK(redacted.p);
     CHECK(n_secrets > 0 || bytes_equal(redacted, text));
     struct bytes again = sql_redact(redacted, arena, &secrets, &n_again);
-    CHECK(again.p && (n_again == 0 || bytes_equal(again, redacted)));
+    CHECK(again.p);
+    for (size_t i = 0; i < n_again; i++)
+        CHECK(bytes_find(secrets[i], BYTES_LITERAL("***")) >= 0);
 }
 
 static void ignore_claim(void *context, struct bytes key, struct bytes value)

@@ -8,9 +8,11 @@ static void use_row(struct lineage *l, const struct row *row, uint32_t uses)
     lineage_use(l, row->rest, uses);
 }
 
-/* The attribute of a name; 0 where it has none of that name (the server says so). */
-static int attribute_of(struct lineage *l, const struct range *target, struct bytes name)
+/* The attribute of a name that stands at that place (-1: not known); 0 where it has none of that name (the
+ * server says so). */
+static int attribute_of(struct lineage *l, const struct range *target, struct bytes name, int place)
 {
+    l->walk->place = place;
     int attribute = target->relation ? catalog_column_number(target->relation, name) : 0;
     if (attribute == 0 && target->relation) {
         struct bytes says =
@@ -27,9 +29,10 @@ static struct value column_of(struct lineage *l, const struct range *target, int
     return lineage_of(l, target, attribute);
 }
 
-static void write_column(struct lineage *l, const struct range *target, struct bytes name)
+static void write_column(struct lineage *l, const struct range *target, const ResTarget *to)
 {
-    lineage_use(l, column_of(l, target, attribute_of(l, target, name)), SQL_USE_WRITTEN);
+    int attribute = attribute_of(l, target, bytes_of(to->name), to->location);
+    lineage_use(l, column_of(l, target, attribute), SQL_USE_WRITTEN);
 }
 
 /* Subscripts and fields of what is assigned: the rest of the old value is kept, and the subscript picks. */
@@ -37,8 +40,8 @@ static void write_part(struct lineage *l, const struct scope *scope, const struc
                        const ResTarget *to)
 {
     if (!to->indirection) return;
-    struct bytes name = bytes_of(to->name);
-    lineage_use(l, column_of(l, target, attribute_of(l, target, name)), SQL_USE_STORED);
+    int attribute = attribute_of(l, target, bytes_of(to->name), to->location);
+    lineage_use(l, column_of(l, target, attribute), SQL_USE_STORED);
     for (int i = 0; i < tree_length(to->indirection); i++) {
         const Node *part = tree_item(to->indirection, i);
         if (tree_tag(part) != T_A_Indices) continue;
@@ -80,7 +83,7 @@ static void mark_inserted(struct lineage *l, const struct scope *scope, const st
     if (!target->relation) lineage_use(l, target->row.rest, uses);
     for (int i = 0; columns && i < tree_length(columns); i++) {
         const ResTarget *to = tree_item(columns, i);
-        int attribute = attribute_of(l, target, bytes_of(to->name));
+        int attribute = attribute_of(l, target, bytes_of(to->name), to->location);
         if (attribute != 0) lineage_use(l, column_of(l, target, attribute), uses);
         if (scope) write_part(l, scope, target, to);
     }
@@ -121,7 +124,7 @@ static void conflict_target(struct lineage *l, const struct scope *scope, const 
         lineage_predicate(l, scope, element->expr);
         if (!element->name) continue;
         struct bytes name = bytes_of(element->name);
-        lineage_use(l, column_of(l, target, attribute_of(l, target, name)), SQL_USE_PREDICATE);
+        lineage_use(l, column_of(l, target, attribute_of(l, target, name, -1)), SQL_USE_PREDICATE);
         lineage_use(l, excluded_value(l, excluded, name), SQL_USE_PREDICATE);
     }
     lineage_predicate(l, scope, infer->whereClause);
@@ -134,7 +137,7 @@ static void assign(struct lineage *l, const struct scope *scope, const struct ra
     struct row several = { 0 };
     for (int i = 0; i < tree_length(targets); i++) {
         const ResTarget *to = tree_item(targets, i);
-        write_column(l, target, bytes_of(to->name));
+        write_column(l, target, to);
         write_part(l, scope, target, to);
         if (!to->val || tree_tag(to->val) != T_MultiAssignRef) {
             lineage_use(l, lineage_expression(l, scope, to->val), SQL_USE_STORED);
@@ -266,7 +269,7 @@ static struct row copied(struct lineage *l, const CopyStmt *s, const struct rang
     if (!target->relation) return row;
     for (int i = 0; i < tree_length(s->attlist); i++) {
         struct bytes name = lineage_string(s->attlist, i);
-        int attribute = attribute_of(l, target, name);
+        int attribute = attribute_of(l, target, name, -1);
         if (attribute == 0) continue;
         lineage_append(l, &out,
                        (struct field){ .name = name, .of = target, .attribute = (int16_t)attribute });

@@ -35,9 +35,12 @@ struct names {
     bool types_made;    /* enums and composite types may be */
     bool sets_path;     /* the statement that is walked calls set_config on what moves names */
     bool cascades;      /* DROP or TRUNCATE with CASCADE */
+    bool drops;         /* DROP with CASCADE, of a column or constraint too */
+    bool defines;       /* CREATE OPERATOR, AGGREGATE, TYPE … (…): a name in it may be a function's */
     bool sorts;         /* it orders, groups or compares by a type's own operators */
     uint32_t *types;    /* those of its types that are not PostgreSQL's own, each once */
     size_t n_types, types_size;
+    struct bytes parameters; /* types that Parse gives the text's parameters */
 };
 enum {
     NAMES_FIRST_OID = 16384, /* FirstNormalObjectId: what is below came with PostgreSQL itself */

@@ -62,6 +62,7 @@ static void visit_select(struct walk *walk, const SelectStmt *s, struct walk_at 
     walk_push(walk, s->groupClause, at);
     walk_push(walk, s->whereClause, at);
     walk_push(walk, s->fromClause, with_access(at, access));
+    functions_visit_settings(walk, s, at);
     walk_push(walk, s->targetList, at);
     walk_push(walk, s->distinctClause, at);
     visit_into(walk, s->intoClause, at);

@@ -28,14 +28,31 @@ static bool grow(struct walk *walk)
     return true;
 }
 
+/* Verifiers of passwords, connection strings, the server's files. */
+static uint32_t shown_by(struct bytes name)
+{
+    static const struct {
+        const char *name;
+        uint32_t effects;
+    } shows[] = {
+#define RELATION(name, effects) { name, effects },
+#include "sql/relations.def"
+#undef RELATION
+    };
+    for (size_t i = 0; i < sizeof(shows) / sizeof(*shows); i++)
+        if (bytes_is(name, shows[i].name)) return shows[i].effects;
+    return 0;
+}
+
 /* Writing to the catalogue moves what the catalogue says: who may do what (pg_authid, pg_class …), or, by the
  * rule on pg_settings, a setting that nobody named. */
 static void note_catalogue(struct walk *walk, const struct sql_relation *relation, uint32_t access)
 {
     struct bytes schema = relation->schema, name = relation->name;
     uint32_t writes = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_TRUNCATE;
-    if (!(access & writes)) return;
     if (schema.n ? !bytes_is(schema, "pg_catalog") : !bytes_starts_with(name, "pg_")) return;
+    if (access & EFFECT_READ) walk_effect(walk, shown_by(name));
+    if (!(access & writes)) return;
     if (bytes_is(name, "pg_settings")) {
         walk_effect(walk, EFFECT_SESSION | EFFECT_PRIVILEGE);
         walk->statement->pinned_setting = true;

@@ -39,6 +39,7 @@ void names_miss(struct walk *walk, struct bytes name, const char *code, struct b
     s->unresolved = name;
     s->unresolved_code = code;
     s->unresolved_says = says;
+    s->unresolved_at = walk->place;
 }
 
 static bool grow_edits(struct walk *walk)
@@ -275,6 +276,7 @@ void names_resolve(struct walk *walk, const RangeVar *node, enum walk_naming nam
                    struct sql_relation *relation)
 {
     bool bare = !relation->schema.n;
+    walk->place = node ? node->location : -1;
     if (crosses_database(walk, relation) || !can_be_told(walk, naming, relation)) return;
     if (naming == NAMING_CREATED)
         resolve_created(walk, node, relation);

@@ -34,6 +34,7 @@ static void merge_column(struct lineage *l, JoinType type, struct bytes name, st
 {
     struct row *sides[] = { left, right };
     struct value values[2];
+    l->walk->place = -1; /* the server gives none either */
     for (int side = 0; side < 2; side++) {
         size_t n;
         struct field *field = lineage_named(sides[side], name, &n);

@@ -167,6 +167,7 @@ struct value scope_column(struct lineage *l, const struct scope *scope, const Co
     struct tree_name name;
     const struct range *ranges[SCOPE_RANGES];
     int n = tree_length(ref->fields);
+    l->walk->place = ref->location;
     const char *last = n > 0 ? tree_string(tree_item(ref->fields, n - 1)) : NULL;
     if (n == 1 && last) return find_alone(l, scope, last);
     if (!tree_name_before(ref->fields, 1, &name)) {

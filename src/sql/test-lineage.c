@@ -299,7 +299,7 @@ static double cpu_seconds(void)
 #ifdef SLOWED
 static const double seconds_ceiling = 4.0;
 #else
-static const double seconds_ceiling = 0.2;
+static const double seconds_ceiling = 1.0;
 #endif
 
 static void no_text_that_is_parsed_inline_takes_long(void **state)

@@ -122,6 +122,10 @@ static void follow_tie(struct follow *f, const struct catalog_relation *from,
         f->walk->statement->writes_beside = true;
         reach(f, to, rule_access(tie->writes), whereless, false);
         return;
+    case CATALOG_TIE_TABLE: /* an index that comes or goes changes its table */
+        if (access & EFFECT_SCHEMA) reach(f, to, EFFECT_SCHEMA_ALTER, false, false);
+        reach(f, to, access & EFFECT_MAINTENANCE, false, false);
+        return;
     case CATALOG_TIE_KEY:
         if (!f->walk->names->cascades) return;
         reach(f, to, access & EFFECT_TRUNCATE, false, false);
@@ -218,24 +222,41 @@ struct cascade {
     bool changed;
 };
 
-/* A view goes with what it reads. */
+static bool is_dropped(const struct sql_statement *s, uint32_t oid)
+{
+    for (size_t i = 0; i < s->n_relations; i++)
+        if (s->relations[i].oid == oid && s->relations[i].access & EFFECT_SCHEMA_DROP) return true;
+    return false;
+}
+
+/* Whether a column is of the type of a row, or of arrays of them, that goes. */
+static bool has_dropped_type(const struct walk *walk, const struct catalog_relation *r)
+{
+    const struct sql_statement *s = walk->statement;
+    for (size_t c = 0; c < r->n_columns; c++) {
+        const struct catalog_type *type = catalog_type_by_oid(walk->view, r->columns[c].type);
+        if (type && type->element) type = catalog_type_by_oid(walk->view, type->element);
+        if (type && type->relation && is_dropped(s, type->relation)) return true;
+    }
+    return false;
+}
+
+/* A view goes with what it reads; a rule and a column go with what they are about. */
 static bool visit_cascade(void *context, const struct catalog_relation *r)
 {
     struct cascade *c = context;
     struct sql_statement *s = c->walk->statement;
-    if (r->kind != 'v' && r->kind != 'm') return true;
+    uint32_t access = has_dropped_type(c->walk, r) ? EFFECT_SCHEMA_ALTER : 0;
+    bool view = r->kind == 'v' || r->kind == 'm';
     for (size_t t = 0; t < r->n_ties; t++) {
-        if (r->ties[t].tie != CATALOG_TIE_VIEW) continue;
-        for (size_t i = 0; i < s->n_relations; i++) {
-            if (s->relations[i].oid != r->ties[t].relation->oid ||
-                !(s->relations[i].access & EFFECT_SCHEMA_DROP))
-                continue;
-            size_t before = s->n_relations;
-            add_whole(c->walk, r, EFFECT_SCHEMA_DROP);
-            c->changed |= s->n_relations != before;
-            break;
-        }
+        const struct catalog_tie_to *tie = &r->ties[t];
+        bool reads = view && tie->tie == CATALOG_TIE_VIEW;
+        if ((reads || tie->tie == CATALOG_TIE_RULE) && is_dropped(s, tie->relation->oid))
+            access |= reads ? EFFECT_SCHEMA_DROP : EFFECT_SCHEMA_ALTER;
     }
+    size_t before = s->n_relations;
+    if (access) add_whole(c->walk, r, access);
+    c->changed |= s->n_relations != before;
     return c->walk->trouble == WALK_FINE;
 }
 

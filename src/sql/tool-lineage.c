@@ -7,11 +7,14 @@
  *                                        the machine's order. PATH: schemas, separated by blanks
  *
  * For each text, one line for each fact, and an empty line behind:
- *   outcome TEXT | unresolved CODE SAYS | relation OID THROUGH | column OID ATTRIBUTE USES THROUGH NAME
- *   output PLAIN OPAQUE COLUMN,… NAME | open | took NANOSECONDS (of all, and of one without a view) */
+ *   outcome TEXT | unresolved CODE SAYS | relation OID THROUGH | access OID EFFECTS NAME | does EFFECTS CODES
+ *   column OID ATTRIBUTE USES THROUGH NAME
+ *   output PLAIN OPAQUE COLUMN,… NAME | open | forward TEXT (what the server is sent, in hexadecimal digits)
+ *   took NANOSECONDS (of all, and of one without a view) */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "catalog/load.h"
+#include "sql/edits.h"
 #include "sql/facts.h"
 #include "sql/safe.h"
 
@@ -76,22 +79,43 @@ static const struct catalog *load(const char *path)
     return catalog;
 }
 
+/* The rest of a line. */
+static void print_text(struct bytes text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        putchar(text.p[i] == '\n' ? ' ' : text.p[i]);
+    putchar('\n');
+}
+
 static void print_statement(const struct sql_statement *s)
 {
-    if (s->unresolved_code) printf("unresolved %s %.*s\n", s->unresolved_code, BYTES_FMT(s->unresolved_says));
-    for (size_t i = 0; i < s->n_relations; i++)
-        printf("relation %u %d\n", s->relations[i].oid, s->relations[i].through);
+    if (s->unresolved_code) {
+        printf("unresolved %s ", s->unresolved_code);
+        print_text(s->unresolved_says);
+    }
+    size_t n_codes = 0;
+    for (size_t i = 0; i < s->n_relations; i++) {
+        const struct sql_relation *r = &s->relations[i];
+        printf("relation %u %d\n", r->oid, r->through);
+        printf("access %u %u ", r->oid, r->access);
+        print_text(r->name);
+    }
+    for (size_t i = 0; i < s->n_functions; i++)
+        n_codes += s->functions[i].n_codes;
+    printf("does %u %zu\n", s->effects, n_codes);
     for (size_t i = 0; i < s->n_columns; i++) {
         const struct sql_column *c = &s->columns[i];
         const struct sql_relation *r = &s->relations[c->relation];
-        printf("column %u %d %u %d %.*s\n", r->oid, c->attribute, c->uses, r->through, BYTES_FMT(c->name));
+        printf("column %u %d %u %d ", r->oid, c->attribute, c->uses, r->through);
+        print_text(c->name);
     }
     for (size_t i = 0; i < s->n_outputs; i++) {
         const struct sql_output *o = &s->outputs[i];
         printf("output %d %d ", o->plain, o->opaque);
         for (size_t k = 0; k < o->n_columns; k++)
             printf("%s%u", k ? "," : "", o->columns[k]);
-        printf("%s %.*s\n", o->n_columns ? "" : "-", BYTES_FMT(o->name));
+        printf("%s ", o->n_columns ? "" : "-");
+        print_text(o->name);
     }
     if (s->outputs_open) puts("open");
 }
@@ -120,6 +144,18 @@ static long long took(struct bytes text, const struct catalog_view *view)
     return least;
 }
 
+static void print_forward(struct bytes text, const struct sql_facts *facts)
+{
+    struct buf out;
+    buf_init(&out, (size_t)1 << 30);
+    sql_edits_apply(text, facts->edits, facts->n_edits, &out);
+    fputs("forward ", stdout);
+    for (size_t i = 0; i < buf_length(&out); i++)
+        printf("%02x", buf_bytes(&out).p[i]);
+    putchar('\n');
+    buf_free(&out);
+}
+
 static void print_facts(struct bytes text, const struct catalog_view *view)
 {
     static const char *const outcomes[] = { "hostile", "unknown", "understood" };
@@ -131,6 +167,7 @@ static void print_facts(struct bytes text, const struct catalog_view *view)
     printf("outcome %s\n", outcomes[outcome]);
     for (size_t i = 0; i < facts->n_statements; i++)
         print_statement(&facts->statements[i]);
+    if (facts->n_edits) print_forward(text, facts);
     printf("took %lld %lld\n\n", took(text, view), took(text, NULL));
     arena_free(&arena);
 }

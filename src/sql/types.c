@@ -105,10 +105,11 @@ static bool is_serial(struct tree_name name)
 void types_visit(struct walk *walk, const TypeName *type)
 {
     struct tree_name name;
+    walk->place = type->location;
     /* table.column%TYPE is the type of a column of a relation; a function's parameter alone is written so. */
     if (type->pct_type || !type->names || !tree_name(type->names, &name)) return;
     if (types_named(walk, bytes_of(name.schema), bytes_of(name.name))) return;
-    if (walk->names->types_made || walk->names->made || walk->names->moved.n) return;
+    if (walk->names->defines || walk->names->types_made || walk->names->made || walk->names->moved.n) return;
     if (is_serial(name) || (name.schema && strcmp(name.schema, "pg_catalog") == 0)) return;
     struct bytes text = name.schema ? arena_printf(walk->arena, "%s.%s", name.schema, name.name)
                                     : arena_copy(walk->arena, bytes_of(name.name));
@@ -135,9 +136,23 @@ static bool evaluates(const struct sql_statement *s)
     return (s->effects & ~still) || s->n_functions;
 }
 
+/* A value of such a type is read by its input function, and may be cast, before the statement runs. */
+static void add_parameters(struct walk *walk)
+{
+    struct bytes types = walk->names->parameters;
+    for (size_t at = 0; at + 4 <= types.n && !walk->trouble; at += 4) {
+        const uint8_t *p = types.p + at;
+        uint32_t oid = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+        if (catalog_is_own(oid) || named(walk, catalog_type_by_oid(walk->view, oid))) continue;
+        struct bytes text = arena_printf(walk->arena, "(type %u)", oid);
+        if (text.p) code_add(walk, (struct bytes){ 0 }, text, text, (struct bytes){ 0 });
+    }
+}
+
 void types_finish(struct walk *walk)
 {
     const struct sql_statement *s = walk->statement;
+    add_parameters(walk);
     if (!evaluates(s)) return;
     for (size_t i = 0; i < s->n_relations && !walk->trouble; i++) {
         const struct catalog_relation *r =

@@ -171,11 +171,11 @@ static enum sql_outcome settle(struct bytes text, const List *list, struct names
     return SQL_UNDERSTOOD;
 }
 
-static enum sql_outcome understand(struct bytes text, const struct catalog_view *view, struct arena *arena,
-                                   struct sql_facts *facts)
+static enum sql_outcome understand(struct bytes text, const struct catalog_view *view, struct bytes types,
+                                   struct arena *arena, struct sql_facts *facts)
 {
     struct parse parse;
-    struct names names = { .view = view, .arena = arena };
+    struct names names = { .view = view, .arena = arena, .parameters = types };
     /* A copy, for the NUL that the library wants behind it. */
     struct bytes copy = arena_copy(arena, text);
     if (!copy.p) return hostile(facts, trouble_words(WALK_FULL));
@@ -196,6 +196,12 @@ enum sql_outcome sql_understand(struct bytes text, struct arena *arena, const st
 enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view *view, struct arena *arena,
                                    const struct sql_facts **facts_out)
 {
+    return sql_understand_typed(text, view, (struct bytes){ 0 }, arena, facts_out);
+}
+
+enum sql_outcome sql_understand_typed(struct bytes text, const struct catalog_view *view, struct bytes types,
+                                      struct arena *arena, const struct sql_facts **facts_out)
+{
     struct prescan prescan;
     struct sql_facts *facts = ARENA_NEW(arena, struct sql_facts);
     *facts_out = facts;
@@ -208,7 +214,7 @@ enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view 
     if (outcome == SQL_HOSTILE)
         facts->error = prescan.error;
     else
-        outcome = understand(text, view, arena, facts);
+        outcome = understand(text, view, types, arena, facts);
     facts->holds_secret = holds_secret;
     return outcome;
 }

@@ -193,6 +193,22 @@ static void visit_import(struct walk *walk, const ImportForeignSchemaStmt *s, st
     }
 }
 
+/* CREATE or ALTER SEQUENCE … OWNED BY table.column: the sequence goes with the table from now on. */
+static void note_owner(struct walk *walk, const List *options, struct walk_at at)
+{
+    for (int i = 0; i < tree_length(options); i++) {
+        const DefElem *option = tree_item(options, i);
+        struct tree_name table;
+        if (strcmp(option->defname, "owned_by") != 0 || !option->arg || tree_tag(option->arg) != T_List)
+            continue;
+        if (tree_length((const List *)option->arg) < 2) continue; /* NONE */
+        if (!tree_name_before((const List *)option->arg, 1, &table))
+            walk_effect(walk, EFFECT_UNKNOWN);
+        else
+            relations_add(walk, table, at.access, false, NAMING_OBJECT, NULL);
+    }
+}
+
 /* The statements that name objects by lists, or whose RangeVars are no relations. False: its children may be
  * walked as they are. */
 static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
@@ -209,6 +225,7 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
     case T_ConstraintsSetStmt: return true;
     case T_CompositeTypeStmt: walk_push(walk, ((const CompositeTypeStmt *)node)->coldeflist, at); return true;
     case T_DropStmt: {
+        walk->statement->cascades = ((const DropStmt *)node)->behavior == DROP_CASCADE;
         const DropStmt *s = (const DropStmt *)node;
         if (s->removeType == OBJECT_POLICY) {
             at.access |= EFFECT_PRIVILEGE;
@@ -217,6 +234,8 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
         note_objects(walk, s->removeType, s->objects, at);
         return true;
     }
+    case T_CreateSeqStmt: note_owner(walk, ((const CreateSeqStmt *)node)->options, at); return false;
+    case T_AlterSeqStmt: note_owner(walk, ((const AlterSeqStmt *)node)->options, at); return false;
     case T_CommentStmt: {
         const CommentStmt *s = (const CommentStmt *)node;
         note_object(walk, s->objtype, s->object, at);

@@ -80,6 +80,7 @@ static void visit_shared(struct walk *walk, const MultiAssignRef *ref, struct wa
 
 static void visit(struct walk *walk, const Node *node, struct walk_at at)
 {
+    walk->place = tree_tag(node) == T_A_Expr ? ((const A_Expr *)node)->location : -1;
     if (walk->names) code_implied(walk, node);
     switch (tree_tag(node)) {
     case T_RangeVar: relations_visit(walk, (const RangeVar *)node, at); return;

@@ -48,6 +48,10 @@ struct walk {
     enum walk_trouble trouble;
     uint32_t spread;      /* effects on every relation that is read: COPY (query) TO has them from afar */
     enum NodeTag unknown; /* a tag that no table names; 0: none */
+    int place;            /* of the name that is looked at, in bytes of the text; -1: not known */
+    /* A set_config whose setting is the one that the WHERE beside it picks; NULL: there is none. */
+    const FuncCall *picking;
+    const char *picked;
 };
 
 /* Reads one statement. *statement has text set, everything else zero; trouble is left in the walk. */
@@ -84,6 +88,9 @@ void functions_add(struct walk *walk, struct bytes schema, struct bytes name, co
                    size_t n_codes);
 /* set_config with constant arguments is judged like SET; else it could be any setting. */
 void functions_visit_set_config(struct walk *walk, const FuncCall *call);
+/* Whether a SELECT calls it for the row of pg_settings that a constant picks: that is how pg_dump sets what
+ * older servers do not have. */
+void functions_visit_settings(struct walk *walk, const SelectStmt *select, struct walk_at at);
 /* A string constant, perhaps with a cast ('x'::text); false for anything else. NULL is a constant without
  * text. */
 bool functions_constant(const Node *node, const char **text_out);

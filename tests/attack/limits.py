@@ -69,7 +69,7 @@ OVER = {
     "a trigger": "INSERT INTO fires VALUES (1)",
     "a rule": "INSERT INTO ruled VALUES (1)",
     "partitions": "UPDATE parts SET v = v + 1",
-    "rows that move between partitions": "UPDATE parts SET id = 5000 - id WHERE id < 900",
+    "rows that move between partitions": "UPDATE parts SET id = 7000 - id WHERE id < 1900",
     "INSERT … ON CONFLICT": "INSERT INTO big SELECT id, 0 FROM big ON CONFLICT (id) DO UPDATE SET v = 0",
     "EXPLAIN ANALYZE": "EXPLAIN ANALYZE DELETE FROM big",
     "a function": "SELECT wipe()",
@@ -339,7 +339,7 @@ def check_several(counted, ways):
     def not_counting():
         with ways.connect() as raw:
             raw.simple("SET track_counts = off")
-            expect(raw.simple("DELETE FROM big WHERE id = 1"), "53400", "EZI")
+            expect(raw.simple("INSERT INTO fires VALUES (1)"), "53400", "EZI")
             return True
     shows(counted, ways, "where the server does not count, nothing that is limited stays", not_counting)
 
@@ -547,7 +547,7 @@ def converse(raw, pieces):
                 break
     for kind, body in seen:
         if kind == "E":  # where in the server's source it arose may differ
-            for letter in "FLRP":
+            for letter in "FLRP" + ("D" if "request " in body.get("D", "") else ""):
                 body.pop(letter, None)
     return seen
 

@@ -178,6 +178,13 @@ def transactions(t, g):
     answer = s.query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
     t.check("nothing is asked between BEGIN and SET TRANSACTION", code(answer) is None, answer)
     s.query("COMMIT")
+    s.query("SET search_path TO other, public")
+    s.query("BEGIN")
+    answer = s.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    t.check("nor where the view has to be asked for afresh", code(answer) is None, answer)
+    t.check("which happens with the next name", s.value("SELECT name FROM things") == "other")
+    s.query("COMMIT")
+    s.query("RESET search_path")
     s.query("DROP TABLE fresh, quick, several")
 
 
@@ -210,8 +217,18 @@ def pipelines(t, g):
     s = Session(g)
     answer = s.send(parse("SET search_path TO other"), bind(), execute(), parse("SELECT name FROM things"), bind(),
                     execute(), SYNC)
-    t.check("a name behind a change of names in one pipeline waits for a Sync, or is told to",
-            answer[0] == [["other"]] or code(answer) == "55000", answer)
+    t.check("a name behind a change of names in one pipeline is what it is then", answer == ([["other"]], None), answer)
+    s.query("BEGIN")
+    answer = s.send(*[m for text in ("CREATE TEMP TABLE mine (id int)", "INSERT INTO mine VALUES (7)", "SELECT id FROM mine",
+                                     "ALTER TABLE mine RENAME TO yours", "SELECT id FROM yours")
+                      for m in (parse(text), bind(), execute())], SYNC)
+    t.check("so are temporary tables that are made in it", answer == ([["7"], ["7"]], None), answer)
+    s.query("ROLLBACK")
+    s.query("SET search_path TO public")
+    answer = s.send(parse("SET search_path TO other"), bind(), execute(), parse("SELECT 1/0"), bind(), execute(),
+                    parse("SELECT name FROM things"), bind(), execute(), SYNC)
+    t.check("an error before it is the batch's", code(answer) == "22012" and not answer[0], answer)
+    t.check("and undoes the change", s.value("SELECT name FROM things") == "public")
     s.query("RESET search_path")
     s.raw.send(query("SET search_path TO other"), query("SELECT name FROM things"), query("RESET search_path"),
                query("SELECT name FROM things"))

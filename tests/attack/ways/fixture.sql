@@ -76,7 +76,6 @@ CREATE AGGREGATE public.max(boolean) (SFUNC = pg_catalog.booland_statefunc, STYP
 CREATE FUNCTION api.compare(int, int) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN DELETE FROM public.orders; RETURN true; END';
 CREATE OPERATOR public.<-> (LEFTARG = int, RIGHTARG = int, FUNCTION = api.compare);
 CREATE FUNCTION api.equal_text(text, int) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN DELETE FROM public.orders; RETURN true; END';
-CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = int, FUNCTION = api.equal_text);
 CREATE FUNCTION api.flip(int) RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN DELETE FROM public.orders; RETURN 1; END';
 CREATE OPERATOR public.!! (RIGHTARG = int, FUNCTION = api.flip);
 CREATE TYPE coupon AS ENUM ('spring', 'autumn');

@@ -74,8 +74,8 @@ def read_cases():
     return found
 
 
-def look(shop, case, database):
-    return shop.ask(LOOKS.get(case["look"], case["look"]), database) if "look" in case else None
+def look(shop, case):
+    return shop.ask(LOOKS.get(case["look"], case["look"])) if "look" in case else None
 
 
 def as_bytes(text):
@@ -84,8 +84,8 @@ def as_bytes(text):
 
 
 class Trial:
-    def __init__(self, shop, case, role, policy, database, bare, principal):
-        self.shop, self.case, self.role, self.policy, self.database = shop, case, role, policy, database
+    def __init__(self, shop, case, role, policy, bare, principal):
+        self.shop, self.case, self.role, self.policy = shop, case, role, policy
         self.bare, self.principal = bare, principal
         self.connections, self.answers, self.errors = {}, b"", []
         self.damaged = self.broken = False
@@ -93,9 +93,11 @@ class Trial:
 
     def do(self):
         for text in self.case.get("before", []):
-            answer = self.shop.ask(text, self.database)
+            answer = self.shop.ask(text)
             assert not answer.startswith("error"), f"{self.case['id']}: before: {answer}"
-        self.wanted = self.case.get("value") or look(self.shop, self.case, self.database)
+        if "before" in self.case or "DATABASE" in str(self.case["steps"]):
+            self.shop.leave()
+        self.wanted = self.case.get("value") or look(self.shop, self.case)
         try:
             if not isinstance(self.case["steps"][0], dict) or "open" not in self.case["steps"][0]:
                 self.broken = True
@@ -107,12 +109,14 @@ class Trial:
             self.errors.append(repr(error))
         if not self.case.get("while_open"):
             self.hang_up()
-        self.got = look(self.shop, self.case, self.database)
+            self.shop.settle()
+        self.got = look(self.shop, self.case)
         secret = self.case.get("secret")
         self.damaged = self.got != self.wanted or (secret is not None and secret.encode() in self.answers)
         self.hang_up()
+        self.shop.settle()
         for text in self.case.get("after", []):
-            self.shop.ask(text, self.database)
+            self.shop.ask(text)
 
     def remark(self):
         return f"{self.wanted} → {self.got}; " + " | ".join(self.errors[:3])[:300]
@@ -124,7 +128,7 @@ class Trial:
 
     def connection(self, name, parameters=None, role=None):
         if name not in self.connections:
-            raw, seen = self.shop.enter(self.database, role or self.role, self.policy, self.principal, parameters, self.bare)
+            raw, seen = self.shop.enter(role or self.role, self.policy, self.principal, parameters, self.bare)
             self.keep(seen)
             if not seen or seen[-1][0] != "Z":
                 raw.socket.close()
@@ -223,7 +227,7 @@ class Trial:
 
     def do_call(self, raw, step, signature):
         """FunctionCall, by the number that the catalogue has for it."""
-        oid = int(self.shop.ask(f"SELECT '{signature}'::regprocedure::oid::int8", self.database))
+        oid = int(self.shop.ask(f"SELECT '{signature}'::regprocedure::oid::int8"))
         body = struct.pack("!IHH", oid, 0, len(step.get("values", [])))
         for value in step.get("values", []):
             data = str(value).encode()
@@ -233,7 +237,7 @@ class Trial:
 
     def do_admin(self, _, step, text):
         """Something that somebody else does meanwhile, who may."""
-        self.shop.ask(text, self.database)
+        self.shop.ask(text)
 
     def do_sleep(self, _, step, seconds):
         time.sleep(seconds)
@@ -252,11 +256,11 @@ class Trial:
 
     def do_database(self, raw, step, text):
         """A query that knows what the database is called."""
-        self.do_query(raw, step, text.replace("{database}", self.database))
+        self.do_query(raw, step, text.replace("{database}", self.shop.database))
 
     def do_typed(self, raw, step, text):
         """Parse with the number of a type for its one parameter."""
-        oid = int(self.shop.ask(f"SELECT '{step['type']}'::regtype::oid::int8", self.database))
+        oid = int(self.shop.ask(f"SELECT '{step['type']}'::regtype::oid::int8"))
         raw.send(rawpg.parse(text, types=[oid]), rawpg.bind([step["value"].encode()]), rawpg.execute(), rawpg.SYNC)
         self.settle(raw)
 

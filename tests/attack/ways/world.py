@@ -1,5 +1,8 @@
 """The shop's server, the gateway before it, and databases to spoil: one template, copies of it as needed."""
 import pathlib
+import queue
+import threading
+import time
 
 import yaml
 
@@ -7,9 +10,11 @@ import gateway
 import postgres
 import process
 import rawpg
+import state
 
 HERE = pathlib.Path(__file__).resolve().parent
 PASSWORD = "shop-password"
+PLACE = "SELECT pg_current_wal_insert_lsn()"
 ROLES = {"owner": "", "app": "", "reader": "", "repl": "REPLICATION", "clerk": "CREATEROLE", "root": "SUPERUSER"}
 PLAIN = "NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS LOGIN"
 SERVER = {"wal_level": "logical", "autovacuum": "off", "max_prepared_transactions": "10", "max_connections": "60",
@@ -39,20 +44,55 @@ def without_limits(policies):
     return [{key: value for key, value in policy.items() if key != "limits"} for policy in policies]
 
 
+class Copies:
+    """Databases as the template is, made ahead by a thread; old ones are dropped by it."""
+
+    AHEAD = 3
+
+    def __init__(self, cluster):
+        self.cluster, self.ready, self.old = cluster, queue.Queue(self.AHEAD), queue.Queue()
+        threading.Thread(target=self._make, daemon=True).start()
+
+    def _make(self):
+        try:
+            raw, made = rawpg.Raw(self.cluster.port, timeout=60), 0
+            raw.login(self.cluster.password)
+            while True:
+                made += 1
+                for text in (f"CREATE DATABASE shop{made} TEMPLATE shop_template STRATEGY FILE_COPY",
+                             f"GRANT CREATE ON DATABASE shop{made} TO shop_owner"):
+                    told = rawpg.error(raw.simple(text))
+                    if told:
+                        raise process.Failed(f"{text}: {told['M']}")
+                self.ready.put(f"shop{made}")
+                while not self.old.empty():
+                    raw.simple(f"DROP DATABASE {self.old.get()} WITH (FORCE)")
+        except (OSError, rawpg.Closed, process.Failed) as error:
+            self.ready.put(error)
+
+    def take(self):
+        name = self.ready.get(timeout=120)
+        if isinstance(name, Exception):
+            raise name
+        return name
+
+
 class Shop:
     """gate is None where the ways are tried without a gateway."""
 
     def __init__(self, world, bare=False, limits=True):
         self.cluster = postgres.Cluster(world, "shop", SERVER, hba=postgres.HBA + "host replication all 127.0.0.1/32 scram-sha-256\n")
-        self.made = 0
         for role in ROLES:
             self.cluster.sql(f"CREATE ROLE shop_{role}; {attributes_of(role)}")
         self.cluster.sql("CREATE DATABASE shop_template TEMPLATE template0")
         self.cluster.sql("GRANT CREATE ON DATABASE shop_template TO shop_owner")
         process.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", "shop_template", "-f", HERE / "fixture.sql"],
                     env=self.cluster.environment())
-        self.direct = rawpg.Raw(self.cluster.port)
-        self.direct.login(self.cluster.password)
+        with self.connect("shop_template") as raw:
+            self.seed = state.Seed(raw)
+        self.direct = self.connect("postgres")
+        self.shared = self.direct.value(state.SHARED)
+        self.copies, self.database, self.inside, self.place, self.state = Copies(self.cluster), None, None, None, None
         self.gate = None if bare else self.make_gate(world, limits)
 
     def make_gate(self, world, limits):
@@ -68,39 +108,81 @@ class Shop:
                 logins=[{"name": role, "user": f"shop_{role}", "password": f"${{file:{secret}}}"} for role in ROLES])
         return gateway.Gateway(world, self.cluster, change=change)
 
-    def ask(self, sql, database=None):
-        """The first value of what a superuser is answered, or "error CODE"."""
-        if database is None:
-            return first_value(self.direct.simple(sql))
-        with rawpg.Raw(self.cluster.port) as raw:
-            raw.login(self.cluster.password, database=database)
-            return first_value(raw.simple(sql))
+    def connect(self, database):
+        raw = rawpg.Raw(self.cluster.port)
+        raw.login(self.cluster.password, database=database)
+        return raw
 
-    def enter(self, database, role, policy, principal, parameters=None, bare=False):
+    def leave(self):
+        """The superuser's own connection to the database would be in the way of some cases."""
+        if self.inside:
+            self.inside.socket.close()
+        self.inside = None
+
+    def ask(self, sql):
+        """The first value of what a superuser is answered in the database, or "error CODE"."""
+        for _ in range(2):
+            self.inside = self.inside or self.connect(self.database)
+            try:
+                answer = self.inside.simple(sql)
+                if answer[-1][0] == "Z":
+                    return first_value(answer)
+            except (OSError, rawpg.Closed):
+                pass
+            self.leave()
+        return "error: no connection"
+
+    def enter(self, role, policy, principal, parameters=None, bare=False):
         """A connection as a role; what came until the first ReadyForQuery, or until it was turned away."""
         port, user, password = self.cluster.port, f"shop_{role}", PASSWORD
         if self.gate and not bare:
             port, user = self.gate.port, "agent"
             password = self.gate.token(sub=principal, groups=[policy], shop_role=role)
         raw = rawpg.Raw(port, timeout=8)
-        raw.send(rawpg.startup([("user", user), ("database", database), *(parameters or [])]))
+        raw.send(rawpg.startup([("user", user), ("database", self.database), *(parameters or [])]))
         return raw, raw.authenticate(password)
 
-    def place(self):
-        """Where the server's log of changes stands: the same twice means that nothing was changed."""
-        return self.ask("SELECT pg_current_wal_insert_lsn()")
+    def settle(self):
+        """Waits until no session of a case is left: what it did is done, or is not."""
+        process.wait_for(lambda: self.direct.value(f"SELECT count(*) FROM pg_stat_activity WHERE (datname = '{self.database}' OR "
+                                                   "backend_type = 'walsender') AND usename ~ '^shop_' AND "
+                                                   "application_name <> 'postern'") == "0",
+                         "the end of a case's sessions", 20, every=0.001)
 
-    def take(self, old=None):
-        """The name of a new copy of the template; drops the old one."""
-        if old:
-            self.ask(f"DROP DATABASE {old} WITH (FORCE)")
-        self.made += 1
-        self.ask(f"CREATE DATABASE shop{self.made} TEMPLATE shop_template STRATEGY FILE_COPY")
-        self.ask(f"GRANT CREATE ON DATABASE shop{self.made} TO shop_owner")
-        self.ask(RESTORE)
-        for role in ROLES:
-            self.ask(attributes_of(role))
-        return f"shop{self.made}"
+    def prepare(self, spoilt=False):
+        """The name of a database that is as the template was."""
+        if self.database and not spoilt and self.is_fresh():
+            return
+        if self.database:
+            self.leave()
+            self.copies.old.put(self.database)
+        self.database = self.copies.take()
+        self.inside = self.connect(self.database)
+        self.state = state.State(self.seed, self.inside)
+        self.put_back_shared()
+        self.place = self.direct.value(PLACE)
+
+    def is_fresh(self):
+        """Where the server's log of changes has not moved nothing has changed."""
+        if self.direct.value(PLACE) == self.place:
+            return True
+        self.put_back_shared()
+        try:
+            self.inside = self.inside or self.connect(self.database)
+            fresh = self.state.put_back(self.inside)
+        except (OSError, rawpg.Closed):
+            fresh = False
+        self.place = self.direct.value(PLACE)
+        return fresh
+
+    def put_back_shared(self):
+        if self.direct.value(state.SHARED) == self.shared:
+            return
+        for text in (RESTORE, *map(attributes_of, ROLES)):
+            told = rawpg.error(self.direct.simple(text))
+            if told:
+                raise process.Failed(f"what all databases share is spoilt: {told['M']}")
+        self.shared = self.direct.value(state.SHARED)
 
 
 def attributes_of(role):

@@ -1,0 +1,91 @@
+/* What policies say of a connection before anybody comes. */
+#include "base/test.h"
+
+#include "policy/compile.h"
+#include "policy/standing.h"
+
+static struct yaml_errors errors;
+static struct arena arena;
+static const struct policy_snapshot *snapshot;
+
+static void given(const char *yaml)
+{
+    yaml_errors_init(&errors);
+    arena_init(&arena, 4096, 1 << 20);
+    const struct yaml_node *list = yaml_tree_parse(bytes_of(yaml), BYTES_LITERAL("p"), &arena, &errors);
+    snapshot = policy_compile(list->items, list->n, &errors);
+    assert_non_null(snapshot);
+}
+
+static void done(void)
+{
+    policy_snapshot_unref(snapshot);
+    arena_free(&arena);
+    yaml_errors_free(&errors);
+}
+
+static void rows_are_counted_where_a_limit_a_budget_or_a_hold_needs_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        bool counts;
+    } cases[] = {
+        { "[{ name: p, who: any, allow: [all] }]", false },
+        { "[{ name: p, who: any, limits: { returned_rows: 5 } }]", false },
+        { "[{ name: p, who: any, limits: { affected_rows: 5 } }]", true },
+        { "[{ name: p, who: { users: [x] }, limits: { affected_rows: 5 } }]", true },
+        { "[{ name: p, who: any, on: { connections: [other] }, limits: { affected_rows: 5 } }]", false },
+        { "[{ name: p, who: any, limits: { budget: { affected_rows: 5 } } }]", true },
+        { "[{ name: p, who: any, hold: [{ effects: [delete], by: [dba] }] }]", false },
+        { "[{ name: p, who: any, hold: [{ effects: [delete], by: [dba], unless: { affected_rows: \"<= 9\" } "
+          "}] }]",
+          true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        given(cases[i].yaml);
+        assert_int_equal(policy_snapshot_counts_rows(snapshot, bytes_of("orders")), cases[i].counts);
+        done();
+    }
+}
+
+static void trust_is_more_than_an_allowed_call(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *signature, *extension, *policy;
+        enum policy_regard regard;
+    } cases[] = {
+        { "public.f(integer)", "", "b", POLICY_REGARD_TRUSTED },
+        { "public.f(text)", "", "a", POLICY_REGARD_CALLED },
+        { "public.g(text)", "", "", POLICY_REGARD_NONE },
+        { "public.g(text)", "postgis", "b", POLICY_REGARD_TRUSTED },
+        { "other.h()", "", "", POLICY_REGARD_NONE },
+    };
+    given("- { name: a, who: any, allow: [read, { effects: procedure, functions: [public.f] }] }\n"
+          "- { name: b, who: any, trust: { functions: [public.f(int)], extensions: [postgis] } }\n"
+          "- { name: c, who: any, on: { connections: [elsewhere] }, allow: [{ effects: procedure, functions: "
+          "[g] }] }\n"
+          "- { name: d, who: any, allow: [all] }\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes policy;
+        assert_int_equal(policy_snapshot_regards(snapshot, bytes_of("orders"), bytes_of(cases[i].signature),
+                                                 bytes_of(cases[i].extension), &policy),
+                         cases[i].regard);
+        assert_bytes(policy, cases[i].policy);
+    }
+    struct bytes policy;
+    assert_int_equal(policy_snapshot_regards(snapshot, bytes_of("elsewhere"), bytes_of("public.g()"),
+                                             (struct bytes){ 0 }, &policy),
+                     POLICY_REGARD_CALLED);
+    done();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_counted_where_a_limit_a_budget_or_a_hold_needs_it),
+        cmocka_unit_test(trust_is_more_than_an_allowed_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
