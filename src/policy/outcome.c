@@ -44,7 +44,10 @@ static void object_print(const struct policy_hit *hit, struct buf *out)
                          : hit->column ? " using column "
                          : r->through  ? " reaching "
                                        : " on ");
-    name_print(r->schema, r->name, out);
+    if (r->name.n)
+        name_print(r->schema, r->name, out);
+    else
+        buf_append_text(out, "a sequence that only the server knows");
     if (hit->column && !whole) buf_printf(out, ".%.*s", BYTES_FMT(hit->column->name));
 }
 

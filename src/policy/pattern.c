@@ -51,13 +51,20 @@ static bool schema_matches(struct bytes pattern, struct bytes schema, enum polic
     return policy_glob(pattern, schema);
 }
 
+/* What has no name could have any. */
+static bool name_matches(struct bytes pattern, struct bytes name, enum policy_doubt doubt)
+{
+    if (name.n == 0) return doubt == POLICY_DOUBT_HITS || bytes_equal(pattern, star);
+    return policy_glob(pattern, name);
+}
+
 bool policy_patterns_match(const struct policy_patterns *patterns, struct bytes schema, struct bytes name,
                            enum policy_doubt doubt)
 {
     for (size_t i = 0; i < patterns->n; i++) {
         const struct policy_pattern *p = &patterns->items[i];
         struct bytes in = p->n >= 2 ? p->parts[p->n - 2] : star;
-        if (policy_glob(p->parts[p->n - 1], name) && schema_matches(in, schema, doubt)) return true;
+        if (name_matches(p->parts[p->n - 1], name, doubt) && schema_matches(in, schema, doubt)) return true;
     }
     return false;
 }

@@ -146,10 +146,10 @@ static void make_relation(struct made *made, char *word, char *list)
         word += 8;
     }
     dot = strchr(word, '.');
-    r->schema = bytes_make(word, (size_t)(dot - word));
-    r->name = bytes_of(dot + 1);
+    r->resolved = dot != NULL; /* "?": what only the server knows has no name */
+    r->schema = bytes_make(word, dot ? (size_t)(dot - word) : 0);
+    r->name = bytes_of(dot ? dot + 1 : "");
     r->access = bits_of(list, sql_effect_parse);
-    r->resolved = true;
     s->effects |= r->access;
 }
 

@@ -171,6 +171,11 @@ enum step statement_refuse(struct session *s, enum statement_carrier carrier, en
 /* What texts of the session are understood and judged in, as its view is now. */
 struct understood_context session_context(const struct session *s);
 
+/* ---- types.c: what comes with the types that a Parse gives its parameters */
+bool types_are_foreign(struct bytes types);
+/* In the session's view. False: *verdict_out tells why, in the scratch arena. */
+bool types_are_allowed(struct session *s, struct bytes types, struct policy_verdict *verdict_out) MUST_USE;
+
 /* ---- renew.c: what was prepared in an older view is judged again before it is used. NEXT with *refusal_out
  * NULL: it may be used; with a refusal (the caller's), it may not. */
 enum step renew_binding(struct session *s, struct binding *binding, struct refusal **refusal_out) MUST_USE;

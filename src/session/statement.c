@@ -22,7 +22,8 @@ struct statement {
     struct message_parse parse; /* CARRIER_PARSE */
     struct bytes text;
     struct understood *understood; /* pinned */
-    bool without_view; /* a transaction that has failed: the server refuses it, whatever it names */
+    bool without_view;  /* a transaction that has failed: the server refuses it, whatever it names */
+    bool foreign_types; /* it gives its parameters types that are not PostgreSQL's own, which matters here */
     bool refused;
     enum refusal_reason reason;
     struct bytes policy, rule, says, hint;
@@ -111,7 +112,7 @@ static enum step step_view(struct session *s, struct statement *st)
     struct understood_context context = { .ruleset = s->ruleset, .target = s->target };
     struct bytes says, hint;
     if (!s->view.needed || s->parsed || view_is_current(s)) return STEP_NEXT;
-    if (st->text.n <= NAMELESS_BYTES && !sql_may_hold_secret(st->text)) {
+    if (st->text.n <= NAMELESS_BYTES && !st->foreign_types && !sql_may_hold_secret(st->text)) {
         struct understood *u = understood_find(s->world->cache, &context, st->text);
         if (!u) u = understood_make(s->world->cache, &context, st->text);
         if (u && u->nameless) {
@@ -182,6 +183,26 @@ static enum step step_resolve(struct session *s, struct statement *st)
                                  "add explicit type casts.");
     st->says = u->unresolved->unresolved_says;
     st->place = understood_place(u, st->text, u->unresolved->unresolved_at);
+    return STEP_NEXT;
+}
+
+/* Those of its parameters. */
+static enum step step_types(struct session *s, struct statement *st)
+{
+    struct policy_verdict verdict = { 0 };
+    if (st->refused || !st->foreign_types) return STEP_NEXT;
+    if (st->without_view || !s->view.key) {
+        refuse(st, REFUSAL_CATALOGUE, "view",
+               "the types of the parameters cannot be looked up in a transaction that has failed",
+               "Leave the types open, or send ROLLBACK first.");
+    } else if (!types_are_allowed(s, st->parse.types, &verdict)) {
+        st->refused = true;
+        st->reason = REFUSAL_POLICY;
+        st->policy = verdict.policy;
+        st->rule = verdict.rule;
+        st->says = verdict.message;
+        st->hint = verdict.hint;
+    }
     return STEP_NEXT;
 }
 
@@ -383,10 +404,9 @@ static const struct {
     const char *name;
     enum step (*run)(struct session *s, struct statement *st);
 } steps[] = {
-    { "view", step_view },       { "understand", step_understand },
-    { "resolve", step_resolve }, { "judge", step_judge },
-    { "hold", step_hold },       { "record", step_record },
-    { "forward", step_forward },
+    { "view", step_view },     { "understand", step_understand }, { "resolve", step_resolve },
+    { "types", step_types },   { "judge", step_judge },           { "hold", step_hold },
+    { "record", step_record }, { "forward", step_forward },
 };
 
 enum step statement_run(struct session *s, enum statement_carrier carrier, const struct message *m)
@@ -397,6 +417,7 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
                                          : message_parse_decode(m->body, &st.parse);
     if (!good) return statement_refuse(s, carrier, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid message format"));
     if (carrier == CARRIER_PARSE) st.text = st.parse.text;
+    st.foreign_types = carrier == CARRIER_PARSE && s->view.needed && types_are_foreign(st.parse.types);
     enum step step = STEP_NEXT;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && step == STEP_NEXT; i++)
         step = steps[i].run(s, &st);

@@ -250,10 +250,10 @@ static enum understood_limited limited_by(const struct sql_statement *s)
 }
 
 /* What runs code that may commit by itself, or code that runs at another time than now, is not to be counted
- * and undone. */
+ * and undone; nor what another server holds, which may know no transactions. */
 static bool cannot_be_counted(const struct sql_statement *s)
 {
-    return bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") ||
+    return bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") || s->writes_foreign ||
            (s->action == SQL_ACTION_DECLARE && runs_code(s));
 }
 
@@ -267,9 +267,12 @@ static void limit_statements(struct understood *u)
         enum understood_limited *most = inside ? &u->limited_inside : &u->limited;
         if (limited > *most) *most = limited;
         if (!cannot_be_counted(s)) continue;
-        refuse(u, REFUSAL_COUNTED, "affected_rows",
-               "what this changes cannot be counted and undone, and changed rows are limited",
-               "Write the INSERT, UPDATE or DELETE itself; a procedure and DO may commit on their own.");
+        refuse(
+            u, REFUSAL_COUNTED, "affected_rows",
+            "what this changes cannot be counted and undone, and changed rows are limited",
+            s->writes_foreign
+                ? "It changes a foreign table, whose rows stand on another server."
+                : "Write the INSERT, UPDATE or DELETE itself; a procedure and DO may commit on their own.");
         return;
     }
 }
@@ -457,6 +460,7 @@ static void add_facts(struct frame_fields *f, struct buf *scratch, const struct 
     for (size_t i = 0; i < facts->n_statements; i++)
         for (size_t k = 0; k < facts->statements[i].n_relations && shown < NAMES_SHOWN; k++, shown++) {
             const struct sql_relation *r = &facts->statements[i].relations[k];
+            if (!r->name.n) continue;
             separate(scratch);
             buf_printf(scratch, "%.*s%s%.*s", BYTES_FMT(r->schema), r->schema.n ? "." : "",
                        BYTES_FMT(r->name));

@@ -212,10 +212,10 @@ void attribute_visit_indirection(struct walk *walk, const A_Indirection *indirec
         if (!name) continue;
         uint32_t effects = functions_listed(name);
         walk_effect(walk, effects);
-        if (walk->names) code_sequence(walk, name, i == 0 ? indirection->arg : NULL);
-        if (walk->names)
+        if (walk->names) {
+            if (!code_sequence(walk, name, i == 0 ? indirection->arg : NULL)) names_unnamed(walk, name);
             visit_name(walk, name, false);
-        else if (effects)
+        } else if (effects)
             functions_add(walk, (struct bytes){ 0 }, bytes_of(name), NULL, 0);
     }
 }

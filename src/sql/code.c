@@ -111,9 +111,10 @@ static bool settle_own(struct walk *walk, const void *node, int location, struct
     return reach->n_codes == 0;
 }
 
-/* nextval('s'), setval('s', 1), currval('s'): a name is looked up as the statement is analysed, or as it
- * runs. Where it is not known, it may be any sequence; currval knows only those that the session has used. */
-void code_sequence(struct walk *walk, const char *function, const Node *argument)
+/* Whether it is one of those that take a sequence: nextval('s'), setval('s', 1), currval('s'): a name is
+ * looked up as the statement is analysed, or as it runs. Where it is not known, it may be any sequence;
+ * currval knows only those that the session has used. */
+bool code_sequence(struct walk *walk, const char *function, const Node *argument)
 {
     static const struct {
         const char *name;
@@ -128,9 +129,11 @@ void code_sequence(struct walk *walk, const char *function, const Node *argument
         if (strcmp(function, takers[i].name) != 0) continue;
         walk_effect(walk, takers[i].access);
         bool known = functions_constant(argument, &text);
-        if (known && text && names_resolve_text(walk, text, takers[i].access)) return;
+        if (known && text && names_resolve_text(walk, text, takers[i].access)) return true;
         if (takers[i].any && !(known && !text)) ties_sequences(walk, takers[i].access);
+        return true;
     }
+    return false;
 }
 
 /* f(x) may also be a cast to a type f, or the column f of a row x. */
@@ -163,7 +166,8 @@ void code_call(struct walk *walk, const FuncCall *call, struct tree_name name)
     if (settle_own(walk, call, call->location, name, &reach)) {
         functions_add(walk, BYTES_LITERAL("pg_catalog"), bytes_of(name.name), NULL, 0);
         if (strcmp(name.name, "set_config") == 0) functions_visit_set_config(walk, call);
-        code_sequence(walk, name.name, tree_length(call->args) ? tree_item(call->args, 0) : NULL);
+        if (!code_sequence(walk, name.name, tree_length(call->args) ? tree_item(call->args, 0) : NULL))
+            names_unnamed(walk, name.name);
         return;
     }
     take_writes(walk, &reach);

@@ -26,7 +26,9 @@ const char *sql_effect_name(uint32_t bit);
 uint32_t sql_effect_parse(struct bytes name);
 
 /* A relation as the text names it; schema and database are empty where the text gives none. CTE names are not
- * relations. For DROP, ALTER and the like: the object, where it is a relation. */
+ * relations. For DROP, ALTER and the like: the object, where it is a relation. In a view, one without a name
+ * is the sequence of a nextval or setval that only the server knows: any relation for a denial, none for an
+ * allow that names some. */
 struct sql_relation {
     struct bytes database, schema, name;
     uint32_t access; /* the effects on this relation: EFFECT_READ, …_UPDATE, …_SCHEMA_DROP, … */
@@ -165,6 +167,7 @@ struct sql_statement {
     /* Its command tag may not count every row that it changes: a CTE, a trigger, a rule, a foreign key's
      * action writes too. */
     bool writes_beside;
+    bool writes_foreign; /* it may change rows of a foreign table, which stand on another server */
     struct sql_column *columns;
     size_t n_columns;
     struct sql_output

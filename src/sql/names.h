@@ -63,6 +63,9 @@ void names_miss(struct walk *walk, struct bytes name, const char *code, struct b
 void names_edit(struct walk *walk, const void *node, int location, struct bytes schema);
 /* A constant that nextval and its kin take for a relation's name. False: it is no name. */
 bool names_resolve_text(struct walk *walk, const char *text, uint32_t access);
+/* What one of PostgreSQL's own functions does to what the text does not name: large objects, what other
+ * sessions run. */
+void names_unnamed(struct walk *walk, const char *function);
 
 /* Before the walk: what holds inside the statement already. */
 void names_begin(struct walk *walk, const Node *statement);
@@ -79,7 +82,7 @@ void names_make(struct walk *walk, struct bytes schema, struct bytes name, bool 
 bool names_in_path(const struct catalog_view *view, struct bytes schema);
 void code_call(struct walk *walk, const FuncCall *call, struct tree_name name);
 /* nextval and its kin, called with that; NULL: with something that is not known. */
-void code_sequence(struct walk *walk, const char *function, const Node *argument);
+bool code_sequence(struct walk *walk, const char *function, const Node *argument);
 void code_sample(struct walk *walk, const RangeTableSample *sample, struct tree_name name);
 void code_operator(struct walk *walk, const char *schema, const char *name);
 /* What a node compares with although no operator stands there. */

@@ -1,6 +1,7 @@
 /* What the relations that a text names stand for in a view of the catalogue, and the schemas that are put in
  * front of them. What an earlier statement of the same text moves is refused and not guessed: the view is of
  * before the text. cases/names.cases is this file's decision table. */
+#include "sql/functions.h"
 #include "sql/names.h"
 
 enum { PLACE_NONE = 1 << 20 };
@@ -325,6 +326,20 @@ static bool text_part(struct walk *walk, const char **at, struct bytes *part_out
     *part_out = bytes_make(out, n);
     *at = p;
     return n > 0 && n <= IDENTIFIER_BYTES;
+}
+
+void names_unnamed(struct walk *walk, const char *function)
+{
+    uint32_t effects = functions_listed(function);
+    uint32_t access = effects & (EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE);
+    bool activity = bytes_starts_with(bytes_of(function), "pg_stat_get_");
+    struct sql_relation known = { .schema = BYTES_LITERAL("pg_catalog"),
+                                  .name = bytes_of(activity ? "pg_stat_activity" : "pg_largeobject"),
+                                  .access = access,
+                                  .resolved = true };
+    /* What runs SQL needs more than an allow for some relation. */
+    if (!access || effects & EFFECT_PROCEDURE) return;
+    relations_add_through(walk, &known);
 }
 
 /* regclassin takes an OID in its place. */

@@ -177,6 +177,11 @@ void ties_follow(struct walk *walk)
         for (size_t i = 0; i < s->n_relations && !walk->trouble; i++)
             follow_relation(&f, i);
     } while (f.changed && !walk->trouble);
+    for (size_t i = 0; i < s->n_relations && !walk->trouble; i++) {
+        const struct catalog_relation *r =
+            s->relations[i].oid ? catalog_by_oid(walk->view, s->relations[i].oid) : NULL;
+        if (r && r->kind == 'f' && s->relations[i].access & WRITES) s->writes_foreign = true;
+    }
 }
 
 struct whole_schema {
