@@ -142,6 +142,7 @@ static bool unresolved(const struct asker *a, struct asker_answer *answer)
         const struct sql_statement *s = &answer->facts->statements[i];
         if (!s->unresolved.n) continue;
         answer->index = i;
+        answer->unresolved = true;
         answer->verdict =
             (struct policy_verdict){ .rule = BYTES_LITERAL("unknown name"), .message = s->unresolved_says };
         return true;

@@ -41,6 +41,7 @@ static const char *const change_titles[] = { "", "would be denied", "would be he
 /* What a text is judged as, by the new policies, for one ruleset. */
 struct fresh {
     enum policy_decision decision;
+    bool unresolved;                   /* no policy was asked: the catalogue of now has no such name */
     struct bytes shape, rule, message; /* behind the struct */
 };
 /* One difference: by change, principal, rule and shape. */
@@ -60,7 +61,7 @@ struct policy_replay {
     struct bytes principal; /* in the asker's session arena */
     bool unknown_claims;    /* some policy hangs on claims, which are not recorded */
     struct map verdicts, groups;
-    uint64_t n_statements, n_changed[REPLAY_N_CHANGES], n_untold;
+    uint64_t n_statements, n_changed[REPLAY_N_CHANGES], n_untold, n_unresolved;
     struct buf out;
     bool json, full;
 };
@@ -87,6 +88,7 @@ static struct fresh *judge_anew(struct policy_replay *r, struct bytes text)
     if (!f) return NULL;
     uint8_t *at = (uint8_t *)(f + 1);
     f->decision = answer.verdict.decision;
+    f->unresolved = answer.unresolved;
     f->shape = lay(&at, shape);
     f->rule = lay(&at, rule);
     f->message = lay(&at, answer.verdict.message);
@@ -174,14 +176,15 @@ static void judge_statement(struct policy_replay *r, const struct transcript_tex
         return;
     }
     /* Nobody gets in: all that they ran would not have. */
-    struct fresh nobody = { POLICY_DENY, text->text, BYTES_LITERAL("no-policy"),
+    struct fresh nobody = { POLICY_DENY, false, text->text, BYTES_LITERAL("no-policy"),
                             BYTES_LITERAL("no policy lets them in") };
     struct fresh *f = r->asker.ruleset ? fresh_of(r, text->text, &owned) : &nobody;
     if (!f) {
         r->full = true;
         return;
     }
-    enum replay_change change = change_of(text, f->decision);
+    enum replay_change change = f->unresolved ? CHANGE_NONE : change_of(text, f->decision);
+    r->n_unresolved += f->unresolved;
     r->n_changed[change]++;
     if (change != CHANGE_NONE) count(r, change, text, f);
     if (owned) free(f);
@@ -340,6 +343,7 @@ static void tell_sum_json(struct policy_replay *r, int64_t took_us)
     json_write_int_member(&w, "statements", (int64_t)r->n_statements);
     for (size_t i = 0; i < REPLAY_N_CHANGES; i++)
         json_write_int_member(&w, change_names[i], (int64_t)r->n_changed[i]);
+    json_write_int_member(&w, "unresolved", (int64_t)r->n_unresolved);
     json_write_int_member(&w, "us", took_us);
     json_write_bool_member(&w, "resolved", r->asker.view != NULL);
     json_write_bool_member(&w, "claims_known", !r->unknown_claims);
@@ -355,6 +359,9 @@ static void tell_sum(struct policy_replay *r, int64_t took_us)
                r->n_sessions, r->n_sessions == 1 ? "" : "s", took);
     if (took_us > 0) buf_printf(&r->out, ", %.0f a second", (double)r->n_statements * 1e6 / (double)took_us);
     buf_printf(&r->out, "; %llu unchanged\n", (unsigned long long)r->n_changed[CHANGE_NONE]);
+    if (r->n_unresolved)
+        buf_printf(&r->out, "%llu of these name what the catalogue does not have, and could not be judged\n",
+                   (unsigned long long)r->n_unresolved);
     if (r->n_untold)
         buf_printf(&r->out, "%llu more differ in ways too many to tell apart\n",
                    (unsigned long long)r->n_untold);

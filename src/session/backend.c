@@ -296,22 +296,29 @@ static struct refusal *overrun_refusal(struct session *s, const struct pending *
     switch ((enum overrun)p->overrun) {
     case OVERRUN_NOT:
     case OVERRUN_ROWS:
-        return refusal_new(REFUSAL_ROWS, "ERROR",
-                           BYTES_LITERAL("the result has more rows than the policy lets out"),
-                           arena_printf(&s->scratch, "The limit is %lu rows; those up to it were delivered.",
-                                        (unsigned long)limits->returned_rows),
-                           hint);
+        return refusal_new(
+            REFUSAL_ROWS, "ERROR", BYTES_LITERAL("the result has more rows than the policy lets out"),
+            detail_words(s, REFUSAL_ROWS,
+                         arena_printf(&s->scratch, "The limit is %lu rows; those up to it were delivered.",
+                                      (unsigned long)limits->returned_rows),
+                         hint, p->run),
+            hint);
     case OVERRUN_BYTES:
         return refusal_new(
             REFUSAL_BYTES, "ERROR", BYTES_LITERAL("the result is larger than the policy lets out"),
-            arena_printf(&s->scratch, "The limit is %lu bytes of values; the rows within it were delivered.",
-                         (unsigned long)limits->returned_bytes),
+            detail_words(s, REFUSAL_BYTES,
+                         arena_printf(&s->scratch,
+                                      "The limit is %lu bytes of values; the rows within it were delivered.",
+                                      (unsigned long)limits->returned_bytes),
+                         hint, p->run),
             hint);
     case OVERRUN_BUDGET_ROWS: kind = BUDGET_ROWS; break;
     case OVERRUN_BUDGET_BYTES: break;
     }
     return refusal_new(REFUSAL_BUDGET, "ERROR", budget_says(s, kind),
-                       BYTES_LITERAL("The rows within it were delivered."), budget_hint(s));
+                       detail_words(s, REFUSAL_BUDGET, BYTES_LITERAL("The rows within it were delivered."),
+                                    budget_hint(s), p->run),
+                       budget_hint(s));
 }
 
 static void say_overrun(struct session *s)
@@ -528,9 +535,10 @@ static void say_error(struct session *s, struct pending *p, struct bytes body)
     } else if (p->overrun) {
         say_overrun(s);
     } else if (s->timed_out && cancelled) {
+        struct bytes hint = BYTES_LITERAL("Ask for less at a time.");
         struct refusal *refusal = refusal_new(
             REFUSAL_TIME, "ERROR", BYTES_LITERAL("the statement took longer than the policy allows"),
-            (struct bytes){ 0 }, BYTES_LITERAL("Ask for less at a time."));
+            detail_words(s, REFUSAL_TIME, (struct bytes){ 0 }, hint, p->run), hint);
         if (!refusal) return;
         recording_report(s, FRAME_ERROR, p->run, ORIGIN_GATEWAY, refusal_body(refusal), NULL);
         deliver_error(s, refusal_body(refusal));

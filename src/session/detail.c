@@ -16,9 +16,10 @@ static struct bytes as_json(struct session *s, const struct detail *d, struct by
     struct json_writer w = json_writer_over(&out);
     json_write_object(&w);
     json_write_text_member(&w, "code", bytes_of(refusal_code(d->reason)));
-    json_write_text_member(&w, "rule", d->rule);
+    if (d->rule.n) json_write_text_member(&w, "rule", d->rule);
     if (d->policy.n) json_write_text_member(&w, "policy", d->policy);
     json_write_text_member(&w, "request", request);
+    if (d->words.n) json_write_text_member(&w, "detail", d->words);
     if (d->hint.n) json_write_text_member(&w, "hint", d->hint);
     if (d->n_by) {
         json_write_name(&w, "by");
@@ -39,8 +40,16 @@ struct bytes detail_text(struct session *s, const struct detail *d, uint32_t run
     session_id_format(s->record.id, id);
     struct bytes request = arena_printf(&s->scratch, "%s-%u", id, run);
     if (s->errors_json) return as_json(s, d, request);
+    if (d->words.n || !d->rule.n) return d->words;
     if (d->policy.n)
         return arena_printf(&s->scratch, "Rule \"%.*s\" of policy \"%.*s\"; request %.*s.",
                             BYTES_FMT(d->rule), BYTES_FMT(d->policy), BYTES_FMT(request));
     return arena_printf(&s->scratch, "Rule \"%.*s\"; request %.*s.", BYTES_FMT(d->rule), BYTES_FMT(request));
+}
+
+struct bytes detail_words(struct session *s, enum refusal_reason reason, struct bytes words,
+                          struct bytes hint, uint32_t run)
+{
+    struct detail d = { .reason = reason, .hint = hint, .words = words };
+    return detail_text(s, &d, run);
 }

@@ -323,13 +323,14 @@ bool limit_on_piece_end(struct session *s)
     return refusal && send_poison(s, refusal);
 }
 
-static struct bytes tell(struct session *s, const char *by, struct bytes rule, struct bytes policy)
+static struct bytes tell(struct session *s, const char *by, struct detail *d)
 {
     char id[14];
     session_id_format(s->record.id, id);
-    return arena_printf(&s->scratch,
-                        "All that it did was undone. %s \"%.*s\" of policy \"%.*s\"; request %s-%u.", by,
-                        BYTES_FMT(rule), BYTES_FMT(policy), id, s->limiting.run);
+    d->words = arena_printf(&s->scratch,
+                            "All that it did was undone. %s \"%.*s\" of policy \"%.*s\"; request %s-%u.", by,
+                            BYTES_FMT(d->rule), BYTES_FMT(d->policy), id, s->limiting.run);
+    return detail_text(s, d, s->limiting.run);
 }
 
 static enum step trip_affected(struct session *s, uint64_t n)
@@ -342,23 +343,25 @@ static enum step trip_affected(struct session *s, uint64_t n)
                                    (unsigned long)(l->affected + n), (unsigned long)most)
                     : arena_printf(&s->scratch, "this would have changed %lu rows, and the policy allows %lu",
                                    (unsigned long)n, (unsigned long)most);
-    return trip(s, REFUSAL_AFFECTED, says,
-                tell(s, "Limit", BYTES_LITERAL("affected_rows"), s->terms->policies),
-                BYTES_LITERAL("Change fewer rows at a time: narrow the WHERE clause, or write in smaller "
-                              "transactions."));
+    struct detail d = { REFUSAL_AFFECTED, s->terms->policies, BYTES_LITERAL("affected_rows"),
+                        BYTES_LITERAL(
+                            "Change fewer rows at a time: narrow the WHERE clause, or write in smaller "
+                            "transactions.") };
+    return trip(s, d.reason, says, tell(s, "Limit", &d), d.hint);
 }
 
 static enum step trip_held(struct session *s)
 {
     const struct policy_verdict *v = &s->limiting.by_hold->verdict;
-    return trip(s, REFUSAL_APPROVAL, v->held.message, tell(s, "Rule", v->held.rule, v->held.policy),
-                v->held.hint);
+    struct detail d = { REFUSAL_APPROVAL, v->held.policy, v->held.rule, v->held.hint, v->by, v->n_by };
+    return trip(s, d.reason, v->held.message, tell(s, "Rule", &d), d.hint);
 }
 
 static enum step trip_budget(struct session *s)
 {
+    struct bytes words = BYTES_LITERAL("All that this statement did was undone."), hint = budget_hint(s);
     return trip(s, REFUSAL_BUDGET, budget_says(s, BUDGET_AFFECTED),
-                BYTES_LITERAL("All that this statement did was undone."), budget_hint(s));
+                detail_words(s, REFUSAL_BUDGET, words, hint, s->limiting.run), hint);
 }
 
 /* `n` rows were changed by what is in `ran`. NEXT with *over_out: it was too much, and is being undone. */
@@ -403,9 +406,9 @@ enum step limit_count_row(struct session *s, struct bytes body)
 
 static enum step cannot_count(struct session *s, struct bytes why)
 {
-    return trip(s, REFUSAL_AFFECTED,
-                BYTES_LITERAL("the rows that this changed cannot be counted, so it was undone"), why,
-                (struct bytes){ 0 });
+    return trip(
+        s, REFUSAL_AFFECTED, BYTES_LITERAL("the rows that this changed cannot be counted, so it was undone"),
+        detail_words(s, REFUSAL_AFFECTED, why, (struct bytes){ 0 }, s->limiting.run), (struct bytes){ 0 });
 }
 
 enum step limit_count_before_done(struct session *s)

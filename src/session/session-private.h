@@ -317,9 +317,13 @@ struct detail {
     struct bytes policy, rule, hint; /* policy: empty where none decided */
     const struct bytes *by;          /* who may approve */
     size_t n_by;
+    struct bytes words; /* for people instead of rule and policy, or besides; may be empty */
 };
 /* A sentence, or a line of JSON where the client asked for that; in the session's scratch. */
 struct bytes detail_text(struct session *s, const struct detail *detail, uint32_t run);
+/* The same where no rule decided: words may be empty. */
+struct bytes detail_words(struct session *s, enum refusal_reason reason, struct bytes words,
+                          struct bytes hint, uint32_t run);
 /* A setting postern.… of the client's: takes note of the one for the form of refusals. */
 void detail_choose(struct session *s, struct bytes name, struct bytes value);
 #endif
