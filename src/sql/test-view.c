@@ -201,8 +201,52 @@ static void names_mean_what_their_table_says(void **state)
     assert_true(cases > 100);
 }
 
+static size_t codes_of_parameter(const struct catalog_view *view, uint32_t type)
+{
+    struct arena arena;
+    const struct sql_facts *facts;
+    const uint8_t types[] = {
+        0, 0, 0, 23, (uint8_t)(type >> 24), (uint8_t)(type >> 16), (uint8_t)(type >> 8), (uint8_t)type
+    };
+    size_t n = 0;
+    arena_init(&arena, 4096, 1 << 20);
+    assert_int_equal(sql_understand_typed(bytes_of("SELECT $1, $2"), view, bytes_make(types, sizeof(types)),
+                                          &arena, &facts),
+                     SQL_UNDERSTOOD);
+    for (size_t i = 0; i < facts->statements[0].n_functions; i++)
+        n += facts->statements[0].functions[i].n_codes;
+    arena_free(&arena);
+    return n;
+}
+
+static void a_parameters_type_brings_its_code_along(void **state)
+{
+    (void)state;
+    struct bytes path[16];
+    const struct catalog *catalog = catalog_from_text("type public.mood kind=e\n"
+                                                      "type public.coupon kind=e\n"
+                                                      "domain public.mail text checked code\n"
+                                                      "function public.evil(public.coupon) -> int4\n"
+                                                      "cast public.coupon int4 function=public.evil\n");
+    struct catalog_view view = catalog_view_of(catalog, "public", path);
+    const struct {
+        const char *name;
+        size_t n_codes;
+    } types[] = { { "mood", 0 }, { "mail", 1 }, { "coupon", 1 } };
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        const struct catalog_type *type =
+            catalog_type_find(&view, BYTES_LITERAL("public"), bytes_of(types[i].name));
+        assert_non_null(type);
+        assert_int_equal(codes_of_parameter(&view, type->oid), types[i].n_codes);
+    }
+    assert_int_equal(codes_of_parameter(&view, 25), 0);
+    assert_int_equal(codes_of_parameter(&view, 999999), 1); /* one that the view does not have */
+    catalog_release(catalog);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(names_mean_what_their_table_says) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(names_mean_what_their_table_says),
+                                        cmocka_unit_test(a_parameters_type_brings_its_code_along) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
