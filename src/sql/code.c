@@ -130,7 +130,10 @@ bool code_sequence(struct walk *walk, const char *function, const Node *argument
         walk_effect(walk, takers[i].access);
         bool known = functions_constant(argument, &text);
         if (known && text && names_resolve_text(walk, text, takers[i].access)) return true;
-        if (takers[i].any && !(known && !text)) ties_sequences(walk, takers[i].access);
+        if (takers[i].any && !(known && !text)) {
+            ties_sequences(walk, takers[i].access);
+            names_any(walk, takers[i].access);
+        }
         return true;
     }
     return false;

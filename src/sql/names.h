@@ -66,6 +66,7 @@ bool names_resolve_text(struct walk *walk, const char *text, uint32_t access);
 /* What one of PostgreSQL's own functions does to what the text does not name: large objects, what other
  * sessions run. */
 void names_unnamed(struct walk *walk, const char *function);
+void names_any(struct walk *walk, uint32_t access);
 
 /* Before the walk: what holds inside the statement already. */
 void names_begin(struct walk *walk, const Node *statement);

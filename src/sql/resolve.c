@@ -328,6 +328,12 @@ static bool text_part(struct walk *walk, const char **at, struct bytes *part_out
     return n > 0 && n <= IDENTIFIER_BYTES;
 }
 
+/* A relation that nobody can name here: rules with relations take it for any. */
+void names_any(struct walk *walk, uint32_t access)
+{
+    relations_add_through(walk, &(struct sql_relation){ .access = access });
+}
+
 void names_unnamed(struct walk *walk, const char *function)
 {
     uint32_t effects = functions_listed(function);
