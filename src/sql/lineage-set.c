@@ -40,6 +40,8 @@ void *lineage_alloc(struct lineage *l, size_t count, size_t size)
 void *lineage_larger(struct lineage *l, const void *old, size_t n, size_t *size, size_t element)
 {
     size_t wanted = *size ? *size * 2 : 32;
+    /* New memory is to be had from the kernel and cleared: it is work as well. */
+    if (!lineage_spend(l, wanted * element / 32)) return NULL;
     void *more = lineage_alloc(l, wanted, element);
     if (!more) return NULL;
     if (n) memcpy(more, old, n * element);
