@@ -65,6 +65,8 @@ REST = """
 * **Side channels.** How long a statement takes, how many rows there are, which plan it has, which errors come, whether a
   lock is taken: whoever may ask about data learns of it. Statistics (`pg_stats`) and the catalogue show values and
   names: deny them where that matters, as `much` does.
+* **A name that moved a moment ago.** What others change in the catalogue is seen when the gateway looks, once a second,
+  and later on a server that is slow. What a session changes itself is seen at once.
 * **Other doors.** Who reaches the server without the gateway is not guarded by it.
 * **Load.** A statement that is allowed may use the server's memory and time up to `limits.statement`.
 * **Servers that are not PostgreSQL 15.** The grammar is 15's; what later versions read differently is refused or

@@ -6,6 +6,7 @@ import time
 
 import yaml
 
+import process
 import rawpg
 import world
 
@@ -162,8 +163,8 @@ class Trial:
     def step(self, step):
         if isinstance(step, str):
             step = {"query": step}
-        raw = self.connection(step.get("via", "a")) if not {"open", "admin", "sleep"} & set(step) else None
-        for verb in ("query", "bytes", "open", "prepare", "extended", "wire", "copy", "call", "admin", "sleep", "many", "pad",
+        raw = self.connection(step.get("via", "a")) if not {"open", "admin", "sleep", "seen"} & set(step) else None
+        for verb in ("query", "bytes", "open", "prepare", "extended", "wire", "copy", "call", "admin", "sleep", "seen", "many", "pad",
                      "hang_up", "wait", "database", "typed"):
             if verb in step:
                 return getattr(self, f"do_{verb}")(raw, step, step[verb])
@@ -244,6 +245,17 @@ class Trial:
 
     def do_sleep(self, _, step, seconds):
         time.sleep(seconds)
+
+    def do_seen(self, *_):
+        """Until the gateway has asked twice what has changed, which it does every second."""
+        if not self.shop.gate:
+            return
+        asked = ("SELECT query_start FROM pg_stat_activity WHERE application_name = 'postern' AND state = 'idle' "
+                 f"AND datname = '{self.shop.database}'")
+        for _ in range(2):
+            last = self.shop.direct.value(asked)
+            process.wait_for(lambda: self.shop.direct.value(asked) not in (None, last), "the gateway's look", 30)
+        time.sleep(0.2)
 
     def do_many(self, raw, step, text):
         """The same again and again, {n} counting from 1."""
