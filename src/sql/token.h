@@ -27,7 +27,9 @@ struct token {
     bool escapes;         /* E'…': backslash escapes */
     bool over_comment;    /* a string that is continued behind a -- comment: libpg_query ends it there */
     size_t depth;         /* of a comment: how deep comments nest in it */
-    size_t run; /* of an operator: the run of operator characters before it was cut, or its first 66 */
+    size_t run; /* of a comment: the runs of operator characters that each comment in it begins, each counted
+                   up to 4096, which PostgreSQL's scanner reads before it steps back; of an operator: the run
+                   of operator characters before it was cut, or its first 66 */
 };
 /* The token that starts at `at`; TOKEN_END at the end. The next one starts behind its text. */
 struct token token_at(struct bytes text, size_t at);
