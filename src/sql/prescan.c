@@ -70,7 +70,24 @@ static bool string_is_odd(const struct token *t)
 
 struct rescans {
     size_t operators, comments;
+    size_t run_end; /* how far the run of operator characters goes that was looked at last */
 };
+
+/* Each comment that begins here or within it, and how far the run of operator characters goes that it is in.
+ * Comments come in order, so that each byte is looked at once. */
+static void note_comments(struct bytes text, const struct token *t, struct rescans *rescans)
+{
+    size_t at = (size_t)(t->text.p - text.p), end = at + t->text.n;
+    if (text.p[at] == '-') return;
+    for (; at + 1 < end; at++) {
+        if (text.p[at] != '/' || text.p[at + 1] != '*') continue;
+        if (rescans->run_end < at) rescans->run_end = at;
+        while (rescans->run_end < text.n && token_is_operator_character(text.p[rescans->run_end]))
+            rescans->run_end++;
+        rescans->comments += rescans->run_end - at;
+        at++;
+    }
+}
 
 static bool token_is_fine(struct bytes text, const struct token *t, struct prescan *out, struct arena *arena,
                           struct rescans *rescans)
@@ -87,7 +104,7 @@ static bool token_is_fine(struct bytes text, const struct token *t, struct presc
     case TOKEN_COMMENT:
         if (t->depth > COMMENT_DEPTH_CEILING)
             return hostile(out, arena, "comments nested more than 8 deep", at);
-        rescans->comments += t->run;
+        note_comments(text, t, rescans);
         if (rescans->comments > COMMENTED_CEILING + COMMENTED_PER_BYTE * text.n)
             return hostile(out, arena, "too many comments that touch", at);
         control = find_control(t->text);

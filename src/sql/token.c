@@ -3,8 +3,6 @@
 
 #include "sql/safe.h"
 
-enum { COMMENT_LOOK = 4096 };
-
 static bool is_space(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
@@ -62,16 +60,6 @@ static size_t line_comment_end(struct bytes b, size_t i)
     return i;
 }
 
-/* How much of a run of operator characters begins at i, looked at once: *end is how far it is known. */
-static size_t run_from(struct bytes b, size_t i, size_t *end)
-{
-    size_t most = i + COMMENT_LOOK < b.n ? i + COMMENT_LOOK : b.n;
-    if (*end < i) *end = i;
-    while (*end < most && is_operator(b.p[*end]))
-        (*end)++;
-    return *end - i;
-}
-
 /* Behind the comment that starts at i; block comments nest. */
 static size_t comment_end(struct bytes b, size_t i, struct token *t)
 {
@@ -80,9 +68,8 @@ static size_t comment_end(struct bytes b, size_t i, struct token *t)
         t->content = bytes_slice(b, i + 2, end - i - 2);
         return end;
     }
-    size_t start = i + 2, depth = 1, run_end = i;
+    size_t start = i + 2, depth = 1;
     t->depth = 1;
-    t->run = run_from(b, i, &run_end);
     for (i += 2; i < b.n; i++) {
         if (b.p[i] == '*' && peek(b, i + 1) == '/') {
             i++;
@@ -91,7 +78,6 @@ static size_t comment_end(struct bytes b, size_t i, struct token *t)
                 return i + 1;
             }
         } else if (b.p[i] == '/' && peek(b, i + 1) == '*') {
-            t->run += run_from(b, i, &run_end);
             i++;
             if (++depth > t->depth) t->depth = depth;
         }
@@ -332,6 +318,11 @@ size_t token_plain(const struct token *t, uint8_t *out)
         }
     }
     return n;
+}
+
+bool token_is_operator_character(uint8_t c)
+{
+    return is_operator(c);
 }
 
 bool token_is_word(const struct token *t, const char *word)

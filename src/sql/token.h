@@ -27,12 +27,12 @@ struct token {
     bool escapes;         /* E'…': backslash escapes */
     bool over_comment;    /* a string that is continued behind a -- comment: libpg_query ends it there */
     size_t depth;         /* of a comment: how deep comments nest in it */
-    size_t run; /* of a comment: the runs of operator characters that each comment in it begins, each counted
-                   up to 4096, which PostgreSQL's scanner reads before it steps back; of an operator: the run
-                   of operator characters before it was cut, or its first 66 */
+    size_t run; /* of an operator: the run of operator characters before it was cut, or its first 66 */
 };
 /* The token that starts at `at`; TOKEN_END at the end. The next one starts behind its text. */
 struct token token_at(struct bytes text, size_t at);
+/* One of the characters that operators are made of, which "/" and "*" of a comment are too. */
+bool token_is_operator_character(uint8_t c);
 /* The next token that is neither white space nor a comment, from *at on; *at is moved behind it. */
 struct token token_next(struct bytes text, size_t *at);
 /* The content of a string with its escapes and doubled quotes resolved and its continuation lines joined,
