@@ -5,7 +5,7 @@
 #include "session/session-private.h"
 
 /* Longer ones would hold up the loop: they are to be parsed again, on the way that long texts take. */
-enum { RENEW_BYTES = SQL_INLINE_BYTES };
+enum { RENEW_BYTES = SQL_INLINE_VIEW_BYTES };
 
 static struct refusal *say_stale(void)
 {

@@ -146,7 +146,7 @@ static enum step step_understand(struct session *s, struct statement *st)
     }
     st->understood = understood_find(s->world->cache, &context, st->text);
     if (st->understood && place_edits(s, st)) return STEP_NEXT;
-    if (context.view && st->text.n > SQL_INLINE_BYTES) return understand_long(s, st);
+    if (context.view && st->text.n > SQL_INLINE_VIEW_BYTES) return understand_long(s, st);
     /* So does one that may hold a password: the grammar's copies of it end with the parser. In a view it is
      * judged without the password. */
     if (st->text.n > SQL_INLINE_BYTES || (!context.view && sql_may_hold_secret(st->text)))

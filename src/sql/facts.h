@@ -208,6 +208,8 @@ enum sql_outcome sql_understand_typed(struct bytes text, const struct catalog_vi
 enum sql_outcome sql_prescan(struct bytes text, struct arena *arena, struct bytes *error_out) MUST_USE;
 enum {
     SQL_INLINE_BYTES = 16384, /* longer texts are parsed in the parser child */
+    SQL_INLINE_VIEW_BYTES =
+        4096, /* and shorter ones in a view: resolving can take the square of their length */
     SQL_TEXT_CEILING = 64 << 20,
     SQL_DEPTH_CEILING = 2000, /* of nodes within nodes */
     SQL_NAMES_CEILING = 2000, /* different relations, or functions, of one statement */

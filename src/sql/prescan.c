@@ -13,7 +13,12 @@ enum {
     COMMENT_DEPTH_CEILING = 8,
     /* "*" before a banner of dashes is a long run of operator characters, and harmless: PostgreSQL's scanner
      * reads it, and steps back to the comment. Many of them would cost. */
-    RESCANNED_CEILING = 4096
+    RESCANNED_CEILING = 4096,
+    /* So is a comment that begins such a run (a banner of stars, or comment upon comment): it is read up to
+     * the run's end and stepped back from. Banners do that once; comments without anything between them, each
+     * time. */
+    COMMENTED_CEILING = 65536,
+    COMMENTED_PER_BYTE = 4
 };
 
 static bool hostile(struct prescan *out, struct arena *arena, const char *what, size_t at)
@@ -63,21 +68,45 @@ static bool string_is_odd(const struct token *t)
     return t->escapes || memchr(t->content.p, '\n', t->content.n) || memchr(t->content.p, '\r', t->content.n);
 }
 
+struct rescans {
+    size_t operators, comments;
+    size_t run_end; /* how far the run of operator characters goes that was looked at last */
+};
+
+/* Each comment that begins here or within it, and how far the run of operator characters goes that it is in.
+ * Comments come in order, so that each byte is looked at once. */
+static void note_comments(struct bytes text, const struct token *t, struct rescans *rescans)
+{
+    size_t at = (size_t)(t->text.p - text.p), end = at + t->text.n;
+    if (text.p[at] == '-') return;
+    for (; at + 1 < end; at++) {
+        if (text.p[at] != '/' || text.p[at + 1] != '*') continue;
+        if (rescans->run_end < at) rescans->run_end = at;
+        while (rescans->run_end < text.n && token_is_operator_character(text.p[rescans->run_end]))
+            rescans->run_end++;
+        rescans->comments += rescans->run_end - at;
+        at++;
+    }
+}
+
 static bool token_is_fine(struct bytes text, const struct token *t, struct prescan *out, struct arena *arena,
-                          size_t *rescanned)
+                          struct rescans *rescans)
 {
     size_t at = (size_t)(t->text.p - text.p), control;
     switch (t->kind) {
     case TOKEN_OPERATOR:
-        *rescanned += t->run - t->text.n;
+        rescans->operators += t->run - t->text.n;
         if (t->text.n > OPERATOR_CEILING)
             return hostile(out, arena, "an operator of more than 63 characters", at);
-        if (*rescanned > RESCANNED_CEILING)
+        if (rescans->operators > RESCANNED_CEILING)
             return hostile(out, arena, "too many runs of operator characters", at);
         return true;
     case TOKEN_COMMENT:
         if (t->depth > COMMENT_DEPTH_CEILING)
             return hostile(out, arena, "comments nested more than 8 deep", at);
+        note_comments(text, t, rescans);
+        if (rescans->comments > COMMENTED_CEILING + COMMENTED_PER_BYTE * text.n)
+            return hostile(out, arena, "too many comments that touch", at);
         control = find_control(t->text);
         if (control < t->text.n) return hostile(out, arena, "a control character", at + control);
         return true;
@@ -107,7 +136,8 @@ static bool token_is_fine(struct bytes text, const struct token *t, struct presc
 enum sql_outcome prescan_text(struct bytes text, struct arena *arena, struct prescan *out)
 {
     *out = (struct prescan){ .may_hold_secret = true };
-    size_t at = 0, rescanned = 0;
+    struct rescans rescans = { 0 };
+    size_t at = 0;
     if (text.n > SQL_TEXT_CEILING) {
         out->error = BYTES_LITERAL("the text is longer than 64 MiB");
         return SQL_HOSTILE;
@@ -120,7 +150,7 @@ enum sql_outcome prescan_text(struct bytes text, struct arena *arena, struct pre
     for (;;) {
         struct token t = token_at(text, at);
         if (t.kind == TOKEN_END) break;
-        if (!token_is_fine(text, &t, out, arena, &rescanned)) {
+        if (!token_is_fine(text, &t, out, arena, &rescans)) {
             out->may_hold_secret = true; /* nobody looked at the rest */
             return SQL_HOSTILE;
         }

@@ -320,6 +320,11 @@ size_t token_plain(const struct token *t, uint8_t *out)
     return n;
 }
 
+bool token_is_operator_character(uint8_t c)
+{
+    return is_operator(c);
+}
+
 bool token_is_word(const struct token *t, const char *word)
 {
     return t->kind == TOKEN_IDENTIFIER && bytes_equal_nocase(t->text, bytes_of(word));

@@ -31,6 +31,8 @@ struct token {
 };
 /* The token that starts at `at`; TOKEN_END at the end. The next one starts behind its text. */
 struct token token_at(struct bytes text, size_t at);
+/* One of the characters that operators are made of, which "/" and "*" of a comment are too. */
+bool token_is_operator_character(uint8_t c);
 /* The next token that is neither white space nor a comment, from *at on; *at is moved behind it. */
 struct token token_next(struct bytes text, size_t *at);
 /* The content of a string with its escapes and doubled quotes resolved and its continuation lines joined,
