@@ -183,7 +183,7 @@ struct row lineage_insert(struct lineage *l, const InsertStmt *s, const struct s
     mark_inserted(l, scope, target, s->cols, &source, SQL_USE_WRITTEN);
     scope_push(l, scope, target, true, true);
     if (s->onConflictClause) on_conflict(l, scope, target, s, &source);
-    lineage_targets(l, scope, s->returningList, &out);
+    lineage_returning(l, scope, target, s->returningList, &out);
     return out;
 }
 
@@ -201,7 +201,7 @@ struct row lineage_update(struct lineage *l, const UpdateStmt *s, const struct s
         scope_from(l, scope, tree_item(s->fromClause, i));
     assign(l, scope, target, s->targetList);
     lineage_predicate(l, scope, s->whereClause);
-    lineage_targets(l, scope, s->returningList, &out);
+    lineage_returning(l, scope, target, s->returningList, &out);
     return out;
 }
 
@@ -219,7 +219,7 @@ struct row lineage_delete(struct lineage *l, const DeleteStmt *s, const struct s
         scope_from(l, scope, tree_item(s->usingClause, i));
     lineage_use(l, column_of(l, target, 0), SQL_USE_WRITTEN);
     lineage_predicate(l, scope, s->whereClause);
-    lineage_targets(l, scope, s->returningList, &out);
+    lineage_returning(l, scope, target, s->returningList, &out);
     return out;
 }
 
