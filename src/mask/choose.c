@@ -1,6 +1,6 @@
-/* Whether a column is masked, by the closure over the catalogue: what is named, what holds the same rows, what
- * is made of it. The strictest of all that is found counts; whatever is computed is masked whole, since a mask
- * that shows a part of a value would show another part of what was computed from it. */
+/* Whether a column is masked, by the closure over the catalogue: what is named, what holds the same rows,
+ * what is made of it. The strictest of all that is found counts; whatever is computed is masked whole, since
+ * a mask that shows a part of a value would show another part of what was computed from it. */
 #include "mask/mask.h"
 
 enum { DEPTH = 40, KIN = 4096 };

@@ -1,7 +1,7 @@
-/* Masks as SQL. Each is of the column's base type, calls nothing but pg_catalog's own, is immutable or stable,
- * and never raises: what a mask has no meaning for (a type, an infinity, a value at the end of its range) is
- * redacted. Redacting, NULL and constants do not name the column, so that a login may lack the right to read
- * it. */
+/* Masks as SQL. Each is of the column's base type, calls nothing but pg_catalog's own, is immutable or
+ * stable, and never raises: what a mask has no meaning for (a type, an infinity, a value at the end of its
+ * range) is redacted. Redacting, NULL and constants do not name the column, so that a login may lack the
+ * right to read it. */
 #include "base/buf.h"
 #include "mask/mask.h"
 
@@ -142,7 +142,8 @@ static void put_constant(struct writing *w, struct bytes constant)
     for (size_t i = 0; i < constant.n; i++)
         number &= constant.p[i] >= '0' && constant.p[i] <= '9';
     bool numeric = w->oid == TYPE_INT2 || w->oid == TYPE_INT4 || w->oid == TYPE_INT8 ||
-                   w->oid == TYPE_FLOAT4 || w->oid == TYPE_FLOAT8 || (w->oid == TYPE_NUMERIC && w->typmod < 4);
+                   w->oid == TYPE_FLOAT4 || w->oid == TYPE_FLOAT8 ||
+                   (w->oid == TYPE_NUMERIC && w->typmod < 4);
     if (!is_text(w) && !(numeric && number)) {
         put_redacted(w);
         return;
@@ -158,11 +159,11 @@ static void put_constant(struct writing *w, struct bytes constant)
     buf_append_text(&w->out, ")");
 }
 
-#define TEXT_OF   "CAST(%.*s AS pg_catalog.text)"
-#define CONCAT    " OPERATOR(pg_catalog.||) "
-#define GREATER   " OPERATOR(pg_catalog.>) "
+#define TEXT_OF          "CAST(%.*s AS pg_catalog.text)"
+#define CONCAT           " OPERATOR(pg_catalog.||) "
+#define GREATER          " OPERATOR(pg_catalog.>) "
 #define EQUAL_OR_GREATER " OPERATOR(pg_catalog.>=) "
-#define EQUAL_OR_LESS " OPERATOR(pg_catalog.<=) "
+#define EQUAL_OR_LESS    " OPERATOR(pg_catalog.<=) "
 
 /* The whole is a text; NULL stays NULL. A type with a length cuts what it is given, and never shows more. */
 static void put_text_case(struct writing *w, const char *condition, const char *shown)
@@ -177,13 +178,13 @@ static bool put_partial(struct writing *w, uint32_t first, uint32_t last, struct
 {
     struct bytes condition = arena_printf(arena, "pg_catalog.length(" TEXT_OF ")" GREATER "%u",
                                           BYTES_FMT(w->reference), first + last);
-    struct bytes head = arena_printf(arena, "pg_catalog.\"left\"(" TEXT_OF ", %u)" CONCAT,
-                                     BYTES_FMT(w->reference), first);
-    struct bytes tail = arena_printf(arena, CONCAT "pg_catalog.\"right\"(" TEXT_OF ", %u)",
-                                     BYTES_FMT(w->reference), last);
+    struct bytes head =
+        arena_printf(arena, "pg_catalog.\"left\"(" TEXT_OF ", %u)" CONCAT, BYTES_FMT(w->reference), first);
+    struct bytes tail =
+        arena_printf(arena, CONCAT "pg_catalog.\"right\"(" TEXT_OF ", %u)", BYTES_FMT(w->reference), last);
     if (!condition.p || !head.p || !tail.p) return false;
-    struct bytes shown = arena_printf(arena, "%s'***'%s", first ? (const char *)head.p : "",
-                                      last ? (const char *)tail.p : "");
+    struct bytes shown =
+        arena_printf(arena, "%s'***'%s", first ? (const char *)head.p : "", last ? (const char *)tail.p : "");
     if (!shown.p) return false;
     put_text_case(w, (const char *)condition.p, (const char *)shown.p);
     return true;
@@ -203,15 +204,17 @@ static bool put_email(struct writing *w, struct arena *arena)
 /* Far from the ends of the range, where truncating would leave it; infinity is further out. */
 static bool put_year(struct writing *w, struct arena *arena)
 {
-    const char *type = w->oid == TYPE_TIMESTAMPTZ ? "timestamptz" : w->oid == TYPE_TIMESTAMP ? "timestamp" : "date";
+    const char *type = w->oid == TYPE_TIMESTAMPTZ ? "timestamptz"
+                       : w->oid == TYPE_TIMESTAMP ? "timestamp"
+                                                  : "date";
     const char *through = w->oid == TYPE_TIMESTAMPTZ ? "timestamptz" : "timestamp";
     (void)arena;
-    buf_printf(&w->out,
-               "CASE WHEN %.*s" EQUAL_OR_GREATER "CAST('4000-01-01 BC' AS pg_catalog.%s) AND %.*s" EQUAL_OR_LESS
-               "CAST('200000-01-01' AS pg_catalog.%s) THEN CAST(pg_catalog.date_trunc('year', CAST(%.*s AS "
-               "pg_catalog.%s)) AS pg_catalog.%s) ELSE ",
-               BYTES_FMT(w->reference), type, BYTES_FMT(w->reference), type, BYTES_FMT(w->reference), through,
-               type);
+    buf_printf(
+        &w->out,
+        "CASE WHEN %.*s" EQUAL_OR_GREATER "CAST('4000-01-01 BC' AS pg_catalog.%s) AND %.*s" EQUAL_OR_LESS
+        "CAST('200000-01-01' AS pg_catalog.%s) THEN CAST(pg_catalog.date_trunc('year', CAST(%.*s AS "
+        "pg_catalog.%s)) AS pg_catalog.%s) ELSE ",
+        BYTES_FMT(w->reference), type, BYTES_FMT(w->reference), type, BYTES_FMT(w->reference), through, type);
     put_redacted(w);
     buf_append_text(&w->out, " END");
     return true;
@@ -236,8 +239,8 @@ static bool put_range(struct writing *w, int64_t step)
                "CAST(%s AS pg_catalog.%s) THEN CAST(pg_catalog.floor(CAST(%.*s AS pg_catalog.%s) "
                "OPERATOR(pg_catalog./) CAST(%lld AS pg_catalog.%s)) OPERATOR(pg_catalog.*) CAST(%lld AS "
                "pg_catalog.%s) AS pg_catalog.%s) ELSE ",
-               BYTES_FMT(w->reference), low, type, BYTES_FMT(w->reference), high, type, BYTES_FMT(w->reference),
-               through, (long long)step, through, (long long)step, through, type);
+               BYTES_FMT(w->reference), low, type, BYTES_FMT(w->reference), high, type,
+               BYTES_FMT(w->reference), through, (long long)step, through, (long long)step, through, type);
     int32_t typmod = w->typmod;
     w->typmod = -1;
     put_redacted(w);

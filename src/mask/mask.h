@@ -1,7 +1,7 @@
-/* Which columns are masked from whom, and by which expression. Pure: policies say which columns, the catalogue
- * says where else their values are: in partitions and children, in what these are parts of, in views and
- * materialised views, in generated columns, in the catalogues that hold samples of data. What cannot be proven
- * clear is masked. doc/masking.md is the reference. */
+/* Which columns are masked from whom, and by which expression. Pure: policies say which columns, the
+ * catalogue says where else their values are: in partitions and children, in what these are parts of, in
+ * views and materialised views, in generated columns, in the catalogues that hold samples of data. What
+ * cannot be proven clear is masked. doc/masking.md is the reference. */
 #ifndef POSTERN_MASK_MASK_H
 #define POSTERN_MASK_MASK_H
 #include "policy/masks.h"
@@ -33,7 +33,8 @@ const char *mask_reason_text(enum mask_reason reason);
 /* The mask as an expression of the column's type (of a domain: what the domain is over). p == NULL: the arena
  * is full. */
 struct bytes mask_expression(const struct policy_mask *mask, const struct catalog_view *view,
-                             const struct catalog_column *column, struct bytes reference, struct arena *arena);
+                             const struct catalog_column *column, struct bytes reference,
+                             struct arena *arena);
 
 /* Columns of the server's own catalogues, and of well-known extensions, that hold data or secrets
  * (catalogue.def). */

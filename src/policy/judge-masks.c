@@ -45,9 +45,12 @@ static bool find_column(const struct policy_question *q, struct policy_outcome *
         /* A row that is deleted or emptied goes as a whole. */
         if (c->attribute == 0) uses &= ~(uint32_t)SQL_USE_WRITTEN;
         enum policy_mask_reason reason = MASK_REASON_NONE;
-        if ((uses & SQL_USE_WRITTEN) && !(c->masked & SQL_MASKED_WRITTEN)) reason = MASK_REASON_WRITTEN;
-        else if ((uses & SQL_USE_STORED) && !(c->masked & SQL_MASKED_WRITTEN)) reason = MASK_REASON_STORED;
-        else if ((uses & SQL_USE_PREDICATE) && !(c->masked & SQL_MASKED_COMPARED)) reason = MASK_REASON_COMPARED;
+        if ((uses & SQL_USE_WRITTEN) && !(c->masked & SQL_MASKED_WRITTEN))
+            reason = MASK_REASON_WRITTEN;
+        else if ((uses & SQL_USE_STORED) && !(c->masked & SQL_MASKED_WRITTEN))
+            reason = MASK_REASON_STORED;
+        else if ((uses & SQL_USE_PREDICATE) && !(c->masked & SQL_MASKED_COMPARED))
+            reason = MASK_REASON_COMPARED;
         if (!reason) continue;
         out->masked = reason;
         out->hit.relation = &s->relations[c->relation];
@@ -104,10 +107,9 @@ struct bytes policy_masks_message(const struct sql_statement *s, const struct po
         if (o->hit.code)
             return arena_printf(arena, "%.*s is not trusted, and columns are masked for you",
                                 BYTES_FMT(o->hit.code->signature));
-        if (f)
-            return arena_printf(arena, "%.*s may read what is masked for you", BYTES_FMT(f->name));
-        return arena_printf(arena, "%.*s (%s) is not for those from whom columns are masked", BYTES_FMT(s->tag),
-                            sql_effect_name(o->missing));
+        if (f) return arena_printf(arena, "%.*s may read what is masked for you", BYTES_FMT(f->name));
+        return arena_printf(arena, "%.*s (%s) is not for those from whom columns are masked",
+                            BYTES_FMT(s->tag), sql_effect_name(o->missing));
     }
     case MASK_REASON_WRITTEN:
         column = column_of(o, arena);
@@ -117,12 +119,14 @@ struct bytes policy_masks_message(const struct sql_statement *s, const struct po
         return arena_printf(arena, "%.*s is masked for you, and masks are not stored", BYTES_FMT(column));
     case MASK_REASON_COMPARED:
         column = column_of(o, arena);
-        return arena_printf(arena, "%.*s is masked for you: select it freely, compare it not", BYTES_FMT(column));
+        return arena_printf(arena, "%.*s is masked for you: select it freely, compare it not",
+                            BYTES_FMT(column));
     }
     return arena_copy(arena, BYTES_LITERAL("columns are masked for you"));
 }
 
-struct bytes policy_masks_hint(const struct sql_statement *s, const struct policy_outcome *o, struct arena *arena)
+struct bytes policy_masks_hint(const struct sql_statement *s, const struct policy_outcome *o,
+                               struct arena *arena)
 {
     const char *hint = "";
     switch (o->masked) {
@@ -134,7 +138,8 @@ struct bytes policy_masks_hint(const struct sql_statement *s, const struct polic
     case MASK_REASON_WRITTEN: hint = "Leave the column out; a policy can say write: allow."; break;
     case MASK_REASON_STORED: hint = "Leave the column out of what is written."; break;
     case MASK_REASON_COMPARED:
-        hint = "Find, order and group rows by columns that are not masked; a policy can say predicates: masked.";
+        hint =
+            "Find, order and group rows by columns that are not masked; a policy can say predicates: masked.";
         break;
     case MASK_REASON_NONE:
     case MASK_REASON_CHANNEL: break;

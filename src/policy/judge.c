@@ -1,8 +1,8 @@
 /* The verdict: what is refused to everybody, then deny, then what no policy allows, then hold, then allow.
  * The order is the meaning: deny beats hold beats allow, and what nobody allowed is not worth an approval. */
 #include "policy/code.h"
-#include "policy/judge-masks.h"
 #include "policy/columns.h"
+#include "policy/judge-masks.h"
 #include "policy/match.h"
 #include "policy/outcome.h"
 

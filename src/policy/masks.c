@@ -64,8 +64,10 @@ const char *policy_mask_parse(struct bytes text, struct policy_mask *mask_out)
     static const struct {
         const char *name;
         enum policy_mask_kind kind;
-    } plain[] = { { "redact", POLICY_MASK_REDACT },       { "null", POLICY_MASK_NULL },
-                  { "partial_email", POLICY_MASK_EMAIL }, { "partial_phone", POLICY_MASK_PHONE },
+    } plain[] = { { "redact", POLICY_MASK_REDACT },
+                  { "null", POLICY_MASK_NULL },
+                  { "partial_email", POLICY_MASK_EMAIL },
+                  { "partial_phone", POLICY_MASK_PHONE },
                   { "year", POLICY_MASK_YEAR } };
     *mask_out = (struct policy_mask){ .with = text };
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)

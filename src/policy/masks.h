@@ -27,8 +27,8 @@ struct policy_mask {
 };
 enum { POLICY_MASK_SHOWN_CEILING = 64, POLICY_MASK_CONSTANT_CEILING = 256 };
 
-/* "redact", "partial(2, 4)" …; NULL: *mask_out is it, borrowing from the text; else why it is none, as the end
- * of a sentence. */
+/* "redact", "partial(2, 4)" …; NULL: *mask_out is it, borrowing from the text; else why it is none, as the
+ * end of a sentence. */
 const char *policy_mask_parse(struct bytes text, struct policy_mask *mask_out) MUST_USE;
 /* Of two masks of one column: the more hiding of either, with what both allow. */
 struct policy_mask policy_mask_stricter(struct policy_mask a, struct policy_mask b);

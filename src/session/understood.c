@@ -666,8 +666,8 @@ struct understood *understood_begin(struct understood_cache *cache, const struct
 
 void understood_parse(struct understood *u, const struct catalog_view *view)
 {
-    u->outcome = sql_understand_masked(u->judged, view, u->types, u->masks ? &u->masking : NULL, &u->arena,
-                                       &u->facts);
+    u->outcome =
+        sql_understand_masked(u->judged, view, u->types, u->masks ? &u->masking : NULL, &u->arena, &u->facts);
     u->masking = (struct sql_masking){ 0 };
 }
 

@@ -28,7 +28,7 @@ struct understood {
                             them */
     struct bytes text;
     struct bytes types; /* of parameters, where Parse gives one that is not PostgreSQL's own: never kept */
-    bool masks; /* columns are masked: the text that goes to the server is one that masks */
+    bool masks;         /* columns are masked: the text that goes to the server is one that masks */
     struct sql_masking masking; /* only until it is parsed: borrows the ruleset */
     enum sql_outcome outcome;
     const struct sql_facts *facts;

@@ -424,7 +424,7 @@ void view_own_failed(struct session *s, struct bytes body)
         refusal = refusal_new(REFUSAL_CATALOGUE, "ERROR",
                               BYTES_LITERAL("what this session sees could not be asked"),
                               report_field(body, 'M'), (struct bytes){ 0 });
-    if (refusal) body = refusal_body(refusal);
+    body = refusal ? refusal_body(refusal) : veil_error(s, NULL, body);
     recording_report(s, FRAME_ERROR, s->last_run, refusal ? ORIGIN_GATEWAY : ORIGIN_SERVER, body, NULL);
     if (!s->terminated && !s->swallowing) message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, body);
     free(refusal);

@@ -79,8 +79,8 @@ struct sql_output {
     bool opaque; /* and of something that cannot be told besides: a function's answer */
     bool plain;  /* it is exactly the one column, unchanged */
 };
-/* Text that goes to the server in front of byte `at` of the client's, and in the place of `remove` bytes of it
- * (nearly always none): what leaves a name nothing to resolve, and what masks.
+/* Text that goes to the server in front of byte `at` of the client's, and in the place of `remove` bytes of
+ * it (nearly always none): what leaves a name nothing to resolve, and what masks.
  */
 struct sql_edit {
     uint32_t at;
@@ -210,8 +210,8 @@ enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view 
  * 0 for none. The code of those that are not PostgreSQL's own is the statement's. */
 enum sql_outcome sql_understand_typed(struct bytes text, const struct catalog_view *view, struct bytes types,
                                       struct arena *arena, const struct sql_facts **facts_out) MUST_USE;
-/* The same for somebody from whom columns are masked (sql/masking.h): edits put a sub-select that masks in the
- * place of each relation that is read. masking == NULL: as sql_understand_typed. A view is needed. */
+/* The same for somebody from whom columns are masked (sql/masking.h): edits put a sub-select that masks in
+ * the place of each relation that is read. masking == NULL: as sql_understand_typed. A view is needed. */
 struct sql_masking;
 enum sql_outcome sql_understand_masked(struct bytes text, const struct catalog_view *view, struct bytes types,
                                        const struct sql_masking *masking, struct arena *arena,

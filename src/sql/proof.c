@@ -93,7 +93,7 @@ static const char *schema_of(struct proving *p, const void *node)
 
 static const SelectStmt *template_of(const struct proving *p, const struct proof_edit *edit)
 {
-    if (edit->template < 0 || edit->template >= tree_length(p->templates)) return NULL;
+    if (edit->template <0 || edit->template >= tree_length(p->templates)) return NULL;
     const RawStmt *raw = tree_item(p->templates, edit->template);
     return tree_tag(raw->stmt) == T_SelectStmt ? (const SelectStmt *)raw->stmt : NULL;
 }
@@ -303,7 +303,8 @@ static bool step_lists(struct proving *p)
     return !in_a == !in_b;
 }
 
-/* What stands in a list was looked at there; so was a sample that is compared once more inside its sub-select. */
+/* What stands in a list was looked at there; so was a sample that is compared once more inside its
+ * sub-select. */
 static const struct proof_edit *edit_here(struct proving *p, const struct pair *pair)
 {
     const struct proof_edit *edit = p->n_edits ? edit_of(p, pair->a) : NULL;

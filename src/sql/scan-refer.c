@@ -1,8 +1,8 @@
-/* References to columns of relations that are masked, as lineage resolves them. Those to what is read find the
- * sub-select by its alias; only a schema before it has to go. Those to the target of a write may stand in
+/* References to columns of relations that are masked, as lineage resolves them. Those to what is read find
+ * the sub-select by its alias; only a schema before it has to go. Those to the target of a write may stand in
  * RETURNING, where they become the mask. */
-#include "sql/scan.h"
 #include "sql/names.h"
+#include "sql/scan.h"
 
 static struct scans *scans_of(struct lineage *l)
 {
@@ -93,7 +93,8 @@ static void return_masked(struct lineage *l, const struct range *range, const st
     if (walk->trouble) return;
     struct bytes whole = arena_printf(walk->arena, "%.*s%.*s", BYTES_FMT(before), BYTES_FMT(name));
     struct bytes mask =
-        whole.p ? masking->expression(masking, walk->view, item->relation, attribute, whole, walk->arena) : whole;
+        whole.p ? masking->expression(masking, walk->view, item->relation, attribute, whole, walk->arena)
+                : whole;
     if (!mask.p) walk->trouble = WALK_FULL;
     if (walk->trouble) return;
     const ResTarget *item_of = l->returned;
@@ -165,11 +166,13 @@ static void spell_out(struct lineage *l, const struct scope_item *items, size_t 
     for (size_t i = 0; i < n && !walk->trouble; i++) {
         if (!items[i].columns) continue;
         if (!items[i].named)
-            scan_unmaskable(walk, BYTES_LITERAL("* stands for columns that are masked for you, and for a join"),
+            scan_unmaskable(walk,
+                            BYTES_LITERAL("* stands for columns that are masked for you, and for a join"),
                             BYTES_LITERAL("Name the columns in RETURNING."));
         star_text(l, &items[i], &out);
     }
-    struct bytes text = walk->trouble || out.failed ? (struct bytes){ 0 } : arena_copy(walk->arena, buf_bytes(&out));
+    struct bytes text =
+        walk->trouble || out.failed ? (struct bytes){ 0 } : arena_copy(walk->arena, buf_bytes(&out));
     buf_free(&out);
     scan_edit_add(walk, place.from, place.to - place.from, SCAN_RANK_BEFORE, text);
     scan_node_add(walk, (struct proof_edit){ .kind = PROOF_ITEMS, .node = l->returned }, text);
@@ -184,7 +187,8 @@ void scan_refer_star(struct lineage *l, const struct scope *scope, const ColumnR
     if (tree_length(ref->fields) == 1) {
         const struct scan_item *any = NULL;
         for (size_t i = 0; i < scope->n; i++)
-            if (scope->items[i].columns && starred(l, scope->items[i].range)) any = starred(l, scope->items[i].range);
+            if (scope->items[i].columns && starred(l, scope->items[i].range))
+                any = starred(l, scope->items[i].range);
         if (!any) return;
         if (l->returning && l->returned && l->returned->val == (const void *)ref)
             spell_out(l, scope->items, scope->n, ref);
@@ -192,17 +196,20 @@ void scan_refer_star(struct lineage *l, const struct scope *scope, const ColumnR
             refuse(l, any, 0, "a statement that writes cannot use all its columns here", "Name the columns.");
         return;
     }
-    size_t n = tree_name_before(ref->fields, 1, &name) ? scope_ranges(l, scope, name, ranges, SCOPE_RANGES) : 0;
+    size_t n =
+        tree_name_before(ref->fields, 1, &name) ? scope_ranges(l, scope, name, ranges, SCOPE_RANGES) : 0;
     for (size_t i = 0; i < n; i++) {
         struct scan_item *item = ranges[i]->node ? scan_item_of(scans, ranges[i]->node) : NULL;
         if (!item) continue;
         if (!item->target) {
             trim(l, ref);
-        } else if (n == 1 && l->returning == ranges[i] && l->returned && l->returned->val == (const void *)ref) {
+        } else if (n == 1 && l->returning == ranges[i] && l->returned &&
+                   l->returned->val == (const void *)ref) {
             struct scope_item one = { ranges[i], true, true };
             spell_out(l, &one, 1, ref);
         } else {
-            refuse(l, item, 0, "a statement that writes cannot use all its columns here", "Name the columns.");
+            refuse(l, item, 0, "a statement that writes cannot use all its columns here",
+                   "Name the columns.");
         }
     }
 }

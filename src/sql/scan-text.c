@@ -71,7 +71,8 @@ struct bytes scan_columns(struct walk *walk, const struct catalog_relation *rela
         struct bytes whole = arena_printf(walk->arena, "%.*s%.*s", BYTES_FMT(qualifier), BYTES_FMT(quoted));
         if (!quoted.p || !whole.p) return lost(walk, &b);
         if (masked[i] & SQL_MASKED) {
-            struct bytes mask = masking->expression(masking, walk->view, relation, (int)i + 1, whole, walk->arena);
+            struct bytes mask =
+                masking->expression(masking, walk->view, relation, (int)i + 1, whole, walk->arena);
             if (!mask.p) return lost(walk, &b);
             buf_append(&b, mask);
             buf_append_text(&b, " AS ");

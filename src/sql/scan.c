@@ -127,8 +127,7 @@ void scan_node_add(struct walk *walk, struct proof_edit edit, struct bytes templ
 /* schema.name, in quotes: as the session's own statements would name it. */
 static struct bytes full_name(struct walk *walk, const struct catalog_relation *relation)
 {
-    bool own =
-        relation->temporary && bytes_equal(catalog_temporary_schema(walk->view), relation->schema);
+    bool own = relation->temporary && bytes_equal(catalog_temporary_schema(walk->view), relation->schema);
     struct bytes schema = scan_quoted(walk, own ? BYTES_LITERAL("pg_temp") : relation->schema);
     struct bytes name = scan_quoted(walk, relation->name);
     if (walk->trouble) return (struct bytes){ 0 };
@@ -197,8 +196,9 @@ static void wrap(struct walk *walk, const struct scan_item *item)
     struct bytes quoted = scan_quoted(walk, alias);
     if (walk->trouble) return;
     bool named = node->alias && !item->sample;
-    struct bytes behind = named ? arena_printf(walk->arena, "%.*s)", BYTES_FMT(guard))
-                                : arena_printf(walk->arena, "%.*s) AS %.*s", BYTES_FMT(guard), BYTES_FMT(quoted));
+    struct bytes behind =
+        named ? arena_printf(walk->arena, "%.*s)", BYTES_FMT(guard))
+              : arena_printf(walk->arena, "%.*s) AS %.*s", BYTES_FMT(guard), BYTES_FMT(quoted));
     if (table)
         scan_edit_add(walk, scans->tokens[e.from - 1].from,
                       scans->tokens[e.from - 1].to - scans->tokens[e.from - 1].from, SCAN_RANK_BEFORE,
@@ -210,8 +210,8 @@ static void wrap(struct walk *walk, const struct scan_item *item)
                                .node = item->sample ? (const void *)item->sample : node,
                                .name = (const char *)arena_string(walk->arena, alias) };
     scan_node_add(walk, edit,
-                  arena_printf(walk->arena, "%.*s FROM %s%.*s%.*s", BYTES_FMT(columns), node->inh ? "" : "ONLY ",
-                               BYTES_FMT(name), BYTES_FMT(guard)));
+                  arena_printf(walk->arena, "%.*s FROM %s%.*s%.*s", BYTES_FMT(columns),
+                               node->inh ? "" : "ONLY ", BYTES_FMT(name), BYTES_FMT(guard)));
 }
 
 /* One column that COPY t TO gives. */
@@ -255,8 +255,8 @@ static void copy_out(struct walk *walk, const CopyStmt *copy, const struct scan_
     struct bytes guard = scan_guard(walk, r, item->masked), name = full_name(walk, r);
     struct bytes query = walk->trouble || list.failed
                              ? (struct bytes){ 0 }
-                             : arena_printf(walk->arena, "%.*s FROM ONLY %.*s%.*s", BYTES_FMT(buf_bytes(&list)),
-                                            BYTES_FMT(name), BYTES_FMT(guard));
+                             : arena_printf(walk->arena, "%.*s FROM ONLY %.*s%.*s",
+                                            BYTES_FMT(buf_bytes(&list)), BYTES_FMT(name), BYTES_FMT(guard));
     buf_free(&list);
     if (!query.p) {
         walk->trouble = walk->trouble ? walk->trouble : WALK_FULL;

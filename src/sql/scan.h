@@ -3,9 +3,9 @@
  * sub-select fits (the target of a write) references in RETURNING become the expression, and all others are
  * refused. Private to the files that walk.
  *
- * What is always true: a relation with masked columns that the walk meets is in `items`; each of them is in an
- * edit, or is a target whose references were all looked at, or the statement is unmaskable. proof.c shows that
- * the edited text is the text with these sub-selects and nothing else. */
+ * What is always true: a relation with masked columns that the walk meets is in `items`; each of them is in
+ * an edit, or is a target whose references were all looked at, or the statement is unmaskable. proof.c shows
+ * that the edited text is the text with these sub-selects and nothing else. */
 #ifndef POSTERN_SQL_SCAN_H
 #define POSTERN_SQL_SCAN_H
 #include "sql/lineage.h"

@@ -55,7 +55,7 @@ static size_t join(struct names *names, const struct scan_edit *all, size_t n, s
     for (size_t i = 0; i < n; i++) {
         const struct scan_edit *e = &all[i];
         if (e->at > text.n || e->remove > text.n - e->at) return 0;
-        bool inside = e->at < end, same = kept > 0 && out[kept - 1].at == e->at;
+        bool inside = e->at<end, same = kept> 0 && out[kept - 1].at == e->at;
         if ((inside || (same && out[kept - 1].remove)) && e->rank == SCAN_RANK_NAME) continue;
         if (inside && !same) return 0;
         if (same && (out[kept - 1].remove || e->rank == SCAN_RANK_NAME) && e->remove) return 0;

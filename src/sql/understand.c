@@ -7,7 +7,6 @@
 #include "sql/scan.h"
 #include "sql/token.h"
 
-
 static bool is_space(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
