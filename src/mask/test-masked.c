@@ -60,6 +60,18 @@ static const struct {
       "!people is masked for you: a statement that writes cannot use its whole row" },
     { "UPDATE people SET name = 'x' RETURNING people",
       "!people is masked for you: RETURNING cannot give its row as one value" },
+    { "SELECT name, count(*) FROM people p GROUP BY id",
+      "SELECT name, count(*) FROM " PEOPLE "public.people) p GROUP BY \"p\".\"name\", id" },
+    { "SELECT name, ssn FROM people GROUP BY people.id, 1 ORDER BY name",
+      "SELECT name, ssn FROM " PEOPLE
+      "public.people) AS \"people\" GROUP BY \"people\".\"ssn\", people.id, 1 "
+      "ORDER BY name" },
+    { "SELECT count(*) FROM people GROUP BY name",
+      "SELECT count(*) FROM " PEOPLE "public.people) AS \"people\" GROUP BY name" },
+    { "SELECT p.*, sum(o.id) FROM people p JOIN orders o ON o.person = p.id GROUP BY p.id",
+      "SELECT p.*, sum(o.id) FROM " PEOPLE
+      "public.people) p JOIN public.orders o ON o.person = p.id GROUP BY "
+      "\"p\".\"name\", \"p\".\"mail\", \"p\".\"ssn\", \"p\".\"pin\", \"p\".\"loud\", p.id" },
     { "SELECT 1 FROM people GROUP BY id FOR UPDATE OF people",
       "SELECT 1 FROM " PEOPLE "public.people) AS \"people\" GROUP BY id FOR UPDATE OF people" },
 };

@@ -83,13 +83,13 @@ static void a_mask_that_is_not_understood_is_refused(void **state)
     expect_errors("- name: a\n  who: any\n  mask:\n    - { columns: [email], with: redact }\n",
                   "p:4:19: this is no schema.relation.column\n");
     expect_errors("- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: \"range(1)\" }] }",
-                  "p:1:61: this is a range that is no number from 2 to 1000000000\n");
+                  "p:1:59: this is a range that is no number from 2 to 1000000000\n");
     expect_errors("- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: stars }] }",
-                  "p:1:61: this is no mask; masks are redact, null, constant(…), partial(first, last), "
+                  "p:1:59: this is no mask; masks are redact, null, constant(…), partial(first, last), "
                   "keep_first(n), keep_last(n), partial_email, partial_phone, year and range(n)\n");
     expect_errors(
         "- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: redact, predicates: equality }] }",
-        "p:1:81: \"predicates: equality\" is not in this version\n");
+        "p:1:79: \"predicates: equality\" is not in this version\n");
     expect_errors("- { name: a, who: any, mask: [{ values: iban, with: redact }] }",
                   "p:1:41: masking by value is not in this version\n");
     expect_errors("- { name: a, who: any, mask: [{ with: redact }] }",

@@ -1,7 +1,7 @@
 /* From a client's first byte to a principal: SSLRequest, start-up packet, token. Source: PostgreSQL
  * documentation, "Message Flow: Start-up". */
-#include "policy/masks.h"
 #include "pgwire/report.h"
+#include "policy/masks.h"
 #include "session/session-private.h"
 
 /* SSLRequest: nothing may follow it in clear, or it would be taken for what came through TLS

@@ -282,7 +282,8 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
                                    uint32_t description, struct bytes data);
 /* What a server says unasked: it waits for room as rows do. */
 /* veil.c: what the server says besides rows. An error's body as the client may see it (the body itself where
- * nothing is masked); a notice's, p == NULL where nothing of it may be seen. The rest is sealed in the record. */
+ * nothing is masked); a notice's, p == NULL where nothing of it may be seen. The rest is sealed in the
+ * record. */
 struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body);
 struct bytes veil_notice(struct session *s, const struct pending *p, struct bytes body);
 /* Whether a RowDescription names a column that is masked: then something came past the masks. */

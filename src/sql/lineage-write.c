@@ -1,5 +1,5 @@
 /* INSERT, UPDATE, DELETE, MERGE and COPY of a table: what is written, from what, and what RETURNING gives. */
-#include "sql/lineage.h"
+#include "sql/scan.h"
 
 static void use_row(struct lineage *l, const struct row *row, uint32_t uses)
 {
@@ -124,7 +124,9 @@ static void conflict_target(struct lineage *l, const struct scope *scope, const 
         lineage_predicate(l, scope, element->expr);
         if (!element->name) continue;
         struct bytes name = bytes_of(element->name);
-        lineage_use(l, column_of(l, target, attribute_of(l, target, name, -1)), SQL_USE_PREDICATE);
+        int attribute = attribute_of(l, target, name, -1);
+        scan_conflict(l, target, attribute);
+        lineage_use(l, column_of(l, target, attribute), SQL_USE_PREDICATE);
         lineage_use(l, excluded_value(l, excluded, name), SQL_USE_PREDICATE);
     }
     lineage_predicate(l, scope, infer->whereClause);

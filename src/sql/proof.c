@@ -186,6 +186,7 @@ static bool same_edited(struct proving *p, const struct proof_edit *edit, const 
     case PROOF_VALUE: return same_value(p, edit, b);
     case PROOF_TRIM: return same_trimmed(edit, (const ColumnRef *)a, b);
     case PROOF_SCHEMA:
+    case PROOF_BEFORE:
     case PROOF_ITEMS: break;
     }
     return false;
@@ -280,6 +281,24 @@ static bool step_items(struct proving *p, struct pair *top, const struct proof_e
     return true;
 }
 
+/* One element of the first list, with others in front of it in the second. */
+static bool step_before(struct proving *p, struct pair *top, const struct proof_edit *edit,
+                        const void *element)
+{
+    const SelectStmt *template = template_of(p, edit);
+    const List *b = (const List *)top->b;
+    int n = template ? tree_length(template->targetList) : 0, from = top->next_b;
+    if (n == 0 || from + n >= b->length) return false;
+    top->next++;
+    top->next_b += n + 1;
+    push(p, element, tree_item(b, from + n));
+    for (int i = 0; i < n; i++) {
+        const ResTarget *item = tree_item(template->targetList, i);
+        push(p, item->val, tree_item(b, from + i));
+    }
+    return true;
+}
+
 /* The next elements of two lists, and away with the pair behind the last. */
 static bool step_lists(struct proving *p)
 {
@@ -295,8 +314,9 @@ static bool step_lists(struct proving *p)
     }
     if (top->next_b >= b->length) return false;
     const void *in_a = tree_item(a, top->next), *in_b = tree_item(b, top->next_b);
-    const struct proof_edit *edit = in_a && tree_tag(in_a) == T_ResTarget ? edit_of(p, in_a) : NULL;
-    if (edit) return edit->kind == PROOF_ITEMS && step_items(p, top, edit);
+    const struct proof_edit *edit = in_a && p->n_edits ? edit_of(p, in_a) : NULL;
+    if (edit && edit->kind == PROOF_ITEMS) return step_items(p, top, edit);
+    if (edit && edit->kind == PROOF_BEFORE) return step_before(p, top, edit, in_a);
     top->next++;
     top->next_b++;
     if (in_a && in_b) push(p, in_a, in_b);
@@ -310,7 +330,10 @@ static const struct proof_edit *edit_here(struct proving *p, const struct pair *
     const struct proof_edit *edit = p->n_edits ? edit_of(p, pair->a) : NULL;
     bool again = edit && edit->kind == PROOF_SCAN && tree_tag(pair->a) == T_RangeTableSample &&
                  tree_tag(pair->b) == T_RangeTableSample;
-    return edit && edit->kind != PROOF_SCHEMA && edit->kind != PROOF_ITEMS && !again ? edit : NULL;
+    return edit && edit->kind != PROOF_SCHEMA && edit->kind != PROOF_ITEMS && edit->kind != PROOF_BEFORE &&
+                   !again
+               ? edit
+               : NULL;
 }
 
 static bool step(struct proving *p)

@@ -13,6 +13,7 @@ enum proof_kind {
     PROOF_COPY,       /* a CopyStmt: its relation and columns are a query, which is the template */
     PROOF_VALUE,      /* an expression: the template's only output */
     PROOF_ITEMS,      /* an element of a list: the template's outputs, one or more */
+    PROOF_BEFORE,     /* an element of a list: the template's expressions stand before it */
     PROOF_TRIM        /* a ColumnRef: without its first parts */
 };
 struct proof_edit {

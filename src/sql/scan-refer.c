@@ -24,6 +24,20 @@ static bool is_done(struct lineage *l, const ColumnRef *ref)
     return false;
 }
 
+static void note_found(struct lineage *l, const ColumnRef *ref, const struct range *range, int attribute)
+{
+    struct scans *scans = scans_of(l);
+    for (size_t i = scans->n_found; i > 0; i--)
+        if (scans->found[i - 1].ref == ref && scans->found[i - 1].range == range) return;
+    if (scans->n_found == scans->found_size) {
+        struct scan_found *more =
+            scan_larger(l->walk, scans->found, scans->n_found, &scans->found_size, sizeof *more);
+        if (!more) return;
+        scans->found = more;
+    }
+    scans->found[scans->n_found++] = (struct scan_found){ ref, range, attribute };
+}
+
 struct place {
     size_t first, end; /* tokens */
     uint32_t from, to; /* bytes */
@@ -118,6 +132,7 @@ void scan_refer(struct lineage *l, const struct range *range, int attribute)
         if (attribute < 0)
             refuse(l, item, 0, "its rows have no system columns (ctid, xmin, tableoid) for you",
                    "Name rows by their key.");
+        note_found(l, l->ref, range, attribute);
         trim(l, l->ref);
         return;
     }
@@ -133,6 +148,15 @@ void scan_refer(struct lineage *l, const struct range *range, int attribute)
     } else {
         refuse(l, item, 0, "RETURNING cannot give its row as one value", "Name the columns, or write *.");
     }
+}
+
+void scan_conflict(struct lineage *l, const struct range *target, int attribute)
+{
+    struct scans *scans = scans_of(l);
+    struct scan_item *item = scans && target->node ? scan_item_of(scans, target->node) : NULL;
+    if (!item || attribute <= 0 || !item->masked[attribute - 1]) return;
+    if (item->masked[attribute - 1] & SQL_MASKED_WRITTEN) return;
+    refuse(l, item, attribute, "rows cannot conflict by it", "Name a constraint of columns that are not masked.");
 }
 
 /* Whether the star stands for the columns of something that is masked, and of what else. */
@@ -186,6 +210,10 @@ void scan_refer_star(struct lineage *l, const struct scope *scope, const ColumnR
     if (!scans || !scope || l->walk->trouble) return;
     if (tree_length(ref->fields) == 1) {
         const struct scan_item *any = NULL;
+        for (size_t i = 0; i < scope->n; i++) {
+            const struct range *range = scope->items[i].range;
+            if (range->node && scan_item_of(scans, range->node)) note_found(l, ref, range, SCAN_ALL);
+        }
         for (size_t i = 0; i < scope->n; i++)
             if (scope->items[i].columns && starred(l, scope->items[i].range))
                 any = starred(l, scope->items[i].range);
@@ -202,6 +230,7 @@ void scan_refer_star(struct lineage *l, const struct scope *scope, const ColumnR
         struct scan_item *item = ranges[i]->node ? scan_item_of(scans, ranges[i]->node) : NULL;
         if (!item) continue;
         if (!item->target) {
+            note_found(l, ref, ranges[i], SCAN_ALL);
             trim(l, ref);
         } else if (n == 1 && l->returning == ranges[i] && l->returned &&
                    l->returned->val == (const void *)ref) {

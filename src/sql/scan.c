@@ -124,6 +124,13 @@ void scan_node_add(struct walk *walk, struct proof_edit edit, struct bytes templ
     scans->nodes[scans->n_nodes++] = edit;
 }
 
+bool scan_node_has(const struct scans *scans, const void *node)
+{
+    for (size_t i = 0; i < scans->n_nodes; i++)
+        if (scans->nodes[i].node == node) return true;
+    return false;
+}
+
 /* schema.name, in quotes: as the session's own statements would name it. */
 static struct bytes full_name(struct walk *walk, const struct catalog_relation *relation)
 {

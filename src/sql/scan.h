@@ -12,7 +12,10 @@
 #include "sql/masking.h"
 #include "sql/proof.h"
 
-enum { SCAN_CEILING = 20000 }; /* masked references of one text */
+enum {
+    SCAN_CEILING = 20000, /* masked references of one text */
+    SCAN_ALL = INT16_MAX  /* an attribute: all columns, by a star */
+};
 
 struct scan_token {
     uint32_t from, to;
@@ -47,6 +50,12 @@ struct scans {
     size_t n_items, items_size;
     const RangeTableSample **samples;
     size_t n_samples, samples_size;
+    struct scan_found {
+        const ColumnRef *ref;
+        const struct range *range;
+        int attribute;
+    } * found; /* what references to items that are read mean */
+    size_t n_found, found_size;
     const ColumnRef **refs; /* that have an edit */
     size_t n_refs, refs_size;
     struct scan_edit *edits;
@@ -68,6 +77,7 @@ struct scan_item *scan_item_of(struct scans *scans, const RangeVar *node);
 bool scan_edit_add(struct walk *walk, uint32_t at, uint32_t remove, int rank, struct bytes insert);
 /* The template behind a node's edit: all that stands between SELECT and the semicolon. */
 void scan_node_add(struct walk *walk, struct proof_edit edit, struct bytes template);
+bool scan_node_has(const struct scans *scans, const void *node);
 void *scan_larger(struct walk *walk, const void *old, size_t n, size_t *size, size_t element);
 
 /* The templates as one text with a NUL behind it. */
@@ -95,6 +105,11 @@ struct bytes scan_guard(struct walk *walk, const struct catalog_relation *relati
 
 /* scan-refer.c: lineage found what a reference means. attribute 0: the whole row. */
 void scan_refer(struct lineage *l, const struct range *range, int attribute);
+/* A column of the target that ON CONFLICT names: the server would look for its real values. */
+void scan_conflict(struct lineage *l, const struct range *target, int attribute);
 /* `*` or `x.*`. */
 void scan_refer_star(struct lineage *l, const struct scope *scope, const ColumnRef *ref);
+
+/* scan-group.c: behind all of a query's clauses. */
+void scan_group(struct lineage *l, const struct scope *scope, const SelectStmt *s);
 #endif
