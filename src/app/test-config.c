@@ -140,7 +140,7 @@ static void what_is_not_built_yet_is_refused(void **state)
         LEAST "durability: power\n",
         "postern.yaml:4:13: durability: power is not supported by this version; use durability: process\n");
     expect_errors(LEAST "policies:\n  - name: a\n    who: any\n    mask: [{ values: iban, with: redact }]\n",
-                  "postern.yaml:7:11: masking is not in this version\n");
+                  "postern.yaml:7:22: masking by value is not in this version\n");
 }
 
 static void a_secret_in_the_file_is_refused_and_not_repeated(void **state)

@@ -20,6 +20,7 @@ struct catalog_column {
     uint32_t type;     /* pg_type.oid */
     int32_t typmod;
     bool not_null, generated;
+    bool key; /* of the primary key, which holds at once */
     struct bytes tags; /* of its comment: the words behind "postern:", comma-separated; may be empty */
 };
 /* How a relation hangs on another one: what touches it may touch the other. */

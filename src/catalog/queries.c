@@ -33,8 +33,11 @@
                       "pg_class c" JOIN "pg_namespace n ON n.oid" EQ "c.relnamespace WHERE " condition
 #define COLUMNS(condition)                                                                                   \
     "SELECT 'C', a.attrelid" TEXTS "a.attnum" TEXTS "a.attname" TEXTS "a.atttypid" TEXTS                     \
-    "a.atttypmod" TEXTS FLAG("a.attnotnull", "n") CAT FLAG("a.attgenerated" NE "''", "g") FROM               \
-        "pg_attribute a WHERE a.attnum" GT "0 AND NOT a.attisdropped AND " condition
+    "a.atttypmod" TEXTS FLAG("a.attnotnull", "n") CAT FLAG("a.attgenerated" NE "''", "g")                    \
+        CAT FLAG("(a.attrelid, a.attnum)" EQ "ANY (SELECT k.conrelid, u" FROM                                \
+                 "pg_constraint k, pg_catalog.unnest(k.conkey) u WHERE k.contype" EQ                         \
+                 "'p' AND NOT k.condeferrable)",                                                             \
+                 "k") FROM "pg_attribute a WHERE a.attnum" GT "0 AND NOT a.attisdropped AND " condition
 #define TAGS(condition)                                                                                      \
     "SELECT 'T', d.objoid" TEXTS "d.objsubid" TEXTS "d.description" FROM                                     \
     "pg_description d WHERE d.classoid" EQ "1259 AND d.objsubid" GT "0"                                      \
@@ -235,16 +238,14 @@ const char *const catalog_epoch_query = "SELECT " COUNTED(
     "':'" CAT COUNTED(WRITTEN(BOTH("d.objoid", "d.objsubid"), "d"), "pg_description d",
                       "d.classoid" EQ "1259 AND d.objsubid" GT "0 AND " LASTING_RELATION("d.objoid")) CAT
     "':'" CAT COUNTED(WRITTEN(BOTH("e.objid", "e.refobjid"), "e"), "pg_depend e",
-                      "e.refclassid" EQ "3079 AND e.deptype" EQ
-                      "'e'") COUNTED_OIDS("n", "pg_namespace", LASTING("n.oid"))
-        COUNTED_OIDS("t", "pg_type", LASTING("t.typnamespace"))
-            COUNTED_OIDS("p", "pg_proc", LASTING("p.pronamespace"))
-                COUNTED_OIDS("o", "pg_operator", LASTING("o.oprnamespace"))
-                    COUNTED_OIDS("x", "pg_cast", "true") COUNTED_OIDS(
-                        "k", "pg_constraint",
-                        "k.contype" EQ
-                        "ANY (ARRAY['c', 'f']::pg_catalog.\"char\"[]) AND " LASTING_RELATION("k.conrelid"))
-                        COUNTED_OIDS("g", "pg_trigger", LASTING_RELATION("g.tgrelid"))
-                            COUNTED_OIDS("w", "pg_rewrite", LASTING_RELATION("w.ev_class"));
+                      "e.refclassid" EQ "3079 AND e.deptype" EQ "'e'")
+        COUNTED_OIDS("n", "pg_namespace", LASTING("n.oid")) COUNTED_OIDS(
+            "t", "pg_type", LASTING("t.typnamespace")) COUNTED_OIDS("p", "pg_proc", LASTING("p.pronamespace"))
+            COUNTED_OIDS("o", "pg_operator", LASTING("o.oprnamespace")) COUNTED_OIDS("x", "pg_cast", "true")
+                COUNTED_OIDS("k", "pg_constraint",
+                             "k.contype" EQ
+                             "ANY (ARRAY['c', 'f', 'p']::pg_catalog.\"char\"[]) AND " LASTING_RELATION(
+                                 "k.conrelid")) COUNTED_OIDS("g", "pg_trigger", LASTING_RELATION("g.tgrelid"))
+                    COUNTED_OIDS("w", "pg_rewrite", LASTING_RELATION("w.ev_class"));
 
 const char *const catalog_pulse_query = "SELECT pg_catalog.pg_current_snapshot()" TEXT;

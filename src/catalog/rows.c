@@ -131,6 +131,7 @@ static bool on_column(struct row *r)
     c->column.typmod = row_int(r, 5);
     c->column.not_null = row_flag(r, 6, 'n');
     c->column.generated = row_flag(r, 6, 'g');
+    c->column.key = row_flag(r, 6, 'k');
     return !r->failed;
 }
 

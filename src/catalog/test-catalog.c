@@ -205,9 +205,11 @@ static void tie_sources(struct reader *r, uint32_t view, struct bytes sources)
 static void put_column(struct reader *r, struct bytes relation, uint32_t oid, size_t i, struct bytes spec)
 {
     struct bytes type = spec, name = cut(&type, ':');
-    char flags[3] = "";
-    while (type.n && (type.p[type.n - 1] == '!' || type.p[type.n - 1] == '^'))
-        flags[strlen(flags)] = type.p[--type.n] == '!' ? 'n' : 'g';
+    char flags[8] = "";
+    while (type.n && strchr("!^@", type.p[type.n - 1]) && strlen(flags) + 1 < sizeof flags) {
+        uint8_t mark = type.p[--type.n];
+        flags[strlen(flags)] = mark == '!' ? 'n' : mark == '^' ? 'g' : 'k';
+    }
     EMIT(r, "C", number(r, oid), number(r, (int64_t)i), text(r, name), number(r, need(r, 't', type)), "-1",
          flags);
     struct bytes full = arena_printf(&r->arena, "%.*s.%.*s", BYTES_FMT(relation), BYTES_FMT(name));

@@ -218,22 +218,47 @@ static struct policy_rule *compile_rules(struct compiler *c, const struct policy
     return rules;
 }
 
-/* Understood to the last key, so that a mistake shows now, and then refused. */
-static void refuse_masks(struct compiler *c, const struct policy_text *text)
+/* Columns by pattern, and by tag. */
+static void compile_mask(struct compiler *c, const struct policy *policy, const struct policy_mask_text *text,
+                         struct policy_masking *out)
 {
-    for (size_t i = 0; i < text->mask.n; i++) {
-        const struct policy_mask_text *mask = &text->mask.items[i];
-        for (size_t k = 0; k < mask->columns.n; k++) {
-            struct policy_pattern pattern;
-            if (bytes_starts_with(mask->columns.items[k], "tag:")) continue;
-            const char *wrong = policy_pattern_parse(mask->columns.items[k], c->reader.arena, &pattern);
-            if (!wrong && pattern.n != 3) wrong = "no schema.relation.column";
-            if (wrong)
-                yaml_errors_add(c->reader.errors, place_of_item(mask->at, "columns", k), "this is %s", wrong);
-        }
+    struct yaml_texts columns = { ARENA_ARRAY(c->reader.arena, struct bytes, text->columns.n), 0 };
+    out->tags.items = ARENA_ARRAY(c->reader.arena, struct bytes, text->columns.n);
+    if (!columns.items || !out->tags.items) {
+        complain(c, text->at->place);
+        return;
     }
-    if (text->mask.n)
-        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "mask"), "masking is not in this version");
+    for (size_t i = 0; i < text->columns.n; i++) {
+        struct bytes item = text->columns.items[i];
+        bool tag = bytes_starts_with(item, "tag:");
+        if (tag)
+            out->tags.items[out->tags.n++] = bytes_slice(item, 4, item.n);
+        else
+            columns.items[columns.n++] = item;
+    }
+    out->place = text->at->place;
+    out->columns = compile_columns(c, &columns, text->at);
+    const char *wrong = policy_mask_parse(text->with, &out->mask);
+    if (wrong) yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "with"), "this is %s", wrong);
+    if (text->values.n)
+        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "values"),
+                        "masking by value is not in this version");
+    if (text->predicates == POLICY_PREDICATES_EQUALITY)
+        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "predicates"),
+                        "\"predicates: equality\" is not in this version");
+    out->mask.compared = text->predicates == POLICY_PREDICATES_MASKED;
+    out->mask.written = text->write == POLICY_MASK_WRITE_ALLOW;
+    out->mask.policy = policy->name;
+}
+
+static void compile_masks(struct compiler *c, const struct policy_text *text, struct policy *out)
+{
+    out->masks = ARENA_ARRAY(c->reader.arena, struct policy_masking, text->mask.n);
+    out->n_masks = text->mask.n;
+    out->guard = text->guard == POLICY_GUARD_ON;
+    if (!out->masks) complain(c, out->place);
+    for (size_t i = 0; i < text->mask.n && out->masks; i++)
+        compile_mask(c, out, &text->mask.items[i], &out->masks[i]);
 }
 
 static void compile_trust(struct compiler *c, const struct policy_trust_text *text, struct policy_trust *out)
@@ -293,7 +318,7 @@ static void compile_policy(struct compiler *c, const struct policy_text *text, s
     out->denies = compile_rules(c, out, text->deny.items, text->deny.n, "deny");
     out->holds = compile_rules(c, out, text->hold.items, text->hold.n, "hold");
     compile_trust(c, &text->trust, &out->trust);
-    refuse_masks(c, text);
+    compile_masks(c, text, out);
     if (out->who.claims.n) c->snapshot->uses_claims = true;
 }
 
@@ -314,6 +339,8 @@ static bool own_places(struct compiler *c, struct policy *policy)
         policy->denies[i].place.file = file;
     for (size_t i = 0; i < policy->n_holds && policy->holds; i++)
         policy->holds[i].place.file = file;
+    for (size_t i = 0; i < policy->n_masks && policy->masks; i++)
+        policy->masks[i].place.file = file;
     return file.p != NULL;
 }
 

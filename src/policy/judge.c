@@ -2,6 +2,7 @@
  * The order is the meaning: deny beats hold beats allow, and what nobody allowed is not worth an approval. */
 #include "policy/code.h"
 #include "policy/columns.h"
+#include "policy/judge-masks.h"
 #include "policy/match.h"
 #include "policy/outcome.h"
 
@@ -283,6 +284,7 @@ static struct policy_outcome evaluate(const struct policy_ruleset *r, const stru
     if (view == POLICY_VIEW_ENFORCED && !r->enforces)
         return (struct policy_outcome){ OUTCOME_ALLOWED, r->policies[0] };
     if (find_deny(&q, &out)) return out;
+    if (r->masks && policy_masks_deny(&q, &out)) return out;
     if (!all_allowed(&q, &out)) {
         tell_procedure(&q, &out);
         return out;

@@ -13,6 +13,7 @@ static const char *const failure_choices[] = { "deny", "allow", NULL };
 static const char *const where_choices[] = { "any", "missing", "trivial", NULL };
 static const char *const period_choices[] = { "day", NULL };
 static const char *const predicates_choices[] = { "refuse", "masked", "equality", NULL };
+static const char *const guard_choices[] = { "on", "off", NULL };
 static const char *const write_choices[] = { "refuse", "allow", NULL };
 
 static void check_who(struct yaml_reader *reader, void *object)
@@ -239,8 +240,11 @@ static const struct yaml_field policy_fields[] = {
       "Code that is not PostgreSQL's own, and calling it is no procedure.", .shape = &trust_shape },
     { "limits", YAML_OBJECT, YAML_AT(policy_text, limits), "Limits; the smallest of all policies that apply.",
       .shape = &limits_shape },
-    { "mask", YAML_OBJECTS, YAML_AT(policy_text, mask), "What is masked; not in this version.",
-      .shape = &mask_shape },
+    { "mask", YAML_OBJECTS, YAML_AT(policy_text, mask),
+      "Which columns are masked, and how; see doc/masking.md.", .shape = &mask_shape },
+    { "guard", YAML_CHOICE, YAML_AT(policy_text, guard),
+      "Whether each masked read makes sure at the server that its columns are what they were.",
+      .choices = guard_choices },
 };
 const struct yaml_shape policy_shape = { "a policy",    sizeof(struct policy_text),
                                          policy_fields, N(policy_fields),

@@ -65,6 +65,7 @@ enum policy_mask_predicates {
     POLICY_PREDICATES_EQUALITY
 };
 enum policy_mask_write { POLICY_MASK_WRITE_REFUSE = 0, POLICY_MASK_WRITE_ALLOW };
+enum policy_guard { POLICY_GUARD_ON = 0, POLICY_GUARD_OFF };
 struct policy_mask_text {
     const struct yaml_node *at;
     struct yaml_texts columns, values;
@@ -98,5 +99,6 @@ struct policy_text {
         struct policy_mask_text *items;
         size_t n;
     } mask;
+    enum policy_guard guard;
 };
 #endif

@@ -1,5 +1,6 @@
 /* Words for what judging found: one short sentence, and what would be allowed. */
 #include "policy/outcome.h"
+#include "policy/judge-masks.h"
 #include <inttypes.h>
 
 enum { SENTENCE_CEILING = 8192, PATTERNS_SHOWN = 8 };
@@ -12,6 +13,7 @@ static enum policy_decision decision_of(const struct policy_outcome *o)
     case OUTCOME_NOT_ALLOWED:
     case OUTCOME_NOT_UNDERSTOOD:
     case OUTCOME_PINNED:
+    case OUTCOME_MASKED:
     case OUTCOME_DENIED: break;
     }
     return POLICY_DENY;
@@ -78,6 +80,7 @@ static void approvers_print(const struct policy_outcome *o, struct buf *out)
 static void message_print(const struct sql_statement *s, const struct policy_outcome *o, struct buf *out)
 {
     switch (o->kind) {
+    case OUTCOME_MASKED:
     case OUTCOME_ALLOWED: return;
     case OUTCOME_NOT_UNDERSTOOD:
         buf_append_text(out, "this text is not understood, and is denied here");
@@ -110,6 +113,7 @@ static struct bytes message_of(const struct sql_statement *s, const struct polic
                                struct arena *arena)
 {
     struct buf text;
+    if (o->kind == OUTCOME_MASKED) return policy_masks_message(s, o, arena);
     buf_init(&text, SENTENCE_CEILING);
     message_print(s, o, &text);
     struct bytes message = arena_copy(arena, buf_bytes(&text));
@@ -155,10 +159,11 @@ static void places_print(const struct policy_ruleset *r, const struct policy_out
     buf_free(&list);
 }
 
-static struct bytes hint_of(const struct policy_ruleset *r, const struct policy_outcome *o,
-                            enum policy_view view, struct arena *arena)
+static struct bytes hint_of(const struct policy_ruleset *r, const struct sql_statement *s,
+                            const struct policy_outcome *o, enum policy_view view, struct arena *arena)
 {
     struct buf text;
+    if (o->kind == OUTCOME_MASKED) return policy_masks_hint(s, o, arena);
     if (o->kind == OUTCOME_ALLOWED || o->kind == OUTCOME_PINNED)
         return arena_copy(arena, (struct bytes){ 0 });
     if (o->rule && o->rule->where != POLICY_WHERE_ANY)
@@ -181,6 +186,7 @@ static struct bytes rule_of(const struct policy_outcome *o)
 {
     if (o->rule) return o->rule->name;
     if (o->kind == OUTCOME_PINNED) return BYTES_LITERAL("pinned");
+    if (o->kind == OUTCOME_MASKED) return BYTES_LITERAL("mask");
     if (o->kind != OUTCOME_ALLOWED) return BYTES_LITERAL("default");
     return o->allow ? o->allow->label : BYTES_LITERAL("allow");
 }
@@ -240,7 +246,7 @@ void policy_outcome_tell(const struct policy_ruleset *ruleset, const struct sql_
     v.policy = arena_copy(arena, is->policy ? is->policy->name : (struct bytes){ 0 });
     v.rule = arena_copy(arena, rule_of(is));
     v.message = message_of(statement, is, arena);
-    v.hint = hint_of(ruleset, is, POLICY_VIEW_ENFORCED, arena);
+    v.hint = hint_of(ruleset, statement, is, POLICY_VIEW_ENFORCED, arena);
     v.would = harsher ? would_of(statement, would, arena) : arena_copy(arena, (struct bytes){ 0 });
     bool full = !v.policy.p || !v.rule.p || !v.message.p || !v.hint.p || !v.would.p;
     if (is->kind == OUTCOME_HELD && !full) full = !copy_approvers(is, arena, &v);

@@ -9,8 +9,18 @@ enum policy_outcome_kind {
     OUTCOME_NOT_UNDERSTOOD,
     OUTCOME_PINNED,
     OUTCOME_DENIED,
+    OUTCOME_MASKED, /* columns are masked, and this does not go with it */
     OUTCOME_HELD,
     OUTCOME_ALLOWED
+};
+enum policy_mask_reason {
+    MASK_REASON_NONE = 0,
+    MASK_REASON_EFFECT,     /* `missing` is what it does */
+    MASK_REASON_CHANNEL,    /* LISTEN, NOTIFY */
+    MASK_REASON_UNMASKABLE, /* the statement's own words */
+    MASK_REASON_WRITTEN,
+    MASK_REASON_STORED,
+    MASK_REASON_COMPARED
 };
 enum { POLICY_HOLDS_CEILING = 16 };
 struct policy_outcome {
@@ -20,6 +30,7 @@ struct policy_outcome {
     const struct policy_rule *rule;
     struct policy_hit hit;
     uint32_t missing; /* the effect that nobody allows */
+    enum policy_mask_reason masked;
     /* HELD: all that hold. ALLOWED: those that would above limit.rows, the smallest number of any; limit is
      * the first of them. */
     const struct policy_rule *holds[POLICY_HOLDS_CEILING];

@@ -1,5 +1,6 @@
 /* Made once a session: who matches, the terms over all that apply, and what judging can know beforehand. */
 #include "policy/ruleset.h"
+#include "policy/masks.h"
 #include "policy/who.h"
 #include "json/read.h"
 
@@ -192,7 +193,8 @@ static bool finish(struct policy_ruleset *r, struct arena *arena)
     if (!make_terms(r, arena)) return false;
     for (enum policy_view view = POLICY_VIEW_ENFORCED; view < POLICY_N_VIEWS; view++)
         if (!make_sight(r, view, arena)) return false;
-    r->open = is_open(r);
+    r->masks = policy_ruleset_masks(r);
+    r->open = !r->masks && is_open(r);
     r->key = make_key(r);
     return true;
 }

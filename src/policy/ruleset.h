@@ -21,6 +21,7 @@ struct policy_ruleset {
     bool enforces; /* some policy does */
     bool observes; /* some policy or rule does */
     bool open;
+    bool masks; /* columns are masked */
     uint64_t key;
 };
 

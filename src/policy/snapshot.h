@@ -4,6 +4,7 @@
 #define POSTERN_POLICY_SNAPSHOT_H
 #include "policy/compile.h"
 #include "policy/language.h"
+#include "policy/masks.h"
 #include "policy/pattern.h"
 #include "policy/signature.h"
 #include <stdatomic.h>
@@ -31,6 +32,12 @@ struct policy_rule {
     int64_t expires_us;
     uint64_t unless_rows; /* 0: none */
 };
+struct policy_masking {
+    struct yaml_place place;
+    struct policy_patterns columns; /* of three parts */
+    struct yaml_texts tags;         /* patterns; behind "tag:" */
+    struct policy_mask mask;
+};
 struct policy_trust {
     struct policy_signatures functions;
     struct yaml_texts extensions;
@@ -48,6 +55,9 @@ struct policy {
     struct policy_allow *allows;
     struct policy_rule *denies, *holds;
     size_t n_allows, n_denies, n_holds;
+    struct policy_masking *masks;
+    size_t n_masks;
+    bool guard;
     struct policy_trust trust;
     struct policy_limits limits;
     struct yaml_place place, login_place, connections_place;

@@ -77,14 +77,21 @@ static void a_mistake_is_told_with_its_place(void **state)
         "p:1:69: two rules are named \"x\"\n");
 }
 
-static void a_mask_is_understood_and_refused(void **state)
+static void a_mask_that_is_not_understood_is_refused(void **state)
 {
     (void)state;
-    expect_errors("- name: a\n  who: any\n  mask:\n    - { columns: [\"public.customers.email\", "
-                  "\"tag:pii\"], with: redact }\n",
-                  "p:4:5: masking is not in this version\n");
     expect_errors("- name: a\n  who: any\n  mask:\n    - { columns: [email], with: redact }\n",
-                  "p:4:5: masking is not in this version\np:4:19: this is no schema.relation.column\n");
+                  "p:4:19: this is no schema.relation.column\n");
+    expect_errors("- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: \"range(1)\" }] }",
+                  "p:1:59: this is a range that is no number from 2 to 1000000000\n");
+    expect_errors("- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: stars }] }",
+                  "p:1:59: this is no mask; masks are redact, null, constant(…), partial(first, last), "
+                  "keep_first(n), keep_last(n), partial_email, partial_phone, year and range(n)\n");
+    expect_errors(
+        "- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: redact, predicates: equality }] }",
+        "p:1:79: \"predicates: equality\" is not in this version\n");
+    expect_errors("- { name: a, who: any, mask: [{ values: iban, with: redact }] }",
+                  "p:1:41: masking by value is not in this version\n");
     expect_errors("- { name: a, who: any, mask: [{ with: redact }] }",
                   "p:1:31: a mask is for \"columns\" or for \"values\"\n");
 }
@@ -147,7 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_mistake_is_told_with_its_place),
-        cmocka_unit_test(a_mask_is_understood_and_refused),
+        cmocka_unit_test(a_mask_that_is_not_understood_is_refused),
         cmocka_unit_test(everything_of_the_language_is_taken),
         cmocka_unit_test(the_hash_is_of_what_the_policies_say),
     };

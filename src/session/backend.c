@@ -422,6 +422,8 @@ static enum step on_row_description(struct session *s, const struct message *m)
         !message_row_description_check(m->body, &n))
         return unexpected(s, m);
     if (p->kind != PENDING_QUERY && p->kind != PENDING_DESCRIBE) return unexpected(s, m);
+    if (veil_describes_masked(s, m->body))
+        return session_fail_text(s, REFUSAL_MASKED, "the server would send a column that is masked for you");
     uint32_t number = s->recording && !s->unrecorded ? recording_description(s, m->body) : 0;
     deliver(s, p, m->whole);
     if (p->kind == PENDING_QUERY) {
@@ -544,7 +546,7 @@ static void say_error(struct session *s, struct pending *p, struct bytes body)
         deliver_error(s, refusal_body(refusal));
         free(refusal);
     } else {
-        body = place_back(s, p, body);
+        body = veil_error(s, p, place_back(s, p, body));
         recording_report(s, FRAME_ERROR, p->run, ORIGIN_SERVER, body, p->understood);
         deliver_error(s, body);
     }
@@ -556,9 +558,10 @@ static enum step on_error(struct session *s, const struct message *m)
     if (!report_check(m->body))
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server sent a malformed error");
     if (is_fatal(m->body)) {
-        recording_report(s, FRAME_ERROR, p ? p->run : s->last_run, ORIGIN_SERVER, m->body,
+        struct bytes body = veil_error(s, p, m->body);
+        recording_report(s, FRAME_ERROR, p ? p->run : s->last_run, ORIGIN_SERVER, body,
                          p ? p->understood : NULL);
-        deliver_error(s, m->body);
+        deliver_error(s, body);
         s->server_fatal = true;
         return STEP_NEXT;
     }
@@ -569,8 +572,9 @@ static enum step on_error(struct session *s, const struct message *m)
         return STEP_NEXT;
     }
     if (p->kind == PENDING_SYNC) { /* the commit itself failed */
-        recording_report(s, FRAME_ERROR, s->last_run, ORIGIN_SERVER, m->body, NULL);
-        deliver_error(s, m->body);
+        struct bytes body = veil_error(s, NULL, m->body);
+        recording_report(s, FRAME_ERROR, s->last_run, ORIGIN_SERVER, body, NULL);
+        deliver_error(s, body);
         return STEP_NEXT;
     }
     if (p->failed) return unexpected(s, m);
@@ -677,9 +681,11 @@ static enum step on_notice(struct session *s, const struct message *m)
 {
     struct pending *p = pending_head(&s->pendings);
     if (!report_check(m->body)) return unexpected(s, m);
-    enum record_outcome outcome = recording_notice(s, p ? p->run : 0, m->body, p ? p->understood : NULL);
+    struct bytes body = veil_notice(s, p, m->body);
+    if (!body.p) return STEP_NEXT;
+    enum record_outcome outcome = recording_notice(s, p ? p->run : 0, body, p ? p->understood : NULL);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
-    if (!s->terminated && !s->aborting) buf_append(&s->client_out, m->whole);
+    if (!s->terminated && !s->aborting) message_put(&s->client_out, MESSAGE_NOTICE_RESPONSE, body);
     return STEP_NEXT;
 }
 
@@ -692,7 +698,7 @@ static enum step on_notification(struct session *s, const struct message *m)
     if (!cursor_done(&c) || m->body.n > ASIDE_CEILING) return unexpected(s, m);
     enum record_outcome outcome = recording_aside(s, FRAME_NOTIFICATION, m->body);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
-    if (!s->terminated) buf_append(&s->client_out, m->whole);
+    if (!s->terminated && !s->masks) buf_append(&s->client_out, m->whole);
     return STEP_NEXT;
 }
 

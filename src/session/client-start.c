@@ -1,6 +1,7 @@
 /* From a client's first byte to a principal: SSLRequest, start-up packet, token. Source: PostgreSQL
  * documentation, "Message Flow: Start-up". */
 #include "pgwire/report.h"
+#include "policy/masks.h"
 #include "session/session-private.h"
 
 /* SSLRequest: nothing may follow it in clear, or it would be taken for what came through TLS
@@ -169,6 +170,7 @@ static enum step admit(struct session *s)
             arena_printf(&s->scratch, "You are signed in as \"%.*s\".", BYTES_FMT(s->principal.user)));
     s->terms = policy_ruleset_terms(s->ruleset);
     s->open = policy_ruleset_is_open(s->ruleset);
+    s->masks = policy_ruleset_masks(s->ruleset);
     s->login = &s->target->logins[0];
     for (size_t i = 0; i < s->target->n_logins; i++)
         if (s->terms->login.n && bytes_equal(s->target->logins[i].name, s->terms->login))

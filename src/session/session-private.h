@@ -62,6 +62,7 @@ struct session {
     struct bytes database;
     const struct policy_ruleset *ruleset;
     const struct policy_terms *terms;
+    bool masks;          /* policy_ruleset_masks */
     bool open;           /* policy_ruleset_is_open */
     bool errors_json;    /* SET postern.errors = json */
     bool bounds_results; /* some limit or budget is of what is returned */
@@ -280,6 +281,13 @@ uint32_t recording_description(struct session *s, struct bytes body);
 enum record_outcome recording_rows(struct session *s, enum frame_type type, uint8_t flags, uint32_t run,
                                    uint32_t description, struct bytes data);
 /* What a server says unasked: it waits for room as rows do. */
+/* veil.c: what the server says besides rows. An error's body as the client may see it (the body itself where
+ * nothing is masked); a notice's, p == NULL where nothing of it may be seen. The rest is sealed in the
+ * record. */
+struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body);
+struct bytes veil_notice(struct session *s, const struct pending *p, struct bytes body);
+/* Whether a RowDescription names a column that is masked: then something came past the masks. */
+bool veil_describes_masked(struct session *s, struct bytes body);
 enum record_outcome recording_aside(struct session *s, enum frame_type type, struct bytes body);
 enum record_outcome recording_notice(struct session *s, uint32_t run, struct bytes body,
                                      const struct understood *u);

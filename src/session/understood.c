@@ -13,6 +13,7 @@ enum {
     ARENA_CHUNK = 2048,
     ARENA_PER_BYTE = 400,
     ARENA_BASE = 1 << 20,
+    ARENA_MASKS = 16 << 20, /* what masks: each mention of a wide table is written out */
     NAMES_SHOWN = 64,
     EVICT_STEPS = 64,
     TEMPLATE_EDITS = 256
@@ -396,7 +397,7 @@ static void take_text(struct splice *s, size_t until)
         const struct sql_edit *e = &facts->edits[s->edit];
         buf_append(&s->out, bytes_slice(s->u->text, s->at, e->at - s->at));
         buf_append(&s->out, e->insert);
-        s->at = e->at;
+        s->at = e->at + e->remove;
     }
     buf_append(&s->out, bytes_slice(s->u->text, s->at, until - s->at));
     s->at = until;
@@ -520,7 +521,9 @@ static struct understood *understood_new(struct understood_cache *cache,
 {
     struct understood *u = calloc(1, sizeof *u);
     if (!u) return NULL;
-    arena_init(&u->arena, ARENA_CHUNK, ARENA_BASE + text.n * ARENA_PER_BYTE);
+    u->masks = policy_ruleset_masks(context->ruleset);
+    if (u->masks) u->masking = mask_masking(context->ruleset);
+    arena_init(&u->arena, ARENA_CHUNK, (u->masks ? ARENA_MASKS : ARENA_BASE) + text.n * ARENA_PER_BYTE);
     u->text = arena_copy(&u->arena, text);
     u->types = context->types.n ? arena_copy(&u->arena, context->types) : (struct bytes){ 0 };
     u->ruleset = context_key(context);
@@ -663,7 +666,9 @@ struct understood *understood_begin(struct understood_cache *cache, const struct
 
 void understood_parse(struct understood *u, const struct catalog_view *view)
 {
-    u->outcome = sql_understand_typed(u->judged, view, u->types, &u->arena, &u->facts);
+    u->outcome =
+        sql_understand_masked(u->judged, view, u->types, u->masks ? &u->masking : NULL, &u->arena, &u->facts);
+    u->masking = (struct sql_masking){ 0 };
 }
 
 struct understood *understood_end(struct understood_cache *cache, const struct understood_context *context,

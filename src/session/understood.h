@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "catalog/catalog.h"
+#include "mask/mask.h"
 #include "policy/policy.h"
 #include "session/refusal.h"
 #include "session/target.h"
@@ -27,6 +28,8 @@ struct understood {
                             them */
     struct bytes text;
     struct bytes types; /* of parameters, where Parse gives one that is not PostgreSQL's own: never kept */
+    bool masks;         /* columns are masked: the text that goes to the server is one that masks */
+    struct sql_masking masking; /* only until it is parsed: borrows the ruleset */
     enum sql_outcome outcome;
     const struct sql_facts *facts;
     bool refused; /* some statement of it is */

@@ -238,6 +238,13 @@ bool view_ask_job(struct session *s, struct bytes text, struct bytes types)
     job->session = s;
     job->view = v->view;
     job->catalog = catalog_hold(v->view.catalog);
+    if (job->u->masks && !(job->masks = policy_ruleset_hold(s->ruleset))) {
+        understood_drop(job->u);
+        catalog_release(job->catalog);
+        free(job);
+        return false;
+    }
+    if (job->masks) job->u->masking.context = job->masks;
     v->job = job;
     if (s->world->ask_job(s->world, job)) {
         wait_for(s, VIEW_WAIT_JOB, 0);
@@ -245,6 +252,7 @@ bool view_ask_job(struct session *s, struct bytes text, struct bytes types)
     }
     v->job = NULL;
     understood_drop(job->u);
+    policy_ruleset_release(job->masks);
     catalog_release(job->catalog);
     free(job);
     return false;
@@ -268,6 +276,7 @@ struct session *session_job_done(struct view_job *job)
         understood_drop(job->u);
         catalog_overlay_free(job->overlay);
     }
+    policy_ruleset_release(job->masks);
     catalog_release(job->catalog);
     free(job);
     return s;
@@ -415,7 +424,7 @@ void view_own_failed(struct session *s, struct bytes body)
         refusal = refusal_new(REFUSAL_CATALOGUE, "ERROR",
                               BYTES_LITERAL("what this session sees could not be asked"),
                               report_field(body, 'M'), (struct bytes){ 0 });
-    if (refusal) body = refusal_body(refusal);
+    body = refusal ? refusal_body(refusal) : veil_error(s, NULL, body);
     recording_report(s, FRAME_ERROR, s->last_run, refusal ? ORIGIN_GATEWAY : ORIGIN_SERVER, body, NULL);
     if (!s->terminated && !s->swallowing) message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, body);
     free(refusal);

@@ -62,8 +62,9 @@ struct view_job {
     struct session *session; /* NULL: it is gone */
     struct understood *u;
     struct catalog_view view;
-    struct catalog_overlay *overlay; /* the job's own, once the session is gone */
-    const struct catalog *catalog;   /* held */
+    struct catalog_overlay *overlay;    /* the job's own, once the session is gone */
+    const struct catalog *catalog;      /* held */
+    const struct policy_ruleset *masks; /* held, where columns are masked; else NULL */
 };
 enum { VIEW_TEXT_MOST = 16 << 20 };
 /* Has the text understood. False: it cannot be now. */

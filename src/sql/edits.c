@@ -11,7 +11,8 @@ void sql_edits_apply(struct bytes text, const struct sql_edit *edits, size_t n_e
         CHECK(edits[i].at >= from && edits[i].at <= text.n);
         buf_append(out, bytes_slice(text, from, edits[i].at - from));
         buf_append(out, edits[i].insert);
-        from = edits[i].at;
+        CHECK(edits[i].remove <= text.n - edits[i].at);
+        from = edits[i].at + edits[i].remove;
     }
     buf_append(out, bytes_slice(text, from, text.n));
 }
@@ -32,14 +33,18 @@ static uint32_t characters(struct bytes b)
 uint32_t sql_edits_place_back(struct bytes text, const struct sql_edit *edits, size_t n_edits, uint32_t place)
 {
     uint32_t inserted = 0, here = 1; /* `here`: the place of the character that begins at byte i */
-    size_t edit = 0;
+    uint32_t removed = 0;
+    size_t edit = 0, removed_until = 0;
     if (place == 0) return 0;
     for (size_t i = 0; i <= text.n; i++) {
         bool begins = i == text.n || begins_character(text.p[i]);
-        for (; edit < n_edits && edits[edit].at <= i; edit++)
+        for (; edit < n_edits && edits[edit].at <= i; edit++) {
             inserted += characters(edits[edit].insert);
+            removed_until = edits[edit].at + edits[edit].remove;
+        }
         if (!begins) continue;
-        if (place <= here + inserted) return here;
+        if ((int64_t)place <= (int64_t)here + inserted - removed) return here;
+        if (i < removed_until) removed++;
         if (i < text.n) here++;
     }
     return here;
@@ -52,7 +57,11 @@ bool sql_edits_move(struct bytes text, const struct sql_edit *edits, size_t n_ed
     for (;;) {
         if (done < n_edits && edits[done].at == at) {
             if (at_other > UINT32_MAX) return false;
-            moved[done] = (struct sql_edit){ (uint32_t)at_other, edits[done].insert };
+            moved[done] = (struct sql_edit){ (uint32_t)at_other, edits[done].insert, edits[done].remove };
+            /* What is replaced is names, which two texts of one template share. */
+            if (!bytes_equal(bytes_slice(text, at, edits[done].remove),
+                             bytes_slice(other, at_other, edits[done].remove)))
+                return false;
             done++;
             continue;
         }

@@ -68,6 +68,7 @@ struct sql_column {
     struct bytes name; /* "*": the whole row, or a relation whose columns are not known */
     int16_t attribute; /* attnum; 0 for "*" */
     uint32_t uses;
+    uint8_t masked; /* for who asks: bits of enum sql_masked (sql/masking.h); 0: it is clear */
 };
 /* One column of what the statement returns. */
 struct sql_output {
@@ -78,11 +79,13 @@ struct sql_output {
     bool opaque; /* and of something that cannot be told besides: a function's answer */
     bool plain;  /* it is exactly the one column, unchanged */
 };
-/* Text that goes to the server in front of byte `at` of the client's: what leaves a name nothing to resolve.
+/* Text that goes to the server in front of byte `at` of the client's, and in the place of `remove` bytes of
+ * it (nearly always none): what leaves a name nothing to resolve, and what masks.
  */
 struct sql_edit {
     uint32_t at;
     struct bytes insert;
+    uint32_t remove;
 };
 
 /* Of the UPDATE and DELETE anywhere in a statement, the worst. Trivially true: a constant, or an expression
@@ -174,6 +177,10 @@ struct sql_statement {
         *outputs; /* empty where it returns none, or where their number is not known: outputs_open then */
     size_t n_outputs;
     bool outputs_open;
+    /* Only where masks apply (sql_understand_masked). */
+    bool masks; /* it names a relation with masked columns */
+    /* What of it cannot be sent with masks: a sentence, and a hint. Nothing is to be forwarded then. */
+    struct bytes unmaskable, unmaskable_hint;
 };
 
 struct sql_facts {
@@ -203,6 +210,12 @@ enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view 
  * 0 for none. The code of those that are not PostgreSQL's own is the statement's. */
 enum sql_outcome sql_understand_typed(struct bytes text, const struct catalog_view *view, struct bytes types,
                                       struct arena *arena, const struct sql_facts **facts_out) MUST_USE;
+/* The same for somebody from whom columns are masked (sql/masking.h): edits put a sub-select that masks in
+ * the place of each relation that is read. masking == NULL: as sql_understand_typed. A view is needed. */
+struct sql_masking;
+enum sql_outcome sql_understand_masked(struct bytes text, const struct catalog_view *view, struct bytes types,
+                                       const struct sql_masking *masking, struct arena *arena,
+                                       const struct sql_facts **facts_out) MUST_USE;
 /* Only the pre-scan of sql_understand: cheap, linear, safe on any bytes. HOSTILE or UNDERSTOOD (which then
  * means: may be parsed). */
 enum sql_outcome sql_prescan(struct bytes text, struct arena *arena, struct bytes *error_out) MUST_USE;

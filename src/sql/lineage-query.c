@@ -1,5 +1,5 @@
 /* SELECT, VALUES and set operations: the row that comes out, and what decides it. */
-#include "sql/lineage.h"
+#include "sql/scan.h"
 
 static void use_row(struct lineage *l, const struct row *row, uint32_t uses)
 {
@@ -239,6 +239,7 @@ struct row lineage_select(struct lineage *l, const SelectStmt *s, const struct s
     decide_by_outputs(l, scope, &row, s->sortClause);
     lineage_predicate(l, scope, s->limitCount);
     lineage_predicate(l, scope, s->limitOffset);
+    if (s->groupClause) scan_group(l, scope, s);
     return row;
 }
 

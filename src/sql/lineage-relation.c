@@ -3,6 +3,7 @@
  * appear in the statement with `through`. */
 #include "sql/lineage.h"
 #include "sql/names.h"
+#include "sql/scan.h"
 
 static bool is_view(const struct catalog_relation *relation)
 {
@@ -349,6 +350,9 @@ struct range *lineage_range(struct lineage *l, const RangeVar *var)
     if (!range) return NULL;
     /* Nothing is known of the columns of what an earlier statement of the text makes. */
     bool made = names_look(l->walk, var, &range->relation);
+    range->node = var;
+    struct scan_item *item = l->walk->names->scans ? scan_item_of(l->walk->names->scans, var) : NULL;
+    if (item) item->looked = true;
     range->alias = bytes_of(var->alias ? var->alias->aliasname : var->relname);
     range->aliased = var->alias != NULL;
     range->only = !var->inh;

@@ -1,5 +1,5 @@
 /* Target lists: what each entry is called and made of, and what a star stands for. */
-#include "sql/lineage.h"
+#include "sql/scan.h"
 
 static bool ends_in_star(const List *list)
 {
@@ -44,6 +44,7 @@ static void add_reference(struct lineage *l, const struct scope *scope, const Co
 {
     const struct range *ranges[SCOPE_RANGES];
     struct tree_name name;
+    scan_refer_star(l, scope, ref);
     if (tree_length(ref->fields) == 1) {
         for (size_t i = 0; scope && i < scope->n; i++)
             if (scope->items[i].columns) add_range(l, scope->items[i].range, out);
@@ -75,6 +76,7 @@ void lineage_targets(struct lineage *l, const struct scope *scope, const List *t
 {
     for (int i = 0; i < tree_length(targets); i++) {
         const ResTarget *target = tree_item(targets, i);
+        if (l->returning) l->returned = target;
         if (lineage_is_star(target->val)) {
             lineage_star(l, scope, target->val, out);
             continue;
@@ -83,4 +85,15 @@ void lineage_targets(struct lineage *l, const struct scope *scope, const List *t
                                .value = lineage_expression(l, scope, target->val) };
         if (!lineage_append(l, out, field)) return;
     }
+}
+
+void lineage_returning(struct lineage *l, const struct scope *scope, const struct range *target,
+                       const List *targets, struct row *out)
+{
+    const struct range *before = l->returning;
+    const ResTarget *item = l->returned;
+    l->returning = target;
+    lineage_targets(l, scope, targets, out);
+    l->returning = before;
+    l->returned = item;
 }

@@ -1,5 +1,5 @@
 /* INSERT, UPDATE, DELETE, MERGE and COPY of a table: what is written, from what, and what RETURNING gives. */
-#include "sql/lineage.h"
+#include "sql/scan.h"
 
 static void use_row(struct lineage *l, const struct row *row, uint32_t uses)
 {
@@ -124,7 +124,9 @@ static void conflict_target(struct lineage *l, const struct scope *scope, const 
         lineage_predicate(l, scope, element->expr);
         if (!element->name) continue;
         struct bytes name = bytes_of(element->name);
-        lineage_use(l, column_of(l, target, attribute_of(l, target, name, -1)), SQL_USE_PREDICATE);
+        int attribute = attribute_of(l, target, name, -1);
+        scan_conflict(l, target, attribute);
+        lineage_use(l, column_of(l, target, attribute), SQL_USE_PREDICATE);
         lineage_use(l, excluded_value(l, excluded, name), SQL_USE_PREDICATE);
     }
     lineage_predicate(l, scope, infer->whereClause);
@@ -183,7 +185,7 @@ struct row lineage_insert(struct lineage *l, const InsertStmt *s, const struct s
     mark_inserted(l, scope, target, s->cols, &source, SQL_USE_WRITTEN);
     scope_push(l, scope, target, true, true);
     if (s->onConflictClause) on_conflict(l, scope, target, s, &source);
-    lineage_targets(l, scope, s->returningList, &out);
+    lineage_returning(l, scope, target, s->returningList, &out);
     return out;
 }
 
@@ -201,7 +203,7 @@ struct row lineage_update(struct lineage *l, const UpdateStmt *s, const struct s
         scope_from(l, scope, tree_item(s->fromClause, i));
     assign(l, scope, target, s->targetList);
     lineage_predicate(l, scope, s->whereClause);
-    lineage_targets(l, scope, s->returningList, &out);
+    lineage_returning(l, scope, target, s->returningList, &out);
     return out;
 }
 
@@ -219,7 +221,7 @@ struct row lineage_delete(struct lineage *l, const DeleteStmt *s, const struct s
         scope_from(l, scope, tree_item(s->usingClause, i));
     lineage_use(l, column_of(l, target, 0), SQL_USE_WRITTEN);
     lineage_predicate(l, scope, s->whereClause);
-    lineage_targets(l, scope, s->returningList, &out);
+    lineage_returning(l, scope, target, s->returningList, &out);
     return out;
 }
 

@@ -203,7 +203,7 @@ static void give_up(struct lineage *l)
     if (l->gave_up) l->walk->trouble = WALK_MANY;
 }
 
-void lineage_read(struct walk *walk, const struct catalog_view *view, const Node *top)
+bool lineage_read(struct walk *walk, const struct catalog_view *view, const Node *top)
 {
     struct sql_statement *s = walk->statement;
     struct lineage l = { .walk = walk,
@@ -215,6 +215,8 @@ void lineage_read(struct walk *walk, const struct catalog_view *view, const Node
             if (s->relations[i].oid && s->relations[i].through == through)
                 lineage_number_put(&l, &l.relation_indices, s->relations[i].oid, i);
     read_top(&l, top);
-    if (!walk->trouble && l.gave_up) give_up(&l);
+    bool gave_up = l.gave_up;
+    if (!walk->trouble && gave_up) give_up(&l);
     if (!walk->trouble) lineage_settle(&l);
+    return gave_up;
 }

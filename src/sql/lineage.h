@@ -56,6 +56,7 @@ struct range {
     struct bytes alias, schema; /* schema: as resolved or written, where there is no alias in the text */
     bool aliased;
     const struct catalog_relation *relation; /* NULL: a row */
+    const RangeVar *node;                    /* where a relation is named; NULL: a row */
     bool only;
     const List *names; /* column aliases of a relation */
     struct row row;
@@ -122,6 +123,9 @@ struct lineage {
     uint64_t work;
     int depth;
     bool gave_up;
+    const ColumnRef *ref;          /* that is looked up */
+    const struct range *returning; /* the target, whose RETURNING is read */
+    const ResTarget *returned;     /* the item of it */
     bool lenient; /* names may stand for what is not known here (a function's parameters): never unresolved */
 };
 
@@ -216,6 +220,9 @@ struct value lineage_queries_in(struct lineage *l, const Node *top);
 
 /* lineage-target.c */
 void lineage_targets(struct lineage *l, const struct scope *scope, const List *targets, struct row *out);
+/* What a write returns of its target, and of what stands beside it. */
+void lineage_returning(struct lineage *l, const struct scope *scope, const struct range *target,
+                       const List *targets, struct row *out);
 bool lineage_is_star(const Node *node); /* x.*, (x).* or * */
 void lineage_star(struct lineage *l, const struct scope *scope, const Node *node, struct row *out);
 
@@ -241,6 +248,7 @@ struct row lineage_merge_into(struct lineage *l, const MergeStmt *s, const struc
                               const struct with *with);
 void lineage_copy(struct lineage *l, const CopyStmt *s, struct row *out);
 
-/* lineage.c: the whole of one statement, behind the walk. Trouble is left in the walk. */
-void lineage_read(struct walk *walk, const struct catalog_view *view, const Node *top);
+/* lineage.c: the whole of one statement, behind the walk. Trouble is left in the walk. Answers whether it was
+ * given up. */
+bool lineage_read(struct walk *walk, const struct catalog_view *view, const Node *top);
 #endif

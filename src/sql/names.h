@@ -22,9 +22,10 @@ struct names_touched {
 struct names {
     const struct catalog_view *view;
     struct arena *arena;
-    struct proof_edit *nodes; /* the nodes that get a schema, in the order of edits */
+    struct proof_edit *nodes; /* the nodes that get a schema, one for each edit until edits_settle */
     struct sql_edit *edits;
     size_t n_edits, edits_size;
+    size_t n_nodes; /* once they are settled */
     struct names_made *made;
     struct names_made *making; /* by the statement that is walked: not there yet for itself */
     const struct names_touched *touched;
@@ -42,12 +43,17 @@ struct names {
     bool sorts;         /* it orders, groups or compares by a type's own operators */
     uint32_t *types;    /* those of its types that are not PostgreSQL's own, each once */
     size_t n_types, types_size;
+    struct scans *scans;     /* what is masked (scan.h); NULL: nothing is */
     struct bytes parameters; /* types that Parse gives the text's parameters */
 };
 enum {
     NAMES_FIRST_OID = 16384, /* FirstNormalObjectId: what is below came with PostgreSQL itself */
     NAMES_EDITS_CEILING = 100000
 };
+
+/* settle.c: behind all statements. All edits in order, one for each place, and the nodes that they are about.
+ * False: they stand in one another's way. */
+bool edits_settle(struct names *names, struct bytes text) MUST_USE;
 
 /* resolve.c: relations. Fills in what *relation stands for, or says in the statement that it does not. The
  * node gets its schema in the text where it may and must. */

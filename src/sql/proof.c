@@ -9,12 +9,13 @@
 
 struct pair {
     const Node *a, *b;
-    int next; /* of two lists: which element comes next */
+    int next, next_b; /* of two lists: which elements come next */
 };
 struct proving {
     struct arena *arena;
     struct proof_edit *edits;
     size_t n_edits, n_found;
+    const List *templates;
     struct pair *pairs;
     size_t n_pairs, size;
     bool full;
@@ -36,7 +37,7 @@ static void push(struct proving *p, const void *a, const void *b)
         p->pairs = more;
         p->size = size;
     }
-    p->pairs[p->n_pairs++] = (struct pair){ a, b, 0 };
+    p->pairs[p->n_pairs++] = (struct pair){ a, b, 0, 0 };
 }
 
 static const void *pointer_at(const void *node, uint16_t offset)
@@ -72,8 +73,7 @@ static int compare_edits(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The schema that the node is to get; NULL: none. */
-static const char *edit_of(struct proving *p, const void *node)
+static const struct proof_edit *edit_of(struct proving *p, const void *node)
 {
     struct proof_edit key = { .node = node };
     if (p->n_edits == 0) return NULL;
@@ -81,7 +81,115 @@ static const char *edit_of(struct proving *p, const void *node)
     if (!edit) return NULL;
     if (!edit->found) p->n_found++;
     edit->found = true;
-    return edit->schema;
+    return edit;
+}
+
+/* The schema that the node is to get; NULL: none. */
+static const char *schema_of(struct proving *p, const void *node)
+{
+    const struct proof_edit *edit = edit_of(p, node);
+    return edit && edit->kind == PROOF_SCHEMA ? edit->schema : NULL;
+}
+
+static const SelectStmt *template_of(const struct proving *p, const struct proof_edit *edit)
+{
+    if (edit->template <0 || edit->template >= tree_length(p->templates)) return NULL;
+    const RawStmt *raw = tree_item(p->templates, edit->template);
+    return tree_tag(raw->stmt) == T_SelectStmt ? (const SelectStmt *)raw->stmt : NULL;
+}
+
+/* The sub-select's own tree is the template's; the sample stands in it as it stood in the text. */
+static bool same_sub_select(struct proving *p, const Node *a, const SelectStmt *template, const SelectStmt *b)
+{
+    if (tree_tag(a) == T_RangeVar) {
+        push(p, template, b);
+        return true;
+    }
+    SelectStmt *left = ARENA_NEW(p->arena, SelectStmt), *right = ARENA_NEW(p->arena, SelectStmt);
+    if (!left || !right) {
+        p->full = true;
+        return true;
+    }
+    if (tree_length(b->fromClause) != 1) return false;
+    *left = *template;
+    *right = *b;
+    left->fromClause = right->fromClause = NULL;
+    push(p, left, right);
+    const Node *sample = tree_item(b->fromClause, 0);
+    if (tree_tag(sample) != T_RangeTableSample) return false;
+    push(p, a, sample);
+    return true;
+}
+
+static bool same_scan(struct proving *p, const struct proof_edit *edit, const Node *a, const Node *b)
+{
+    const SelectStmt *template = template_of(p, edit);
+    if (tree_tag(b) != T_RangeSubselect || !template) return false;
+    const RangeSubselect *sub = (const RangeSubselect *)b;
+    const Alias *own = tree_tag(a) == T_RangeVar ? ((const RangeVar *)a)->alias : NULL;
+    if (sub->lateral || !sub->alias || tree_tag(sub->subquery) != T_SelectStmt) return false;
+    if (own)
+        push(p, own, sub->alias);
+    else if (!same_string(edit->name, sub->alias->aliasname) || sub->alias->colnames)
+        return false;
+    return same_sub_select(p, a, template, (const SelectStmt *)sub->subquery);
+}
+
+/* What is copied is the query; everything else of the two is the same. */
+static bool same_copy(struct proving *p, const struct proof_edit *edit, const CopyStmt *a, const CopyStmt *b)
+{
+    const SelectStmt *template = template_of(p, edit);
+    CopyStmt *left = ARENA_NEW(p->arena, CopyStmt), *right = ARENA_NEW(p->arena, CopyStmt);
+    if (!left || !right) {
+        p->full = true;
+        return true;
+    }
+    if (!template || !b->query || b->relation || b->attlist || a->is_from || b->is_from) return false;
+    *left = *a;
+    *right = *b;
+    left->relation = NULL;
+    left->attlist = NULL;
+    right->query = NULL;
+    push(p, template, b->query);
+    push(p, left, right);
+    return true;
+}
+
+static bool same_value(struct proving *p, const struct proof_edit *edit, const Node *b)
+{
+    const SelectStmt *template = template_of(p, edit);
+    if (!template || tree_length(template->targetList) != 1) return false;
+    const ResTarget *only = tree_item(template->targetList, 0);
+    push(p, only->val, b);
+    return true;
+}
+
+/* A name without its first parts. */
+static bool same_trimmed(const struct proof_edit *edit, const ColumnRef *a, const Node *b)
+{
+    if (tree_tag(b) != T_ColumnRef) return false;
+    const List *left = a->fields, *right = ((const ColumnRef *)b)->fields;
+    if (tree_length(left) != tree_length(right) + edit->trim) return false;
+    for (int i = 0; i < tree_length(right); i++) {
+        const Node *x = tree_item(left, i + edit->trim), *y = tree_item(right, i);
+        if (tree_tag(x) != tree_tag(y) || !same_string(tree_string(x), tree_string(y))) return false;
+    }
+    return true;
+}
+
+static bool same_edited(struct proving *p, const struct proof_edit *edit, const Node *a, const Node *b)
+{
+    switch (edit->kind) {
+    case PROOF_SCAN: return same_scan(p, edit, a, b);
+    case PROOF_COPY:
+        return tree_tag(b) == T_CopyStmt && same_copy(p, edit, (const CopyStmt *)a, (const CopyStmt *)b);
+    case PROOF_VALUE: return same_value(p, edit, b);
+    case PROOF_TRIM: return same_trimmed(edit, (const ColumnRef *)a, b);
+    case PROOF_SCHEMA:
+    case PROOF_BEFORE:
+    case PROOF_ITEMS: break;
+    }
+    return false;
 }
 
 /* The first name with the schema in front is the second one. */
@@ -130,7 +238,7 @@ static bool same_node(struct proving *p, const Node *a, const Node *b)
     if (!fields) return false;
     if (tag == T_A_Const) return same_constant((const A_Const *)a, (const A_Const *)b);
     uint16_t named = name_field(a);
-    const char *schema = named ? edit_of(p, a) : NULL;
+    const char *schema = named ? schema_of(p, a) : NULL;
     for (const uint16_t *s = fields->strings; *s; s++) {
         const char *in_a = pointer_at(a, *s), *in_b = pointer_at(b, *s);
         if (schema && *s == named ? in_a || !same_string(schema, in_b) : !same_string(in_a, in_b))
@@ -159,26 +267,84 @@ static bool same_numbers(const List *a, const List *b)
     return true;
 }
 
+/* One element of the first list that is several of the second. */
+static bool step_items(struct proving *p, struct pair *top, const struct proof_edit *edit)
+{
+    const SelectStmt *template = template_of(p, edit);
+    const List *b = (const List *)top->b;
+    int n = template ? tree_length(template->targetList) : 0, from = top->next_b;
+    if (n == 0 || from + n > b->length) return false;
+    top->next++;
+    top->next_b += n;
+    for (int i = 0; i < n; i++)
+        push(p, tree_item(template->targetList, i), tree_item(b, from + i));
+    return true;
+}
+
+/* One element of the first list, with others in front of it in the second. */
+static bool step_before(struct proving *p, struct pair *top, const struct proof_edit *edit,
+                        const void *element)
+{
+    const SelectStmt *template = template_of(p, edit);
+    const List *b = (const List *)top->b;
+    int n = template ? tree_length(template->targetList) : 0, from = top->next_b;
+    if (n == 0 || from + n >= b->length) return false;
+    top->next++;
+    top->next_b += n + 1;
+    push(p, element, tree_item(b, from + n));
+    for (int i = 0; i < n; i++) {
+        const ResTarget *item = tree_item(template->targetList, i);
+        push(p, item->val, tree_item(b, from + i));
+    }
+    return true;
+}
+
 /* The next elements of two lists, and away with the pair behind the last. */
 static bool step_lists(struct proving *p)
 {
     struct pair *top = &p->pairs[p->n_pairs - 1];
     const List *a = (const List *)top->a, *b = (const List *)top->b;
-    if (a->length != b->length) return false;
-    if (tree_tag(a) != T_List || top->next >= a->length) {
+    if (tree_tag(a) != T_List) {
         p->n_pairs--;
-        return tree_tag(a) == T_List || same_numbers(a, b);
+        return a->length == b->length && same_numbers(a, b);
     }
-    const void *in_a = tree_item(a, top->next), *in_b = tree_item(b, top->next);
+    if (top->next >= a->length) {
+        p->n_pairs--;
+        return top->next_b == b->length;
+    }
+    if (top->next_b >= b->length) return false;
+    const void *in_a = tree_item(a, top->next), *in_b = tree_item(b, top->next_b);
+    const struct proof_edit *edit = in_a && p->n_edits ? edit_of(p, in_a) : NULL;
+    if (edit && edit->kind == PROOF_ITEMS) return step_items(p, top, edit);
+    if (edit && edit->kind == PROOF_BEFORE) return step_before(p, top, edit, in_a);
     top->next++;
+    top->next_b++;
     if (in_a && in_b) push(p, in_a, in_b);
     return !in_a == !in_b;
+}
+
+/* What stands in a list was looked at there; so was a sample that is compared once more inside its
+ * sub-select. */
+static const struct proof_edit *edit_here(struct proving *p, const struct pair *pair)
+{
+    const struct proof_edit *edit = p->n_edits ? edit_of(p, pair->a) : NULL;
+    bool again = edit && edit->kind == PROOF_SCAN && tree_tag(pair->a) == T_RangeTableSample &&
+                 tree_tag(pair->b) == T_RangeTableSample;
+    return edit && edit->kind != PROOF_SCHEMA && edit->kind != PROOF_ITEMS && edit->kind != PROOF_BEFORE &&
+                   !again
+               ? edit
+               : NULL;
 }
 
 static bool step(struct proving *p)
 {
     struct pair pair = p->pairs[p->n_pairs - 1];
     enum NodeTag tag = tree_tag(pair.a);
+    const struct proof_edit *edit = edit_here(p, &pair);
+    if (edit) {
+        p->n_pairs--;
+        return same_edited(p, edit, pair.a, pair.b);
+    }
     if (tag != tree_tag(pair.b)) return false;
     if (tag == T_List || tag == T_IntList || tag == T_OidList) return step_lists(p);
     p->n_pairs--;
@@ -187,10 +353,10 @@ static bool step(struct proving *p)
     return true;
 }
 
-enum proof proof_compare(const List *first, const List *second, struct proof_edit *edits, size_t n_edits,
-                         struct arena *arena)
+enum proof proof_compare(const List *first, const List *second, const List *templates,
+                         struct proof_edit *edits, size_t n_edits, struct arena *arena)
 {
-    struct proving p = { .arena = arena, .edits = edits, .n_edits = n_edits };
+    struct proving p = { .arena = arena, .edits = edits, .n_edits = n_edits, .templates = templates };
     if (!first || !second) return first == second ? PROOF_SAME : PROOF_DIFFERENT;
     if (n_edits) qsort(edits, n_edits, sizeof(*edits), compare_edits);
     push(&p, first, second);

@@ -4,6 +4,7 @@
  * it; with it, all of the same clause, itself included. cases/relations.cases is this file's decision table.
  */
 #include "sql/names.h"
+#include "sql/scan.h"
 
 static bool in_scope(const struct walk_scope *scope, const char *name)
 {
@@ -136,6 +137,7 @@ void relations_visit(struct walk *walk, const RangeVar *relation, struct walk_at
     walk_effect(walk, at.access);
     relations_add(walk, name, at.access, false,
                   relation == at.creates ? NAMING_CREATED : (enum walk_naming)at.naming, relation);
+    if (walk->names && walk->names->scans) scan_relation(walk, relation, at);
 }
 
 static const struct walk_scope *scope_with(struct walk *walk, const struct walk_scope *outer,

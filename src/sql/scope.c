@@ -3,6 +3,7 @@
  * columns may have is taken for all of these, and for what it would mean further out. */
 #include "sql/lineage.h"
 #include "sql/names.h"
+#include "sql/scan.h"
 
 void scope_push(struct lineage *l, struct scope *scope, const struct range *range, bool named, bool columns)
 {
@@ -51,6 +52,7 @@ static size_t find_here(struct lineage *l, const struct scope *scope, struct byt
         size_t here = find(l, scope->items[i].range, name, &field);
         if (here == 0) continue;
         n += here;
+        scan_refer(l, field.of ? field.of : scope->items[i].range, field.of ? field.attribute : 0);
         *value_out = lineage_take(l, &field);
         if (here > 1) *value_out = lineage_whole(l, scope->items[i].range);
         lineage_add(l, sum, *value_out);
@@ -108,6 +110,8 @@ void lineage_unresolved(struct lineage *l, const char *code, const char *name, s
 
 static struct value whole_of(struct lineage *l, const struct range *const *ranges, size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        scan_refer(l, ranges[i], 0);
     if (n == 1) return lineage_whole(l, ranges[0]);
     struct sum sum = lineage_sum(l);
     for (size_t i = 0; i < n; i++)
@@ -147,6 +151,7 @@ static struct value find_in(struct lineage *l, const struct range *range, const 
 {
     struct field field;
     size_t n = find(l, range, bytes_of(name), &field);
+    scan_refer(l, range, n == 1 && field.of == range ? field.attribute : 0);
     struct value value = n == 1 ? lineage_take(l, &field) : lineage_whole(l, range);
     if (n == 0) {
         bool call = lineage_is_function(l, bytes_of(name));
@@ -162,7 +167,7 @@ static struct value find_in(struct lineage *l, const struct range *range, const 
     return value;
 }
 
-struct value scope_column(struct lineage *l, const struct scope *scope, const ColumnRef *ref)
+static struct value look_up(struct lineage *l, const struct scope *scope, const ColumnRef *ref)
 {
     struct tree_name name;
     const struct range *ranges[SCOPE_RANGES];
@@ -190,4 +195,13 @@ struct value scope_column(struct lineage *l, const struct scope *scope, const Co
         value = find_in(l, ranges[i], name.name, last, &sum);
     struct value all = lineage_total(l, &sum);
     return found == 1 ? value : all;
+}
+
+struct value scope_column(struct lineage *l, const struct scope *scope, const ColumnRef *ref)
+{
+    const ColumnRef *before = l->ref;
+    l->ref = ref;
+    struct value value = look_up(l, scope, ref);
+    l->ref = before;
+    return value;
 }

@@ -4,9 +4,8 @@
 #include "sql/names.h"
 #include "sql/parse.h"
 #include "sql/prescan.h"
+#include "sql/scan.h"
 #include "sql/token.h"
-
-#include <stdlib.h>
 
 static bool is_space(uint8_t c)
 {
@@ -66,8 +65,9 @@ static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw, s
     walk_statement(&walk, raw->stmt);
     /* What is not forwarded needs no lineage. */
     if (names && !walk.trouble && !statement->unresolved_code) {
-        lineage_read(&walk, names->view, raw->stmt);
+        bool gave_up = lineage_read(&walk, names->view, raw->stmt);
         relations_note_columns(&walk);
+        if (names->scans && !walk.trouble) scan_finish(&walk, raw->stmt, gave_up);
     }
     if (names && !walk.trouble) names_change(&walk, raw->stmt);
     if (statement->action == SQL_ACTION_PREPARE) statement->inner = prepared_text(statement->text);
@@ -127,34 +127,42 @@ static bool resolves(const struct sql_facts *facts)
     return true;
 }
 
-static int compare_places(const void *a, const void *b)
+static bool can_be_sent(const struct sql_facts *facts)
 {
-    uint32_t x = ((const struct sql_edit *)a)->at, y = ((const struct sql_edit *)b)->at;
-    return x < y ? -1 : x > y;
+    for (size_t i = 0; i < facts->n_statements; i++)
+        if (facts->statements[i].unmaskable.n) return false;
+    return resolves(facts);
+}
+
+static enum proof parse_and_compare(struct bytes edited, const List *list, struct names *names)
+{
+    struct scans *scans = names->scans;
+    struct parse parse, templates = { 0 };
+    bool more = scans && scans->n_templates > 0;
+    parse_begin(edited, names->arena, &parse);
+    if (more) parse_begin(scan_templates(scans), names->arena, &templates);
+    enum proof proof = parse.rejected || templates.rejected
+                           ? PROOF_DIFFERENT
+                           : proof_compare(list, parse.statements, more ? templates.statements : NULL,
+                                           names->nodes, names->n_nodes, names->arena);
+    if (proof == PROOF_SAME && scans && !scan_all_masked(scans, parse.statements)) proof = PROOF_DIFFERENT;
+    if (more) parse_end(&templates);
+    parse_end(&parse);
+    return proof;
 }
 
 /* Whether the text says the same with its edits: it is parsed with them, and the trees are compared. */
 static enum proof prove(struct bytes text, const List *list, struct names *names, struct arena *arena)
 {
     struct buf edited;
-    struct parse parse;
-    qsort(names->edits, names->n_edits, sizeof(*names->edits), compare_places);
-    for (size_t i = 0; i < names->n_edits; i++)
-        if (names->edits[i].at >= text.n || (i > 0 && names->edits[i].at == names->edits[i - 1].at))
-            return PROOF_DIFFERENT;
+    (void)arena;
+    if (!edits_settle(names, text)) return PROOF_DIFFERENT;
     buf_init(&edited, 2 * (size_t)SQL_TEXT_CEILING);
     sql_edits_apply(text, names->edits, names->n_edits, &edited);
     buf_put_u8(&edited, 0);
-    if (edited.failed) {
-        buf_free(&edited);
-        return PROOF_FULL;
-    }
+    enum proof proof = PROOF_FULL;
     struct bytes whole = buf_bytes(&edited);
-    parse_begin(bytes_make(whole.p, whole.n - 1), arena, &parse);
-    enum proof proof = parse.rejected
-                           ? PROOF_DIFFERENT
-                           : proof_compare(list, parse.statements, names->nodes, names->n_edits, arena);
-    parse_end(&parse);
+    if (!edited.failed) proof = parse_and_compare(bytes_make(whole.p, whole.n - 1), list, names);
     buf_free(&edited);
     return proof;
 }
@@ -163,7 +171,8 @@ static enum proof prove(struct bytes text, const List *list, struct names *names
 static enum sql_outcome settle(struct bytes text, const List *list, struct names *names, struct arena *arena,
                                struct sql_facts *facts)
 {
-    if (names->n_edits == 0 || !resolves(facts)) return SQL_UNDERSTOOD;
+    bool edits = names->n_edits > 0 || (names->scans && names->scans->n_items > 0);
+    if (!edits || !can_be_sent(facts)) return SQL_UNDERSTOOD;
     switch (prove(text, list, names, arena)) {
     case PROOF_DIFFERENT: return hostile(facts, "its names cannot be made unambiguous");
     case PROOF_FULL: return hostile(facts, trouble_words(WALK_FULL));
@@ -175,19 +184,26 @@ static enum sql_outcome settle(struct bytes text, const List *list, struct names
 }
 
 static enum sql_outcome understand(struct bytes text, const struct catalog_view *view, struct bytes types,
-                                   struct arena *arena, struct sql_facts *facts)
+                                   const struct sql_masking *masking, struct arena *arena,
+                                   struct sql_facts *facts)
 {
     struct parse parse;
-    struct names names = { .view = view, .arena = arena, .parameters = types };
+    struct scans scans = { .masking = masking, .view = view, .arena = arena };
+    struct names names = {
+        .view = view, .arena = arena, .parameters = types, .scans = masking && view ? &scans : NULL
+    };
     /* A copy, for the NUL that the library wants behind it. */
     struct bytes copy = arena_copy(arena, text);
     if (!copy.p) return hostile(facts, trouble_words(WALK_FULL));
+    scans.text = copy;
+    buf_init(&scans.templates, 2 * (size_t)SQL_TEXT_CEILING);
     parse_begin(copy, arena, &parse);
     enum sql_outcome outcome =
         parse.rejected ? reject(text, &parse, arena, facts)
                        : read_statements(text, parse.statements, view ? &names : NULL, arena, facts);
     if (view && outcome == SQL_UNDERSTOOD) outcome = settle(text, parse.statements, &names, arena, facts);
     parse_end(&parse);
+    buf_free(&scans.templates);
     return outcome;
 }
 
@@ -205,6 +221,13 @@ enum sql_outcome sql_understand_in(struct bytes text, const struct catalog_view 
 enum sql_outcome sql_understand_typed(struct bytes text, const struct catalog_view *view, struct bytes types,
                                       struct arena *arena, const struct sql_facts **facts_out)
 {
+    return sql_understand_masked(text, view, types, NULL, arena, facts_out);
+}
+
+enum sql_outcome sql_understand_masked(struct bytes text, const struct catalog_view *view, struct bytes types,
+                                       const struct sql_masking *masking, struct arena *arena,
+                                       const struct sql_facts **facts_out)
+{
     struct prescan prescan;
     struct sql_facts *facts = ARENA_NEW(arena, struct sql_facts);
     *facts_out = facts;
@@ -217,7 +240,7 @@ enum sql_outcome sql_understand_typed(struct bytes text, const struct catalog_vi
     if (outcome == SQL_HOSTILE)
         facts->error = prescan.error;
     else
-        outcome = understand(text, view, types, arena, facts);
+        outcome = understand(text, view, types, masking, arena, facts);
     facts->holds_secret = holds_secret;
     return outcome;
 }

@@ -1,6 +1,7 @@
 /* The walk over one statement's tree; see walk.h. A list costs one item however long it is; so the stack is
  * as deep as the tree, and not as wide. */
 #include "sql/names.h"
+#include "sql/scan.h"
 
 #include <stddef.h>
 
@@ -87,7 +88,10 @@ static void visit(struct walk *walk, const Node *node, struct walk_at at)
     case T_MultiAssignRef: visit_shared(walk, (const MultiAssignRef *)node, at); return;
     case T_FuncCall: functions_visit_call(walk, (const FuncCall *)node); break;
     case T_A_Expr: functions_visit_operator(walk, ((const A_Expr *)node)->name); break;
-    case T_RangeTableSample: functions_visit_sample(walk, (const RangeTableSample *)node); break;
+    case T_RangeTableSample:
+        functions_visit_sample(walk, (const RangeTableSample *)node);
+        if (walk->names && walk->names->scans) scan_sample(walk, (const RangeTableSample *)node);
+        break;
     case T_SubLink: functions_visit_operator(walk, ((const SubLink *)node)->operName); break;
     case T_SortBy: functions_visit_operator(walk, ((const SortBy *)node)->useOp); break;
     case T_ColumnRef: attribute_visit_column(walk, (const ColumnRef *)node); return;

@@ -1,0 +1,52 @@
+/* Any text under masks that show nothing: it is refused, or what goes to the server uses no masked column, as
+ * lineage sees that text by itself. */
+#include "base/check.h"
+#include "mask/test-masked.h"
+#include "sql/edits.h"
+#include "sql/facts.h"
+
+static struct masked world;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    masked_init(&world, NULL);
+    return 0;
+}
+
+static bool is_sent(const struct sql_facts *facts)
+{
+    uint32_t plain =
+        EFFECT_READ | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_WRITE | EFFECT_LOCK | EFFECT_BULK_OUT;
+    for (size_t i = 0; i < facts->n_statements; i++) {
+        const struct sql_statement *s = &facts->statements[i];
+        if (s->unresolved_code || s->unmaskable.n || s->effects & ~plain) return false;
+        for (size_t k = 0; k < s->n_columns; k++)
+            if (s->columns[k].masked && s->columns[k].attribute && s->columns[k].uses & SQL_USE_WRITTEN)
+                return false;
+    }
+    return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena arena;
+    struct buf edited;
+    const struct sql_facts *facts;
+    struct sql_masking masking = mask_masking(world.ruleset);
+    arena_init(&arena, 1 << 16, 64 << 20);
+    buf_init(&edited, 16 << 20);
+    struct bytes text = bytes_make(data, size);
+    if (sql_understand_masked(text, &world.view, (struct bytes){ 0 }, &masking, &arena, &facts) ==
+            SQL_UNDERSTOOD &&
+        is_sent(facts)) {
+        sql_edits_apply(text, facts->edits, facts->n_edits, &edited);
+        CHECK(!masked_is_used(&world, buf_bytes(&edited), &arena));
+    }
+    buf_free(&edited);
+    arena_free(&arena);
+    return 0;
+}

@@ -1,0 +1,46 @@
+/* What policies mask: which columns, how, and what may be done with a masked one. Which relations hold a
+ * column's values besides the one that a pattern names is src/mask's to find out. */
+#ifndef POSTERN_POLICY_MASKS_H
+#define POSTERN_POLICY_MASKS_H
+#include "policy/policy.h"
+
+/* From the least hiding to the most. */
+enum policy_mask_kind {
+    POLICY_MASK_NONE = 0,
+    POLICY_MASK_EMAIL,    /* the domain is shown */
+    POLICY_MASK_PHONE,    /* the last two digits */
+    POLICY_MASK_PARTIAL,  /* the first and last characters */
+    POLICY_MASK_RANGE,    /* the lower end of the range that a number is in */
+    POLICY_MASK_YEAR,     /* the first day of the year */
+    POLICY_MASK_CONSTANT, /* the same for every row */
+    POLICY_MASK_REDACT,   /* ***, or NULL where the type has no such value */
+    POLICY_MASK_NULL
+};
+struct policy_mask {
+    enum policy_mask_kind kind;
+    uint32_t first, last;   /* PARTIAL: characters that are shown */
+    int64_t step;           /* RANGE */
+    struct bytes constant;  /* CONSTANT */
+    bool compared, written; /* predicates: masked; write: allow */
+    struct bytes with;      /* as it was written */
+    struct bytes policy;    /* whose it is */
+};
+enum { POLICY_MASK_SHOWN_CEILING = 64, POLICY_MASK_CONSTANT_CEILING = 256 };
+
+/* "redact", "partial(2, 4)" …; NULL: *mask_out is it, borrowing from the text; else why it is none, as the
+ * end of a sentence. */
+const char *policy_mask_parse(struct bytes text, struct policy_mask *mask_out) MUST_USE;
+/* Of two masks of one column: the more hiding of either, with what both allow. */
+struct policy_mask policy_mask_stricter(struct policy_mask a, struct policy_mask b);
+
+/* Whether some policy that enforces masks anything for this session. */
+bool policy_ruleset_masks(const struct policy_ruleset *ruleset);
+/* What the policies say of one column; kind NONE: nothing. tags: of its comment, comma-separated. */
+struct policy_mask policy_ruleset_mask_of(const struct policy_ruleset *ruleset, struct bytes schema,
+                                          struct bytes relation, struct bytes column, struct bytes tags);
+/* The same masks for longer than the session lives: a copy that holds its snapshot. NULL: no memory. */
+const struct policy_ruleset *policy_ruleset_hold(const struct policy_ruleset *ruleset) MUST_USE;
+void policy_ruleset_release(const struct policy_ruleset *held); /* NULL is nothing */
+/* Whether each sub-select is to make sure of what it masks (some policy that masks says nothing else). */
+bool policy_ruleset_guards(const struct policy_ruleset *ruleset);
+#endif

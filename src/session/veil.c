@@ -1,0 +1,212 @@
+/* What a server says besides rows, to somebody from whom columns are masked. Errors and notices keep their
+ * SQLSTATE, names and place, and lose whatever could be a value; the words go into the record, sealed. A row
+ * description is a second opinion: one that names a masked column ends the session. doc/masking.md, "Side
+ * doors". */
+#include "base/cursor.h"
+#include "mask/mask.h"
+#include "pgwire/message.h"
+#include "pgwire/report.h"
+#include "session/session-private.h"
+
+enum { VEIL_CEILING = 64 << 10 };
+
+/* Fields that are the server's own names for what it is about, never data. */
+static bool is_kept(uint8_t code)
+{
+    return memchr("SVCPstcdnFLR", code, 12) != NULL;
+}
+
+/* A name that one of the kept fields bears: a constraint, a column. */
+static bool is_named(struct bytes body, struct bytes word)
+{
+    static const char fields[] = "stcdn";
+    for (size_t i = 0; i < sizeof fields - 1; i++)
+        if (bytes_equal(report_field(body, (uint8_t)fields[i]), word)) return true;
+    return false;
+}
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The word, or each part of a dotted name. */
+static bool is_in_text(struct bytes text, struct bytes word)
+{
+    ssize_t dot = bytes_find(word, BYTES_LITERAL("."));
+    if (word.n > 0 && bytes_find(text, word) >= 0) return true;
+    if (dot <= 0 || is_digit(word.p[0])) return false;
+    return bytes_find(text, bytes_slice(word, 0, (size_t)dot)) >= 0 &&
+           is_in_text(text, bytes_slice(word, (size_t)dot + 1, word.n));
+}
+
+/* Whether the words hold nothing in quotes, and no number, that is not the client's own or a name. */
+static bool is_harmless(struct bytes body, struct bytes says, struct bytes text)
+{
+    for (size_t i = 0; i < says.n; i++) {
+        uint8_t c = says.p[i];
+        size_t from = c == '"' ? i + 1 : i, to = from;
+        if (c >= 0x80) return false; /* another language quotes in another way */
+        if (c == '"' || c == '\'' || c == '`') {
+            from = to = i + 1;
+            while (to < says.n && says.p[to] != c)
+                to++;
+            if (to == says.n) return false;
+        } else if (is_digit(c)) {
+            while (to < says.n && (is_digit(says.p[to]) || says.p[to] == '.' || says.p[to] == '-'))
+                to++;
+        } else {
+            continue;
+        }
+        struct bytes word = bytes_slice(says, from, to - from);
+        if (!is_in_text(text, word) && !is_named(body, word)) return false;
+        i = to > i ? to - (c == '"' || c == '\'' || c == '`' ? 0 : 1) : i;
+    }
+    return true;
+}
+
+static const struct {
+    const char *code, *says;
+} sentences[] = {
+    { "22P02", "invalid text representation" },
+    { "22P03", "invalid binary representation" },
+    { "22003", "numeric value out of range" },
+    { "22001", "value too long for its type" },
+    { "22007", "invalid datetime format" },
+    { "22008", "datetime value out of range" },
+    { "22012", "division by zero" },
+    { "22023", "invalid parameter value" },
+    { "23502", "a column that may not be null would be null" },
+    { "23503", "a foreign key would not hold" },
+    { "23505", "a unique constraint would not hold" },
+    { "23514", "a check would not hold" },
+    { "23P01", "an exclusion constraint would not hold" },
+    { "42601", "syntax error" },
+    { "42501", "permission denied" },
+};
+
+static struct bytes sentence(struct bytes code)
+{
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
+        if (bytes_is(code, sentences[i].code)) return bytes_of(sentences[i].says);
+    return BYTES_LITERAL("the server reports an error");
+}
+
+/* The text that the client sent for what the server speaks of; p == NULL: it is not known. */
+static struct bytes own_text(const struct pending *p)
+{
+    const struct understood *u = !p              ? NULL
+                                 : p->understood ? p->understood
+                                 : p->binding    ? p->binding->understood
+                                                 : NULL;
+    if (p && p->text_kept) return *p->text_kept;
+    if (!u) return (struct bytes){ 0 };
+    bool own = !u->is_template || p->kind == PENDING_QUERY || p->kind == PENDING_PARSE;
+    return own ? u->text : (struct bytes){ 0 };
+}
+
+static void put_field(struct buf *out, uint8_t code, struct bytes value)
+{
+    buf_put_u8(out, code);
+    buf_append(out, value);
+    buf_put_u8(out, 0);
+}
+
+static void seal(struct session *s, const struct pending *p, struct bytes body)
+{
+    struct buf fields;
+    uint32_t run = p && p->run ? p->run : s->last_run;
+    /* A text with a password in it may be quoted: nothing of that is written. */
+    if (p && p->understood && p->understood->n_secrets) return;
+    uint32_t raw = __builtin_bswap32(run);
+    buf_init(&fields, VEIL_CEILING);
+    struct frame_fields f = frame_fields_begin(&fields);
+    frame_fields_add(&f, "report", bytes_slice(body, 0, VEIL_CEILING / 2));
+    struct bytes parts[] = { bytes_make(&raw, 4), buf_bytes(&fields) };
+    if (!fields.failed) recording_outcome(s, FRAME_SEALED, 0, parts, 2);
+    buf_free(&fields);
+}
+
+static struct bytes veiled(struct session *s, struct bytes body, struct bytes says, bool error)
+{
+    struct buf out;
+    struct bytes code = report_field(body, 'C');
+    buf_init(&out, VEIL_CEILING);
+    for (struct bytes rest = body; rest.n > 1;) {
+        const uint8_t *end = memchr(rest.p + 1, 0, rest.n - 1);
+        if (!end) break;
+        struct bytes value = bytes_slice(rest, 1, (size_t)(end - rest.p) - 1);
+        if (is_kept(rest.p[0])) put_field(&out, rest.p[0], value);
+        rest = bytes_slice(rest, (size_t)(end - rest.p) + 1, rest.n);
+    }
+    put_field(&out, 'M', says.p ? says : sentence(code));
+    if (!says.p && error)
+        put_field(&out, 'D',
+                  BYTES_LITERAL("Columns are masked for you, and the server's words could hold values."));
+    buf_put_u8(&out, 0);
+    struct bytes copy = out.failed ? (struct bytes){ 0 } : arena_copy(&s->scratch, buf_bytes(&out));
+    buf_free(&out);
+    return copy;
+}
+
+/* The names of statements, portals and savepoints are the client's own. */
+static bool is_about_names(struct bytes code)
+{
+    static const char *const codes[] = { "26000", "34000", "42P03", "42P05", "3B001" };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (bytes_is(code, codes[i])) return true;
+    return false;
+}
+
+/* Code of somebody's own (a function, a trigger) may say anything in any words; it says where it was. */
+static bool is_told_by_code(struct bytes body)
+{
+    return report_field(body, 'W').p != NULL || report_field(body, 'q').p != NULL ||
+           bytes_starts_with(report_field(body, 'C'), "P0");
+}
+
+struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body)
+{
+    struct bytes says = report_field(body, 'M'), text = own_text(p);
+    if (!s->masks) return body;
+    bool harmless =
+        !is_told_by_code(body) && (is_about_names(report_field(body, 'C')) || is_harmless(body, says, text));
+    struct bytes out = veiled(s, body, harmless ? says : (struct bytes){ 0 }, true);
+    if (!out.p) out = BYTES_LITERAL("SERROR\0VERROR\0CXX000\0Mthe server reports an error\0\0");
+    bool same = harmless && !report_field(body, 'D').p && !report_field(body, 'H').p;
+    if (!same) seal(s, p, body);
+    return out;
+}
+
+struct bytes veil_notice(struct session *s, const struct pending *p, struct bytes body)
+{
+    struct bytes says = report_field(body, 'M');
+    if (!s->masks) return body;
+    if (!is_told_by_code(body) && is_harmless(body, says, own_text(p))) return veiled(s, body, says, false);
+    seal(s, p, body);
+    return (struct bytes){ 0 };
+}
+
+static bool is_masked(const struct session *s, uint32_t oid, int attribute)
+{
+    const struct catalog_relation *r = s->view.key ? catalog_by_oid(&s->view.view, oid) : NULL;
+    if (!r) return false;
+    if (attribute > 0) return mask_choose(s->ruleset, &s->view.view, r, attribute).reason != MASK_CLEAR;
+    for (size_t i = 0; attribute == 0 && i < r->n_columns; i++)
+        if (mask_choose(s->ruleset, &s->view.view, r, (int)i + 1).reason != MASK_CLEAR) return true;
+    return false;
+}
+
+bool veil_describes_masked(struct session *s, struct bytes body)
+{
+    struct cursor c = cursor_over(body);
+    if (!s->masks) return false;
+    for (uint16_t n = cursor_u16(&c); n > 0; n--) {
+        cursor_cstring(&c);
+        uint32_t oid = cursor_u32(&c);
+        int16_t attribute = (int16_t)cursor_u16(&c);
+        cursor_take(&c, 4 + 2 + 4 + 2);
+        if (oid && is_masked(s, oid, attribute)) return true;
+    }
+    return false;
+}

@@ -1,0 +1,244 @@
+/* References to columns of relations that are masked, as lineage resolves them. Those to what is read find
+ * the sub-select by its alias; only a schema before it has to go. Those to the target of a write may stand in
+ * RETURNING, where they become the mask. */
+#include "sql/names.h"
+#include "sql/scan.h"
+
+static struct scans *scans_of(struct lineage *l)
+{
+    return l->walk->names ? l->walk->names->scans : NULL;
+}
+
+static bool is_done(struct lineage *l, const ColumnRef *ref)
+{
+    struct scans *scans = scans_of(l);
+    for (size_t i = scans->n_refs; i > 0; i--)
+        if (scans->refs[i - 1] == ref) return true;
+    if (scans->n_refs == scans->refs_size) {
+        const ColumnRef **more =
+            scan_larger(l->walk, scans->refs, scans->n_refs, &scans->refs_size, sizeof *more);
+        if (!more) return true;
+        scans->refs = more;
+    }
+    scans->refs[scans->n_refs++] = ref;
+    return false;
+}
+
+static void note_found(struct lineage *l, const ColumnRef *ref, const struct range *range, int attribute)
+{
+    struct scans *scans = scans_of(l);
+    for (size_t i = scans->n_found; i > 0; i--)
+        if (scans->found[i - 1].ref == ref && scans->found[i - 1].range == range) return;
+    if (scans->n_found == scans->found_size) {
+        struct scan_found *more =
+            scan_larger(l->walk, scans->found, scans->n_found, &scans->found_size, sizeof *more);
+        if (!more) return;
+        scans->found = more;
+    }
+    scans->found[scans->n_found++] = (struct scan_found){ ref, range, attribute };
+}
+
+struct place {
+    size_t first, end; /* tokens */
+    uint32_t from, to; /* bytes */
+};
+
+static bool find_place(struct lineage *l, const ColumnRef *ref, struct place *out)
+{
+    struct scans *scans = scans_of(l);
+    if (!scan_tokens(scans)) {
+        l->walk->trouble = WALK_FULL;
+        return false;
+    }
+    out->first = scan_token_at(scans, ref->location);
+    out->end = scan_name_end(scans, out->first, tree_length(ref->fields));
+    if (out->first == scans->n_tokens || out->end > scans->n_tokens) {
+        scan_unmaskable(l->walk,
+                        BYTES_LITERAL("a column that is masked for you could not be found in the text"),
+                        BYTES_LITERAL("Write it in another way."));
+        return false;
+    }
+    out->from = scans->tokens[out->first].from;
+    out->to = scans->tokens[out->end - 1].to;
+    return true;
+}
+
+static void refuse(struct lineage *l, const struct scan_item *item, int attribute, const char *why,
+                   const char *hint)
+{
+    struct bytes column = attribute > 0 ? item->relation->columns[attribute - 1].name : item->relation->name;
+    scan_unmaskable(l->walk,
+                    arena_printf(l->walk->arena, "%.*s is masked for you: %s", BYTES_FMT(column), why),
+                    bytes_of(hint));
+}
+
+/* db.schema.relation.column, where relation is the alias of a sub-select by now. */
+static void trim(struct lineage *l, const ColumnRef *ref)
+{
+    struct scans *scans = scans_of(l);
+    int extra = tree_length(ref->fields) - 2;
+    struct place place;
+    if (extra <= 0 || is_done(l, ref) || !find_place(l, ref, &place)) return;
+    size_t kept = scan_name_end(scans, place.first, extra) + 1; /* behind the dot */
+    if (kept >= scans->n_tokens) return;
+    scan_edit_add(l->walk, place.from, scans->tokens[kept].from - place.from, SCAN_RANK_BEFORE,
+                  BYTES_LITERAL(""));
+    scan_node_add(l->walk, (struct proof_edit){ .kind = PROOF_TRIM, .node = ref, .trim = extra },
+                  BYTES_LITERAL(""));
+}
+
+static struct bytes qualifier(struct lineage *l, const struct range *range)
+{
+    struct bytes quoted = scan_quoted(l->walk, range->alias);
+    return l->walk->trouble ? (struct bytes){ 0 } : arena_printf(l->walk->arena, "%.*s.", BYTES_FMT(quoted));
+}
+
+/* A column of the target in RETURNING. */
+static void return_masked(struct lineage *l, const struct range *range, const struct scan_item *item,
+                          int attribute)
+{
+    const struct sql_masking *masking = scans_of(l)->masking;
+    const ColumnRef *ref = l->ref;
+    struct walk *walk = l->walk;
+    struct place place;
+    if (is_done(l, ref) || !find_place(l, ref, &place)) return;
+    struct bytes before = qualifier(l, range);
+    struct bytes name = scan_quoted(walk, item->relation->columns[attribute - 1].name);
+    if (walk->trouble) return;
+    struct bytes whole = arena_printf(walk->arena, "%.*s%.*s", BYTES_FMT(before), BYTES_FMT(name));
+    struct bytes mask =
+        whole.p ? masking->expression(masking, walk->view, item->relation, attribute, whole, walk->arena)
+                : whole;
+    if (!mask.p) walk->trouble = WALK_FULL;
+    if (walk->trouble) return;
+    const ResTarget *item_of = l->returned;
+    bool alone = item_of && item_of->val == (const void *)ref && !item_of->name;
+    struct bytes written = alone ? arena_printf(walk->arena, "%.*s AS %.*s", BYTES_FMT(mask), BYTES_FMT(name))
+                                 : arena_printf(walk->arena, "(%.*s)", BYTES_FMT(mask));
+    scan_edit_add(walk, place.from, place.to - place.from, SCAN_RANK_BEFORE, written);
+    scan_node_add(walk,
+                  (struct proof_edit){ .kind = alone ? PROOF_ITEMS : PROOF_VALUE,
+                                       .node = alone ? (const void *)item_of : ref },
+                  written);
+}
+
+void scan_refer(struct lineage *l, const struct range *range, int attribute)
+{
+    struct scans *scans = scans_of(l);
+    if (!scans || !l->ref || !range->node || l->walk->trouble) return;
+    struct scan_item *item = scan_item_of(scans, range->node);
+    if (!item) return;
+    if (!item->target) {
+        if (attribute < 0)
+            refuse(l, item, 0, "its rows have no system columns (ctid, xmin, tableoid) for you",
+                   "Name rows by their key.");
+        note_found(l, l->ref, range, attribute);
+        trim(l, l->ref);
+        return;
+    }
+    if (attribute < 0 || (attribute > 0 && !item->masked[attribute - 1])) return;
+    if (l->returning != range) {
+        if (attribute > 0)
+            refuse(l, item, attribute, "in a statement that writes it may stand in RETURNING alone",
+                   "Find the rows by columns that are not masked.");
+        else
+            refuse(l, item, 0, "a statement that writes cannot use its whole row", "Name the columns.");
+    } else if (attribute > 0) {
+        return_masked(l, range, item, attribute);
+    } else {
+        refuse(l, item, 0, "RETURNING cannot give its row as one value", "Name the columns, or write *.");
+    }
+}
+
+void scan_conflict(struct lineage *l, const struct range *target, int attribute)
+{
+    struct scans *scans = scans_of(l);
+    struct scan_item *item = scans && target->node ? scan_item_of(scans, target->node) : NULL;
+    if (!item || attribute <= 0 || !item->masked[attribute - 1]) return;
+    if (item->masked[attribute - 1] & SQL_MASKED_WRITTEN) return;
+    refuse(l, item, attribute, "rows cannot conflict by it", "Name a constraint of columns that are not masked.");
+}
+
+/* Whether the star stands for the columns of something that is masked, and of what else. */
+static const struct scan_item *starred(struct lineage *l, const struct range *range)
+{
+    const struct scan_item *item = range->node ? scan_item_of(scans_of(l), range->node) : NULL;
+    return item && item->target ? item : NULL;
+}
+
+static void star_text(struct lineage *l, const struct scope_item *of, struct buf *out)
+{
+    const struct scan_item *item = starred(l, of->range);
+    struct bytes before = qualifier(l, of->range);
+    if (!before.p) return;
+    if (buf_length(out)) buf_append_text(out, ", ");
+    if (item) {
+        struct bytes columns = scan_columns(l->walk, item->relation, item->masked, before);
+        buf_append(out, columns);
+    } else {
+        buf_printf(out, "%.*s*", BYTES_FMT(before));
+    }
+}
+
+static void spell_out(struct lineage *l, const struct scope_item *items, size_t n, const ColumnRef *ref)
+{
+    struct walk *walk = l->walk;
+    struct place place;
+    struct buf out;
+    if (is_done(l, ref) || !find_place(l, ref, &place)) return;
+    buf_init(&out, 4 << 20);
+    for (size_t i = 0; i < n && !walk->trouble; i++) {
+        if (!items[i].columns) continue;
+        if (!items[i].named)
+            scan_unmaskable(walk,
+                            BYTES_LITERAL("* stands for columns that are masked for you, and for a join"),
+                            BYTES_LITERAL("Name the columns in RETURNING."));
+        star_text(l, &items[i], &out);
+    }
+    struct bytes text =
+        walk->trouble || out.failed ? (struct bytes){ 0 } : arena_copy(walk->arena, buf_bytes(&out));
+    buf_free(&out);
+    scan_edit_add(walk, place.from, place.to - place.from, SCAN_RANK_BEFORE, text);
+    scan_node_add(walk, (struct proof_edit){ .kind = PROOF_ITEMS, .node = l->returned }, text);
+}
+
+void scan_refer_star(struct lineage *l, const struct scope *scope, const ColumnRef *ref)
+{
+    struct scans *scans = scans_of(l);
+    const struct range *ranges[SCOPE_RANGES];
+    struct tree_name name;
+    if (!scans || !scope || l->walk->trouble) return;
+    if (tree_length(ref->fields) == 1) {
+        const struct scan_item *any = NULL;
+        for (size_t i = 0; i < scope->n; i++) {
+            const struct range *range = scope->items[i].range;
+            if (range->node && scan_item_of(scans, range->node)) note_found(l, ref, range, SCAN_ALL);
+        }
+        for (size_t i = 0; i < scope->n; i++)
+            if (scope->items[i].columns && starred(l, scope->items[i].range))
+                any = starred(l, scope->items[i].range);
+        if (!any) return;
+        if (l->returning && l->returned && l->returned->val == (const void *)ref)
+            spell_out(l, scope->items, scope->n, ref);
+        else
+            refuse(l, any, 0, "a statement that writes cannot use all its columns here", "Name the columns.");
+        return;
+    }
+    size_t n =
+        tree_name_before(ref->fields, 1, &name) ? scope_ranges(l, scope, name, ranges, SCOPE_RANGES) : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct scan_item *item = ranges[i]->node ? scan_item_of(scans, ranges[i]->node) : NULL;
+        if (!item) continue;
+        if (!item->target) {
+            note_found(l, ref, ranges[i], SCAN_ALL);
+            trim(l, ref);
+        } else if (n == 1 && l->returning == ranges[i] && l->returned &&
+                   l->returned->val == (const void *)ref) {
+            struct scope_item one = { ranges[i], true, true };
+            spell_out(l, &one, 1, ref);
+        } else {
+            refuse(l, item, 0, "a statement that writes cannot use all its columns here",
+                   "Name the columns.");
+        }
+    }
+}
