@@ -49,11 +49,15 @@ def read_lines(path):
             yield Case(path.stem, str(number), text=line, **settings)
 
 
+OUTCOMES = ("hidden", "refused", "failed", "leaked", "broken")
+
+
 class Result:
     """What became of a case: the difference (None: the same bytes on either side), and the errors."""
 
     def __init__(self, case):
         self.case, self.difference, self.errors, self.rows = case, None, [], 0
+        self.broken = None  # why it could not be tried
 
     def add(self, left, difference):
         self.difference = self.difference or difference
@@ -62,6 +66,8 @@ class Result:
 
     @property
     def outcome(self):
+        if self.broken:
+            return "broken"
         if self.difference:
             return "leaked"
         return "refused" if any(map(streams.is_refusal, self.errors)) else "failed" if self.errors else "hidden"
@@ -83,7 +89,8 @@ class Runner:
             self.pairs[role, group] = pair.Pair(self.copies, role, group)
         return self.pairs[role, group]
 
-    def run(self, case, group=None):
+    def run(self, case, group=None, thorough=True):
+        """thorough: in every mode of the protocol; else until one tells the copies apart."""
         result = Result(case)
         if case.text is None:
             self._talk(case, group or case.group, result)
@@ -92,6 +99,8 @@ class Runner:
                 both = self.pair_for(case.role, group or case.group)
                 left, right = both.try_out(mode, case.text)
                 result.add(left, streams.difference(left, right))
+                if result.difference and not thorough:
+                    break
         return result
 
     def _talk(self, case, group, result):
