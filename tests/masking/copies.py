@@ -70,9 +70,9 @@ def make_policies(masked):
     logins = [{"name": f"as-{role}", "who": {"claims": {"login": role}}, "login": role} for role in ROLES]
     if not masked:
         return [{**gateway.OPEN_POLICY, "record": {"rows": "none", "on_failure": "deny"}}, *logins]
-    base = yaml.safe_load((HERE / "policies.yaml").read_text())
     policies = []
     for group, how in GROUPS.items():
+        base = yaml.safe_load((HERE / "policies.yaml").read_text())
         policies.append({"name": group, "who": {"groups": [group]}, "record": {"rows": "none", "on_failure": "deny"},
                          **base, "mask": [{**item, **how} for item in base["mask"]]})
     return policies + logins
