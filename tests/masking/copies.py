@@ -75,7 +75,17 @@ def make_policies(masked):
         base = yaml.safe_load((HERE / "policies.yaml").read_text())
         policies.append({"name": group, "who": {"groups": [group]}, "record": {"rows": "none", "on_failure": "deny"},
                          **base, "mask": [{**item, **how} for item in base["mask"]]})
-    return policies + logins
+    return policies + [make_dumped()] + logins
+
+
+def make_dumped():
+    """Masks that keys and checks agree with, so that a dump can be restored."""
+    base = yaml.safe_load((HERE / "policies.yaml").read_text())
+    base["mask"] = [
+        {"columns": ["*.customers.email", "*.customers.home", "*.customers.photo", "*.customers.profile", "*.customers.aliases"], "with": "null"},
+        {"columns": ["*.*.card_number"], "with": "constant(0000)"}, {"columns": ["*.customers.pin", "tag:pii", "*.documents.ssn"], "with": "redact"},
+        {"columns": ["*.*.phone"], "with": "partial_phone"}, {"columns": ["*.customers.salary"], "with": "range(10000)"}]
+    return {"name": "dumped", "who": {"groups": ["dumped"]}, "record": {"rows": "none", "on_failure": "deny"}, **base}
 
 
 class Side:
