@@ -48,6 +48,24 @@ struct scan_item *scan_item_of(struct scans *scans, const RangeVar *node)
     return NULL;
 }
 
+/* A rule may answer a write with rows of what it reads, or with those that are written. */
+static bool rule_shows_masked(struct walk *walk, const struct catalog_relation *relation,
+                              const uint8_t *masked)
+{
+    const struct sql_masking *masking = walk->names->scans->masking;
+    if (!relation->has_rules) return false;
+    if (is_masked(relation, masked)) return true;
+    for (size_t i = 0; i < relation->n_ties && !walk->trouble; i++) {
+        const struct catalog_tie_to *tie = &relation->ties[i];
+        if (tie->tie != CATALOG_TIE_RULE) continue;
+        const struct catalog_relation *to = catalog_by_oid(walk->view, tie->relation->oid);
+        const uint8_t *theirs = to ? masking->columns(masking, walk->view, to, walk->arena) : NULL;
+        if (!theirs && to) walk->trouble = WALK_FULL;
+        if (theirs && is_masked(to, theirs)) return true;
+    }
+    return false;
+}
+
 void scan_relation(struct walk *walk, const RangeVar *node, struct walk_at at)
 {
     struct scans *scans = walk->names->scans;
@@ -59,6 +77,12 @@ void scan_relation(struct walk *walk, const RangeVar *node, struct walk_at at)
         walk->trouble = WALK_FULL;
         return;
     }
+    uint32_t writes = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE;
+    if (at.target && at.access & writes && rule_shows_masked(walk, relation, masked))
+        scan_unmaskable(walk,
+                        arena_printf(walk->arena, "a rule on %.*s may show what is masked for you",
+                                     BYTES_FMT(relation->name)),
+                        BYTES_LITERAL("Write to another table."));
     if (!is_masked(relation, masked)) return;
     walk->statement->masks = true;
     if (scans->n_items == scans->items_size) {
