@@ -223,6 +223,8 @@ static void wrap(struct walk *walk, const struct scan_item *item)
     struct bytes columns = scan_columns(walk, item->relation, item->masked, BYTES_LITERAL(""));
     struct bytes guard = scan_guard(walk, item->relation, item->masked);
     struct bytes name = full_name(walk, item->relation);
+    struct bytes database =
+        node->catalogname ? scan_quoted(walk, bytes_of(node->catalogname)) : (struct bytes){ 0 };
     struct bytes alias = bytes_of(node->alias && item->sample ? node->alias->aliasname : node->relname);
     struct bytes quoted = scan_quoted(walk, alias);
     if (walk->trouble) return;
@@ -241,8 +243,9 @@ static void wrap(struct walk *walk, const struct scan_item *item)
                                .node = item->sample ? (const void *)item->sample : node,
                                .name = (const char *)arena_string(walk->arena, alias) };
     scan_node_add(walk, edit,
-                  arena_printf(walk->arena, "%.*s FROM %s%.*s%.*s", BYTES_FMT(columns),
-                               node->inh ? "" : "ONLY ", BYTES_FMT(name), BYTES_FMT(guard)));
+                  arena_printf(walk->arena, "%.*s FROM %s%.*s%s%.*s%.*s", BYTES_FMT(columns),
+                               node->inh ? "" : "ONLY ", BYTES_FMT(database), database.n ? "." : "",
+                               BYTES_FMT(name), BYTES_FMT(guard)));
 }
 
 /* One column that COPY t TO gives. */

@@ -188,6 +188,16 @@ def swaps_are_caught(t, g, server):
         server.sql(swap, "one")
 
 
+def databases_may_be_named(t, g):
+    s = Session(g, "one")
+    for text in ("SELECT one.public.people.ssn x FROM one.public.people WHERE id = 1",
+                 "SELECT one.public.people.* FROM one.public.people"):
+        answer = s.run(query(text))
+        t.check(text, error_of(answer) is None and not any(b"LEFT" in body for _, body in answer), answer)
+    t.check("another database is refused", error_of(s.run(query("SELECT * FROM two.public.people")))["C"] == "0A000")
+    s.close()
+
+
 def the_guard_holds(t, server):
     """The sub-select as it is sent, on the server itself: two names that are swapped stop it."""
     number = server.sql("SELECT 'tagged'::regclass::oid", "one")
@@ -254,6 +264,7 @@ def main():
         if not word:
             masks_never_raise(t, g)
             swaps_are_caught(t, g, server)
+            databases_may_be_named(t, g)
             the_guard_holds(t, server)
             tools_work(t, g, server)
     t.finish()
