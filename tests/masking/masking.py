@@ -75,11 +75,11 @@ def error_of(answer):
     return next((rawpg.fields(body) for kind, body in answer if kind == "E"), None)
 
 
-def run_both(g, send):
+def run_both(g, send, prefix=""):
     """The answers of the two databases, each in a session of its own that ends in a rollback."""
     answers = []
     for side in SIDES:
-        s = Session(g, side)
+        s = Session(g, prefix + side)
         s.run(query("BEGIN"))
         answers.append(send(s))
         s.close()
@@ -123,6 +123,8 @@ def run_cases(t, g, word):
         if word:
             print(answers[0])
         judge(t, sign, text, answers, "simple")
+        judge(t, sign if sign == "+" else "?", text, run_both(g, lambda s: s.run(query(text)), "compared_"),
+              "predicates: masked")
         if ";" in text or "COPY" in text:
             continue
         for binary in (False, True):
@@ -188,6 +190,23 @@ def swaps_are_caught(t, g, server):
         server.sql(swap, "one")
 
 
+def words_are_sealed(t, g):
+    """What a trigger says is withheld, and is in the record for who asks for it."""
+    s = Session(g, "one")
+    answer = s.run(query("INSERT INTO notes (body) VALUES ('raise') /* sealed */"))
+    s.close()
+    t.check("a trigger's words are withheld", error_of(answer)["C"] == "P0001" and b"LEFT" not in b"".join(
+        body for _, body in answer), answer)
+
+    def replay(*more):
+        return next((text for text in (g.cli("sessions", "replay", session, "--json", *more).stdout
+                                       for session in g.sessions()[:5]) if "/* sealed */" in text), "")
+
+    process.wait_for(lambda: "LEFT" in replay("--sealed"), "the sealed words in the record", 20)
+    t.check("they are in the record for who asks", True)
+    t.check("replaying does not show them", "LEFT" not in replay())
+
+
 def databases_may_be_named(t, g):
     s = Session(g, "one")
     for text in ("SELECT one.public.people.ssn x FROM one.public.people WHERE id = 1",
@@ -243,6 +262,13 @@ def make(world):
         config["connections"][0]["logins"] = [
             {"name": "app", "user": "app", "password": f"${{file:{password}}}"}]
         config["policies"] = [{**policy(), "on": {"connections": ["everything"]}}]
+        for side in SIDES:
+            connection = {**copy.deepcopy(config["connections"][0]), "name": f"compared_{side}"}
+            connection.pop("databases")
+            connection["target"]["database"] = side
+            config["connections"].append(connection)
+        config["policies"].append({**copy.deepcopy(policy(predicates="masked")), "name": "compared",
+                                   "on": {"connections": ["compared_*"]}})
         for number, mask in enumerate(ALL_MASKS):
             connection = {**copy.deepcopy(config["connections"][0]), "name": f"mask{number}"}
             connection.pop("databases")
@@ -264,6 +290,7 @@ def main():
         if not word:
             masks_never_raise(t, g)
             swaps_are_caught(t, g, server)
+            words_are_sealed(t, g)
             databases_may_be_named(t, g)
             the_guard_holds(t, server)
             tools_work(t, g, server)
