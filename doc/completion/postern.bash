@@ -13,7 +13,7 @@ _postern() {
     "demo"|"demo "*) words=" --keep --bin-dir --help" ;;
     "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --limit --config --data --key-file --json --no-color --help" ;;
     "sessions show"|"sessions show "*) words=" --config --data --key-file --json --no-color --help" ;;
-    "sessions replay"|"sessions replay "*) words=" --rows --step --play --speed --as --everything --config --data --key-file --json --no-color --help" ;;
+    "sessions replay"|"sessions replay "*) words=" --rows --step --play --speed --as --everything --sealed --config --data --key-file --json --no-color --help" ;;
     "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;

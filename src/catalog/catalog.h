@@ -20,7 +20,7 @@ struct catalog_column {
     uint32_t type;     /* pg_type.oid */
     int32_t typmod;
     bool not_null, generated;
-    bool key; /* of the primary key, which holds at once */
+    bool key;          /* of the primary key, which holds at once */
     struct bytes tags; /* of its comment: the words behind "postern:", comma-separated; may be empty */
 };
 /* How a relation hangs on another one: what touches it may touch the other. */
@@ -82,6 +82,7 @@ struct catalog_view {
     const struct catalog_overlay *overlay;
     const struct bytes *path;
     size_t n_path;
+    struct bytes database; /* the server's name of it, which may stand before a schema; empty: not known */
 };
 
 /* NULL: no such relation is visible. schema empty: by the search path; "pg_temp" is the session's own. Names

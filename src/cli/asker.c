@@ -1,7 +1,9 @@
 /* The same judging as in a session, over the same facts; what a session adds (settings that belong to the
  * gateway, names that it made) is not here. */
 #include "cli/asker.h"
+#include "mask/mask.h"
 #include "policy/files.h"
+#include "sql/edits.h"
 #include "json/writer.h"
 
 enum { SESSION_CEILING = 16 << 20, STATEMENT_CEILING = 256 << 20, GROUPS_CEILING = 1000 };
@@ -150,11 +152,24 @@ static bool unresolved(const struct asker *a, struct asker_answer *answer)
     return false;
 }
 
+static struct bytes sent_text(struct asker *a, struct bytes sql, const struct sql_facts *facts)
+{
+    struct buf out;
+    buf_init(&out, 64 << 20);
+    sql_edits_apply(sql, facts->edits, facts->n_edits, &out);
+    struct bytes sent = out.failed ? (struct bytes){ 0 } : arena_copy(&a->statement, buf_bytes(&out));
+    buf_free(&out);
+    return sent;
+}
+
 void asker_judge(struct asker *a, struct bytes sql, struct asker_answer *answer_out)
 {
     *answer_out = (struct asker_answer){ 0 };
     arena_reset(&a->statement);
-    answer_out->outcome = sql_understand_in(sql, a->view, &a->statement, &answer_out->facts);
+    struct sql_masking masking = mask_masking(a->ruleset);
+    bool masks = a->view && policy_ruleset_masks(a->ruleset);
+    answer_out->outcome = sql_understand_masked(sql, a->view, (struct bytes){ 0 }, masks ? &masking : NULL,
+                                                &a->statement, &answer_out->facts);
     switch (answer_out->outcome) {
     case SQL_HOSTILE: hostile(a, answer_out); break;
     case SQL_UNKNOWN: policy_judge_unknown(a->ruleset, &a->statement, &answer_out->verdict); break;
@@ -165,6 +180,8 @@ void asker_judge(struct asker *a, struct bytes sql, struct asker_answer *answer_
         break;
     }
     if (!answer_out->verdict.message.p) answer_out->verdict.message = BYTES_LITERAL("there is no memory");
+    if (masks && answer_out->verdict.decision == POLICY_ALLOW && !answer_out->unresolved)
+        answer_out->sent = sent_text(a, sql, answer_out->facts);
 }
 
 const char *asker_decision(const struct policy_verdict *verdict)

@@ -35,8 +35,9 @@ struct asker_answer {
     enum sql_outcome outcome;
     const struct sql_facts *facts; /* NULL where there is no memory */
     struct policy_verdict verdict;
-    size_t index;    /* of the statement that decided */
-    bool unresolved; /* it names what the catalogue does not have: no policy was asked */
+    size_t index;      /* of the statement that decided */
+    struct bytes sent; /* where columns are masked, and it is allowed: what goes to the server; else empty */
+    bool unresolved;   /* it names what the catalogue does not have: no policy was asked */
 };
 /* Needs a ruleset. What is in the answer lives until the next call. */
 void asker_judge(struct asker *a, struct bytes sql, struct asker_answer *answer_out);

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/safe.h"
 #include "cli/when.h"
+#include "mask/mask.h"
 #include "json/writer.h"
 
 static const struct cli_option options[] = {
@@ -79,7 +80,23 @@ static void name_print(struct bytes schema, struct bytes name, struct buf *out)
     safe_append(out, name, SAFE_ONE_LINE);
 }
 
-static void facts_text(const struct sql_statement *s, bool decided, struct buf *out)
+/* " (masked: redact, made of a column that is masked: public.people)" */
+static void mask_print(const struct asker *a, uint32_t relation, int attribute, struct buf *out)
+{
+    const struct catalog_relation *r = relation ? catalog_by_oid(a->view, relation) : NULL;
+    if (!r || attribute <= 0) return;
+    struct mask_choice choice = mask_choose(a->ruleset, a->view, r, attribute);
+    if (!choice.reason) return;
+    const char *redacted = choice.mask.kind == POLICY_MASK_REDACT ? "redact" : NULL;
+    buf_append_text(out, "; masked: ");
+    safe_append(out, redacted ? bytes_of(redacted) : choice.mask.with, SAFE_ONE_LINE);
+    buf_printf(out, ", %s", mask_reason_text(choice.reason));
+    if (!choice.because) return;
+    buf_append_text(out, ": ");
+    name_print(choice.because->schema, choice.because->name, out);
+}
+
+static void facts_text(const struct asker *a, const struct sql_statement *s, bool decided, struct buf *out)
 {
     safe_append(out, s->text, SAFE_ONE_LINE);
     buf_append_text(out, decided ? "   (this one decided)\n" : "\n");
@@ -101,6 +118,7 @@ static void facts_text(const struct sql_statement *s, bool decided, struct buf *
             safe_append(out, s->columns[k].name, SAFE_ONE_LINE);
             buf_append_text(out, ": ");
             uses_print(s->columns[k].uses, out);
+            if (s->columns[k].masked) mask_print(a, r->oid, s->columns[k].attribute, out);
             buf_append_text(out, "\n");
         }
     }
@@ -169,9 +187,12 @@ static void answer_text(const struct asker *a, const struct asker_answer *answer
     if (answer->facts && answer->outcome == SQL_UNKNOWN) line(out, "grammar", answer->facts->error);
     if (!a->view && !policy_ruleset_is_open(a->ruleset))
         line(out, "names", BYTES_LITERAL("as they are written: there is no catalogue to resolve them in"));
+    if (!a->view && policy_ruleset_masks(a->ruleset))
+        line(out, "masks", BYTES_LITERAL("cannot be told without a catalogue; see policy catalog"));
+    line(out, "sent", answer->sent);
     for (size_t i = 0; answer->outcome == SQL_UNDERSTOOD && i < answer->facts->n_statements; i++) {
         buf_append_text(out, "\n");
-        facts_text(&answer->facts->statements[i],
+        facts_text(a, &answer->facts->statements[i],
                    refused && answer->facts->n_statements > 1 && i == answer->index, out);
     }
 }
@@ -238,6 +259,7 @@ static void answer_json(const struct asker *a, const struct asker_answer *answer
     struct json_writer w = json_writer_over(out);
     json_write_object(&w);
     verdict_json(&w, &answer->verdict);
+    if (answer->sent.n) json_write_text_member(&w, "sent", answer->sent);
     json_write_text_member(&w, "policies", policy_ruleset_terms(a->ruleset)->policies);
     json_write_text_member(&w, "policy_hash", policy_ruleset_terms(a->ruleset)->hash);
     json_write_bool_member(&w, "understood", answer->outcome == SQL_UNDERSTOOD);

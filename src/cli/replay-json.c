@@ -159,7 +159,7 @@ static void put_report(struct json_writer *w, const struct transcript_report *p)
     }
 }
 
-static void put_body(struct json_writer *w, const struct transcript_event *e)
+static void put_body(struct json_writer *w, const struct transcript_event *e, bool sealed)
 {
     char status[2] = { 0 };
     struct buf hex;
@@ -170,8 +170,10 @@ static void put_body(struct json_writer *w, const struct transcript_event *e)
     case EVENT_CANCEL:
     case EVENT_REJECTED:
     case EVENT_GATEWAY:
-    case EVENT_APPROVAL:
-    case EVENT_SEALED: put_fields(w, "fields", e->of.fields); break;
+    case EVENT_APPROVAL: put_fields(w, "fields", e->of.fields); break;
+    case EVENT_SEALED:
+        if (sealed) put_fields(w, "fields", e->of.fields);
+        break;
     case EVENT_TEXT: put_text(w, e->of.text); break;
     case EVENT_PREPARE:
         put_text(w, e->of.prepare.text);
@@ -241,7 +243,7 @@ void replay_json(struct replay *r, const struct transcript_event *e)
     if (e->run) json_write_int_member(&w, "run", e->run);
     json_write_time_member(&w, "time", e->time_us);
     json_write_int_member(&w, "offset_us", e->offset_us);
-    put_body(&w, e);
+    put_body(&w, e, r->sealed);
     json_write_end(&w);
     buf_append_text(r->out, "\n");
 }

@@ -405,7 +405,9 @@ void replay_text(struct replay *r, const struct transcript_event *e)
     case EVENT_REJECTED: fields(r, e, "turned away", RED); break;
     case EVENT_GATEWAY: fields(r, e, "gateway", CYAN); break;
     case EVENT_APPROVAL: fields(r, e, "approval", YELLOW); break;
-    case EVENT_SEALED: fields(r, e, "sealed", DIM); break;
+    case EVENT_SEALED:
+        if (r->sealed) fields(r, e, "sealed", DIM);
+        break;
     case EVENT_PREPARE: prepare(r, e); break;
     case EVENT_STATEMENT: statement(r, e); break;
     case EVENT_COMPLETE: complete(r, e); break;

@@ -12,6 +12,7 @@ struct replay {
     uint64_t session;
     bool colour;
     uint64_t rows_most; /* how many rows of a result are shown; the others are counted */
+    bool sealed;        /* also what was withheld from a client, since it could hold what is masked for it */
     bool everything;    /* also what only experts want: prepares, closes, parameter statuses */
 
     /* the text form: rows of one run and description that wait for the last */

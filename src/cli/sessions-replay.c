@@ -15,6 +15,8 @@ static const struct cli_option options[] = {
     { "speed", 0, "N", "With --play: so many times as fast; 10, 0.5" },
     { "as", 0, "FORM", "text, json, or sql: a script for psql" },
     { "everything", 0, NULL, "Also prepares, closes, parameter statuses" },
+    { "sealed", 0, NULL,
+      "Also what was withheld from the client, since it could hold what is masked for it" },
     { 0 },
 };
 
@@ -135,6 +137,7 @@ static int run(struct cli_call *call)
         p.replay.rows_most = rows;
         p.replay.colour = cli_coloured(call);
         p.replay.everything = cli_option(call, "everything");
+        p.replay.sealed = cli_option(call, "sealed");
         code = play_session(&p, &e);
         replay_free(&p.replay);
     }

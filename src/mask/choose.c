@@ -142,12 +142,30 @@ static struct mask_choice of_view(struct closure *c, const struct catalog_relati
     return choice;
 }
 
+/* A column of another relation's rows, or of arrays of them, has all that they have. */
+static struct mask_choice of_type(struct closure *c, const struct catalog_relation *r, int attribute)
+{
+    struct mask_choice choice = { 0 };
+    const struct catalog_type *type = catalog_type_by_oid(c->view, r->columns[attribute - 1].type);
+    for (int i = 0; type && (type->base || type->element) && i < DEPTH; i++)
+        type = catalog_type_by_oid(c->view, type->base ? type->base : type->element);
+    const struct catalog_relation *of =
+        type && type->relation ? catalog_by_oid(c->view, type->relation) : NULL;
+    for (size_t i = 0; of && i < of->n_columns; i++) {
+        if (!of->columns[i].name.p) continue;
+        struct mask_choice other = choose(c, of, (int)i + 1);
+        if (other.reason) choice = stricter(choice, hidden(MASK_BY_TYPE, other.mask, of));
+    }
+    return choice;
+}
+
 static struct mask_choice choose(struct closure *c, const struct catalog_relation *r, int attribute)
 {
     if (c->depth >= DEPTH) return hidden(MASK_BY_OPAQUE, (struct policy_mask){ 0 }, r);
     c->depth++;
     struct mask_choice choice = of_rows(c, r, attribute);
     if (is_view(r)) choice = stricter(choice, of_view(c, r, attribute));
+    choice = stricter(choice, of_type(c, r, attribute));
     if (r->columns[attribute - 1].generated) choice = stricter(choice, of_generated(c, r));
     c->depth--;
     return choice;
@@ -172,6 +190,7 @@ const char *mask_reason_text(enum mask_reason reason)
     case MASK_BY_RELATIVE: return "named in a partition, child or parent";
     case MASK_BY_VIEW: return "made of a column that is masked";
     case MASK_BY_OPAQUE: return "made of what nobody can tell";
+    case MASK_BY_TYPE: return "of whole rows that have masked columns";
     case MASK_BY_GENERATED: return "generated beside columns that are masked";
     case MASK_BY_CATALOGUE: return "holds samples of data, texts or secrets";
     }

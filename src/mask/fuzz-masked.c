@@ -24,9 +24,11 @@ static bool is_sent(const struct sql_facts *facts)
     for (size_t i = 0; i < facts->n_statements; i++) {
         const struct sql_statement *s = &facts->statements[i];
         if (s->unresolved_code || s->unmaskable.n || s->effects & ~plain) return false;
-        for (size_t k = 0; k < s->n_columns; k++)
-            if (s->columns[k].masked && s->columns[k].attribute && s->columns[k].uses & SQL_USE_WRITTEN)
-                return false;
+        for (size_t k = 0; k < s->n_columns; k++) {
+            uint32_t uses = s->columns[k].uses;
+            if (s->columns[k].attribute == 0) uses &= ~(uint32_t)SQL_USE_WRITTEN;
+            if (s->columns[k].masked && uses & (SQL_USE_WRITTEN | SQL_USE_STORED)) return false;
+        }
     }
     return true;
 }

@@ -17,6 +17,7 @@ enum mask_reason {
     MASK_BY_RELATIVE,  /* a partition, child or parent has it, and there it is named */
     MASK_BY_VIEW,      /* it is a view's column, and made of one that is masked */
     MASK_BY_OPAQUE,    /* it is a view's column, and nobody can say what of */
+    MASK_BY_TYPE,      /* it holds whole rows of a relation that has masked columns */
     MASK_BY_GENERATED, /* it is generated in a table that has masked columns */
     MASK_BY_CATALOGUE  /* it is a catalogue's, and holds data or secrets */
 };

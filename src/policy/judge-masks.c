@@ -30,6 +30,26 @@ static uint32_t closed_effects(const struct policy_question *q)
     return temporary && any ? effects : effects | schema;
 }
 
+/* Those of pg_catalog that give what the catalogues' masked columns hold, or what stands in no column. */
+static const struct sql_function *find_teller(const struct sql_statement *s)
+{
+    static const char *const names[] = { "pg_stat_get_activity",
+                                         "pg_stat_get_backend_activity",
+                                         "pg_prepared_statement",
+                                         "pg_cursor",
+                                         "pg_prepared_xact",
+                                         "pg_stat_get_wal_receiver",
+                                         "pg_hba_file_rules",
+                                         "pg_show_all_file_settings",
+                                         "pg_stats_ext_mcvlist_items",
+                                         "lo_get",
+                                         "loread" };
+    for (size_t i = 0; i < s->n_functions; i++)
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            if (bytes_is(s->functions[i].name, names[k])) return &s->functions[i];
+    return NULL;
+}
+
 static bool has_channel(const struct sql_statement *s)
 {
     return s->action == SQL_ACTION_LISTEN || s->action == SQL_ACTION_NOTIFY;
@@ -70,6 +90,12 @@ bool policy_masks_deny(const struct policy_question *q, struct policy_outcome *o
         out->missing = effects & -effects;
         if (out->missing == EFFECT_PROCEDURE)
             out->hit.function = policy_procedure_called(q->ruleset, q->view, s, &out->hit.code);
+        return true;
+    }
+    out->hit.function = find_teller(s);
+    if (out->hit.function) {
+        out->masked = MASK_REASON_EFFECT;
+        out->missing = EFFECT_READ;
         return true;
     }
     if (has_channel(s)) {

@@ -164,6 +164,35 @@ static void check_rules(struct names *n, const struct policy_rule *rules, size_t
     }
 }
 
+struct tagged {
+    struct bytes pattern;
+    bool found;
+};
+
+static bool look_for_tag(void *context, const struct catalog_relation *relation)
+{
+    struct tagged *tagged = context;
+    for (size_t i = 0; i < relation->n_columns && !tagged->found; i++)
+        tagged->found = policy_mask_has_tag(relation->columns[i].tags, tagged->pattern);
+    return !tagged->found;
+}
+
+/* A mask on a column that is not there masks nothing, and nobody hears of it. */
+static void check_masks(struct names *n, const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n_masks; i++) {
+        const struct policy_masking *m = &policy->masks[i];
+        check_patterns(n, &m->columns, m->place, BYTES_LITERAL("mask"));
+        for (size_t k = 0; k < m->tags.n; k++) {
+            struct tagged tagged = { m->tags.items[k], false };
+            catalog_each_relation(n->catalog, look_for_tag, &tagged);
+            if (!tagged.found)
+                find(n, m->place, BYTES_LITERAL("mask"), "no column's comment has the tag \"%.*s\"",
+                     BYTES_FMT(tagged.pattern));
+        }
+    }
+}
+
 bool policy_lint_names(const struct policy_snapshot *snapshot, const struct catalog *catalog,
                        void (*visit)(void *context, const struct policy_finding *finding), void *context)
 {
@@ -175,6 +204,7 @@ bool policy_lint_names(const struct policy_snapshot *snapshot, const struct cata
         check_allows(&n, p->allows, p->n_allows);
         check_rules(&n, p->denies, p->n_denies);
         check_rules(&n, p->holds, p->n_holds);
+        check_masks(&n, p);
         check_trust(&n);
     }
     arena_free(&n.arena);

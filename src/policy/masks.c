@@ -114,7 +114,7 @@ bool policy_ruleset_guards(const struct policy_ruleset *ruleset)
     return false;
 }
 
-static bool has_tag(struct bytes tags, struct bytes pattern)
+bool policy_mask_has_tag(struct bytes tags, struct bytes pattern)
 {
     while (tags.n) {
         ssize_t comma = bytes_find(tags, BYTES_LITERAL(","));
@@ -137,7 +137,7 @@ static bool speaks_of(const struct policy_masking *m, const struct policy *polic
             return true;
     }
     for (size_t i = 0; i < m->tags.n; i++)
-        if (has_tag(tags, m->tags.items[i])) return true;
+        if (policy_mask_has_tag(tags, m->tags.items[i])) return true;
     return false;
 }
 

@@ -33,6 +33,9 @@ const char *policy_mask_parse(struct bytes text, struct policy_mask *mask_out) M
 /* Of two masks of one column: the more hiding of either, with what both allow. */
 struct policy_mask policy_mask_stricter(struct policy_mask a, struct policy_mask b);
 
+/* Whether one of the tags (of a column's comment, comma-separated) matches the pattern. */
+bool policy_mask_has_tag(struct bytes tags, struct bytes pattern);
+
 /* Whether some policy that enforces masks anything for this session. */
 bool policy_ruleset_masks(const struct policy_ruleset *ruleset);
 /* What the policies say of one column; kind NONE: nothing. tags: of its comment, comma-separated. */

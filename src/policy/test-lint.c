@@ -258,6 +258,20 @@ static void a_name_that_the_database_does_not_have_is_told(void **state)
     catalog_release(c);
 }
 
+static void a_mask_on_what_is_not_there_is_found(void **state)
+{
+    (void)state;
+    const struct catalog *catalog =
+        catalog_from_text("table public.people id:int4 mail:text\ntag public.people.mail pii\n");
+    expect_findings("- name: p\n  who: any\n  allow: [read]\n  mask:\n"
+                    "    - { columns: [\"public.people.mail\", \"tag:pii\"], with: redact }\n"
+                    "    - { columns: [\"public.people.email\", \"tag:secret\"], with: redact }\n",
+                    catalog,
+                    "6 unknown-name p/mask: the database has no column \"public.people.email\"\n"
+                    "6 unknown-name p/mask: no column's comment has the tag \"secret\"\n");
+    catalog_release(catalog);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +285,7 @@ int main(void)
         cmocka_unit_test(a_hold_is_shadowed_by_a_deny),
         cmocka_unit_test(an_allow_that_allows_nothing_or_nothing_more_is_told),
         cmocka_unit_test(what_has_no_effect_or_misleads_is_told),
+        cmocka_unit_test(a_mask_on_what_is_not_there_is_found),
         cmocka_unit_test(a_name_that_the_database_does_not_have_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

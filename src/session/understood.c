@@ -439,6 +439,23 @@ static void separate(struct buf *list)
     if (buf_length(list)) buf_append_text(list, ", ");
 }
 
+/* The columns of which results show the mask. */
+static void add_masked(struct frame_fields *f, struct buf *scratch, const struct sql_facts *facts)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < facts->n_statements; i++)
+        for (size_t k = 0; k < facts->statements[i].n_columns && shown < NAMES_SHOWN; k++) {
+            const struct sql_column *c = &facts->statements[i].columns[k];
+            const struct sql_relation *r = &facts->statements[i].relations[c->relation];
+            if (!c->masked || !(c->uses & SQL_USE_OUTPUT)) continue;
+            separate(scratch);
+            buf_printf(scratch, "%.*s.%.*s.%.*s", BYTES_FMT(r->schema), BYTES_FMT(r->name),
+                       BYTES_FMT(c->name));
+            shown++;
+        }
+    add_list(f, scratch, "masked");
+}
+
 static void add_facts(struct frame_fields *f, struct buf *scratch, const struct sql_facts *facts)
 {
     static const char *const wheres[] = { "", "present", "trivial", "missing" };
@@ -467,6 +484,7 @@ static void add_facts(struct frame_fields *f, struct buf *scratch, const struct 
                        BYTES_FMT(r->name));
         }
     add_list(f, scratch, "relations");
+    add_masked(f, scratch, facts);
     if (where != SQL_WHERE_NONE) frame_fields_add_text(f, "where", wheres[where]);
 }
 

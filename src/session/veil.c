@@ -112,6 +112,12 @@ static void put_field(struct buf *out, uint8_t code, struct bytes value)
     buf_put_u8(out, 0);
 }
 
+static const struct {
+    char code;
+    const char *name;
+} withheld[] = { { 'C', "sqlstate" }, { 'M', "message" }, { 'D', "detail" },
+                 { 'H', "hint" },     { 'W', "where" },   { 'q', "query" } };
+
 static void seal(struct session *s, const struct pending *p, struct bytes body)
 {
     struct buf fields;
@@ -121,7 +127,10 @@ static void seal(struct session *s, const struct pending *p, struct bytes body)
     uint32_t raw = __builtin_bswap32(run);
     buf_init(&fields, VEIL_CEILING);
     struct frame_fields f = frame_fields_begin(&fields);
-    frame_fields_add(&f, "report", bytes_slice(body, 0, VEIL_CEILING / 2));
+    for (size_t i = 0; i < sizeof withheld / sizeof *withheld; i++) {
+        struct bytes value = report_field(body, (uint8_t)withheld[i].code);
+        if (value.p) frame_fields_add(&f, withheld[i].name, bytes_slice(value, 0, VEIL_CEILING / 8));
+    }
     struct bytes parts[] = { bytes_make(&raw, 4), buf_bytes(&fields) };
     if (!fields.failed) recording_outcome(s, FRAME_SEALED, 0, parts, 2);
     buf_free(&fields);

@@ -237,6 +237,11 @@ bool view_ask_job(struct session *s, struct bytes text, struct bytes types)
     job->world = s->world;
     job->session = s;
     job->view = v->view;
+    job->view.database = (struct bytes){ 0 };
+    if (s->database.n && s->database.n < sizeof job->database) {
+        memcpy(job->database, s->database.p, s->database.n);
+        job->view.database = bytes_make(job->database, s->database.n);
+    }
     job->catalog = catalog_hold(v->view.catalog);
     if (job->u->masks && !(job->masks = policy_ruleset_hold(s->ruleset))) {
         understood_drop(job->u);
@@ -395,7 +400,7 @@ static bool take_answer(struct session *s)
     }
     forget(v);
     v->overlay = overlay;
-    v->view = (struct catalog_view){ v->asked_on, overlay, path, n_path };
+    v->view = (struct catalog_view){ v->asked_on, overlay, path, n_path, s->database };
     v->asked_on = NULL;
     v->key = key_of(s, v);
     v->dirty = false;

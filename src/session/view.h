@@ -62,6 +62,7 @@ struct view_job {
     struct session *session; /* NULL: it is gone */
     struct understood *u;
     struct catalog_view view;
+    char database[64];                  /* the view's */
     struct catalog_overlay *overlay;    /* the job's own, once the session is gone */
     const struct catalog *catalog;      /* held */
     const struct policy_ruleset *masks; /* held, where columns are masked; else NULL */

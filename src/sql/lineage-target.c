@@ -76,7 +76,7 @@ void lineage_targets(struct lineage *l, const struct scope *scope, const List *t
 {
     for (int i = 0; i < tree_length(targets); i++) {
         const ResTarget *target = tree_item(targets, i);
-        if (l->returning) l->returned = target;
+        l->returned = target;
         if (lineage_is_star(target->val)) {
             lineage_star(l, scope, target->val, out);
             continue;

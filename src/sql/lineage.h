@@ -125,7 +125,7 @@ struct lineage {
     bool gave_up;
     const ColumnRef *ref;          /* that is looked up */
     const struct range *returning; /* the target, whose RETURNING is read */
-    const ResTarget *returned;     /* the item of it */
+    const ResTarget *returned;     /* the item of a list that is read */
     bool lenient; /* names may stand for what is not known here (a function's parameters): never unresolved */
 };
 

@@ -273,10 +273,14 @@ static void resolve_existing(struct walk *walk, enum walk_naming naming, struct 
     }
 }
 
-/* Nobody but the server knows its database's name. */
+/* Its own database may be named; of another one nothing is known. */
 static bool crosses_database(struct walk *walk, struct sql_relation *r)
 {
     if (!r->database.n) return false;
+    if (bytes_equal(r->database, walk->view->database)) {
+        r->database = (struct bytes){ 0 };
+        return false;
+    }
     struct bytes name = written(walk, r);
     names_miss(walk, name, "0A000",
                arena_printf(walk->arena, "cross-database references are not implemented: \"%.*s\"",

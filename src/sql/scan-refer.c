@@ -93,33 +93,54 @@ static struct bytes qualifier(struct lineage *l, const struct range *range)
     return l->walk->trouble ? (struct bytes){ 0 } : arena_printf(l->walk->arena, "%.*s.", BYTES_FMT(quoted));
 }
 
+/* An expression in the place of the reference that is looked up, by the same name. */
+static void replace(struct lineage *l, struct bytes expression, struct bytes name)
+{
+    const ColumnRef *ref = l->ref;
+    struct walk *walk = l->walk;
+    struct place place;
+    if (!expression.p || !name.p) walk->trouble = WALK_FULL;
+    if (walk->trouble || is_done(l, ref) || !find_place(l, ref, &place)) return;
+    const ResTarget *item = l->returned;
+    bool alone = item && item->val == (const void *)ref && !item->name;
+    struct bytes written =
+        alone ? arena_printf(walk->arena, "%.*s AS %.*s", BYTES_FMT(expression), BYTES_FMT(name))
+              : arena_printf(walk->arena, "(%.*s)", BYTES_FMT(expression));
+    scan_edit_add(walk, place.from, place.to - place.from, SCAN_RANK_BEFORE, written);
+    scan_node_add(walk,
+                  (struct proof_edit){ .kind = alone ? PROOF_ITEMS : PROOF_VALUE,
+                                       .node = alone ? (const void *)item : ref },
+                  written);
+}
+
 /* A column of the target in RETURNING. */
 static void return_masked(struct lineage *l, const struct range *range, const struct scan_item *item,
                           int attribute)
 {
     const struct sql_masking *masking = scans_of(l)->masking;
-    const ColumnRef *ref = l->ref;
     struct walk *walk = l->walk;
-    struct place place;
-    if (is_done(l, ref) || !find_place(l, ref, &place)) return;
     struct bytes before = qualifier(l, range);
     struct bytes name = scan_quoted(walk, item->relation->columns[attribute - 1].name);
     if (walk->trouble) return;
     struct bytes whole = arena_printf(walk->arena, "%.*s%.*s", BYTES_FMT(before), BYTES_FMT(name));
-    struct bytes mask =
-        whole.p ? masking->expression(masking, walk->view, item->relation, attribute, whole, walk->arena)
-                : whole;
-    if (!mask.p) walk->trouble = WALK_FULL;
-    if (walk->trouble) return;
-    const ResTarget *item_of = l->returned;
-    bool alone = item_of && item_of->val == (const void *)ref && !item_of->name;
-    struct bytes written = alone ? arena_printf(walk->arena, "%.*s AS %.*s", BYTES_FMT(mask), BYTES_FMT(name))
-                                 : arena_printf(walk->arena, "(%.*s)", BYTES_FMT(mask));
-    scan_edit_add(walk, place.from, place.to - place.from, SCAN_RANK_BEFORE, written);
-    scan_node_add(walk,
-                  (struct proof_edit){ .kind = alone ? PROOF_ITEMS : PROOF_VALUE,
-                                       .node = alone ? (const void *)item_of : ref },
-                  written);
+    replace(l,
+            whole.p ? masking->expression(masking, walk->view, item->relation, attribute, whole, walk->arena)
+                    : whole,
+            name);
+}
+
+enum { TABLEOID = -6 };
+
+/* Every row of one of PostgreSQL's own catalogues has the same one, for which pg_dump asks. */
+static void system_column(struct lineage *l, const struct scan_item *item, int attribute)
+{
+    uint32_t oid = item->relation->oid;
+    if (attribute == TABLEOID && catalog_is_own(oid))
+        replace(l, arena_printf(l->walk->arena, "CAST(%u AS pg_catalog.oid)", oid),
+                BYTES_LITERAL("\"tableoid\""));
+    else
+        refuse(l, item, 0, "its rows have no system columns (ctid, xmin, tableoid) for you",
+               "Name rows by their key.");
 }
 
 void scan_refer(struct lineage *l, const struct range *range, int attribute)
@@ -129,9 +150,10 @@ void scan_refer(struct lineage *l, const struct range *range, int attribute)
     struct scan_item *item = scan_item_of(scans, range->node);
     if (!item) return;
     if (!item->target) {
-        if (attribute < 0)
-            refuse(l, item, 0, "its rows have no system columns (ctid, xmin, tableoid) for you",
-                   "Name rows by their key.");
+        if (attribute < 0) {
+            system_column(l, item, attribute);
+            return;
+        }
         note_found(l, l->ref, range, attribute);
         trim(l, l->ref);
         return;
@@ -156,7 +178,8 @@ void scan_conflict(struct lineage *l, const struct range *target, int attribute)
     struct scan_item *item = scans && target->node ? scan_item_of(scans, target->node) : NULL;
     if (!item || attribute <= 0 || !item->masked[attribute - 1]) return;
     if (item->masked[attribute - 1] & SQL_MASKED_WRITTEN) return;
-    refuse(l, item, attribute, "rows cannot conflict by it", "Name a constraint of columns that are not masked.");
+    refuse(l, item, attribute, "rows cannot conflict by it",
+           "Name a constraint of columns that are not masked.");
 }
 
 /* Whether the star stands for the columns of something that is masked, and of what else. */

@@ -48,6 +48,24 @@ struct scan_item *scan_item_of(struct scans *scans, const RangeVar *node)
     return NULL;
 }
 
+/* A rule may answer a write with rows of what it reads, or with those that are written. */
+static bool rule_shows_masked(struct walk *walk, const struct catalog_relation *relation,
+                              const uint8_t *masked)
+{
+    const struct sql_masking *masking = walk->names->scans->masking;
+    if (!relation->has_rules) return false;
+    if (is_masked(relation, masked)) return true;
+    for (size_t i = 0; i < relation->n_ties && !walk->trouble; i++) {
+        const struct catalog_tie_to *tie = &relation->ties[i];
+        if (tie->tie != CATALOG_TIE_RULE) continue;
+        const struct catalog_relation *to = catalog_by_oid(walk->view, tie->relation->oid);
+        const uint8_t *theirs = to ? masking->columns(masking, walk->view, to, walk->arena) : NULL;
+        if (!theirs && to) walk->trouble = WALK_FULL;
+        if (theirs && is_masked(to, theirs)) return true;
+    }
+    return false;
+}
+
 void scan_relation(struct walk *walk, const RangeVar *node, struct walk_at at)
 {
     struct scans *scans = walk->names->scans;
@@ -59,6 +77,12 @@ void scan_relation(struct walk *walk, const RangeVar *node, struct walk_at at)
         walk->trouble = WALK_FULL;
         return;
     }
+    uint32_t writes = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE;
+    if (at.target && at.access & writes && rule_shows_masked(walk, relation, masked))
+        scan_unmaskable(walk,
+                        arena_printf(walk->arena, "a rule on %.*s may show what is masked for you",
+                                     BYTES_FMT(relation->name)),
+                        BYTES_LITERAL("Write to another table."));
     if (!is_masked(relation, masked)) return;
     walk->statement->masks = true;
     if (scans->n_items == scans->items_size) {
@@ -199,6 +223,8 @@ static void wrap(struct walk *walk, const struct scan_item *item)
     struct bytes columns = scan_columns(walk, item->relation, item->masked, BYTES_LITERAL(""));
     struct bytes guard = scan_guard(walk, item->relation, item->masked);
     struct bytes name = full_name(walk, item->relation);
+    struct bytes database =
+        node->catalogname ? scan_quoted(walk, bytes_of(node->catalogname)) : (struct bytes){ 0 };
     struct bytes alias = bytes_of(node->alias && item->sample ? node->alias->aliasname : node->relname);
     struct bytes quoted = scan_quoted(walk, alias);
     if (walk->trouble) return;
@@ -217,8 +243,9 @@ static void wrap(struct walk *walk, const struct scan_item *item)
                                .node = item->sample ? (const void *)item->sample : node,
                                .name = (const char *)arena_string(walk->arena, alias) };
     scan_node_add(walk, edit,
-                  arena_printf(walk->arena, "%.*s FROM %s%.*s%.*s", BYTES_FMT(columns),
-                               node->inh ? "" : "ONLY ", BYTES_FMT(name), BYTES_FMT(guard)));
+                  arena_printf(walk->arena, "%.*s FROM %s%.*s%s%.*s%.*s", BYTES_FMT(columns),
+                               node->inh ? "" : "ONLY ", BYTES_FMT(database), database.n ? "." : "",
+                               BYTES_FMT(name), BYTES_FMT(guard)));
 }
 
 /* One column that COPY t TO gives. */

@@ -36,7 +36,10 @@ CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
     IF NEW.body = 'raise' THEN RAISE EXCEPTION 'no: %', (SELECT ssn FROM people WHERE id = 1); END IF;
     RETURN NEW; END$$;
 CREATE TRIGGER told BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION told();
+CREATE TABLE archive (id int, was people, many people[]);
+CREATE TABLE ruled (id int, what text);
+CREATE RULE r AS ON UPDATE TO ruled DO INSTEAD SELECT ssn, mail FROM people;
 CREATE ROLE app LOGIN PASSWORD 'app-password';
 GRANT USAGE, CREATE ON SCHEMA public, other TO app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, other TO app;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app;
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO app;

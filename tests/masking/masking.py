@@ -3,6 +3,7 @@
 alone give the same bytes; what must work works, and what must be refused is.
 
 usage: tests/masking/masking.py [WORD]    only the cases that hold the word, with what came back"""
+import copy
 import pathlib
 import re
 import sys
@@ -30,6 +31,7 @@ INSERT INTO payments VALUES (1, '{mark}1', '2024-05-05'), (2, '{mark}2', '2025-0
 INSERT INTO old_contacts_vip VALUES (1, '{mark}', 'gold');
 INSERT INTO tagged VALUES (1, '{mark}', 'plain');
 REFRESH MATERIALIZED VIEW kept;
+TRUNCATE archive; INSERT INTO archive SELECT 1, p, ARRAY[p] FROM people p WHERE id = 1;
 ANALYZE people; ANALYZE orders;
 """
 SIDES = {
@@ -73,11 +75,11 @@ def error_of(answer):
     return next((rawpg.fields(body) for kind, body in answer if kind == "E"), None)
 
 
-def run_both(g, send):
+def run_both(g, send, prefix=""):
     """The answers of the two databases, each in a session of its own that ends in a rollback."""
     answers = []
     for side in SIDES:
-        s = Session(g, side)
+        s = Session(g, prefix + side)
         s.run(query("BEGIN"))
         answers.append(send(s))
         s.close()
@@ -121,11 +123,127 @@ def run_cases(t, g, word):
         if word:
             print(answers[0])
         judge(t, sign, text, answers, "simple")
+        judge(t, sign if sign == "+" else "?", text, run_both(g, lambda s: s.run(query(text)), "compared_"),
+              "predicates: masked")
         if ";" in text or "COPY" in text:
             continue
         for binary in (False, True):
             judge(t, sign if not binary else "?" if sign == "+" else sign, text,
                   run_both(g, lambda s: s.run(*as_extended(text, binary))), "binary" if binary else "extended")
+
+
+EXTREMES = """
+CREATE DOMAIN mark AS text CHECK (value ~ '^[A-Z]*$');
+CREATE TABLE extremes (
+    a text, b varchar(2), c char(3), d name, e int2, f int4, g int8, h float4, i float8, j numeric, k numeric(3),
+    l date, m timestamp, n timestamptz, o time, p interval, q bool, r uuid, s jsonb, t json, u bytea, v inet, w int[],
+    x text[], y mark, z citext, aa money, ab xml, ac bit(3), ad home, ae mood, af int4range, ag point,
+    ba text NOT NULL, bb int2 NOT NULL, bc int8 NOT NULL, bd numeric(3) NOT NULL, be date NOT NULL,
+    bf timestamptz NOT NULL, bg bool NOT NULL, bh uuid NOT NULL, bi jsonb NOT NULL, bj bytea NOT NULL,
+    bk text[] NOT NULL, bl varchar(1) NOT NULL, bm float8 NOT NULL, bn char(1) NOT NULL);
+INSERT INTO extremes (ba, bb, bc, bd, be, bf, bg, bh, bi, bj, bk, bl, bm, bn) VALUES
+    ('', -32768, -9223372036854775808, -999, '-infinity', '-infinity', true, md5('')::uuid, '1', '', '{}', '', '-inf', '');
+INSERT INTO extremes VALUES ('', '', '', '', -32768, -2147483648, -9223372036854775808, '-inf', '-inf', 'NaN', -999,
+    '-infinity', '-infinity', '-infinity', '00:00', '-178000000 years', false, md5('')::uuid, 'null', 'null', '', '::',
+    '{}', '{}', '', '', -1, '', B'000', ROW('', ''), 'sad', 'empty', '(0,0)',
+    '@', -32767, -9223372036854775807, -998, '4713-01-01 BC', '4713-01-01 BC', false, md5('')::uuid, '{}', '', '{}', '@', 'nan', 'x');
+INSERT INTO extremes VALUES ('a@b@c', 'é@', 'abc', 'long', 32767, 2147483647, 9223372036854775807, '3.4e38', '1.7e308',
+    (repeat('9', 1000) || '.5')::numeric, 999, '5874897-12-31', '294276-12-31', '294276-12-31', '24:00', '178000000 years',
+    true, md5('')::uuid, '[]', '[]', '\\x00', '1.2.3.4/8', '{1}', '{a}', 'A', 'A@B', 1, '<a/>', B'111', ROW('a', 'b'),
+    'glad', '[1,2)', '(1,1)', repeat('é', 200), 32767, 9223372036854775807, 999, '5874897-12-31', '294276-12-31', true,
+    md5('')::uuid, '[]', '\\x00', '{a}', 'é', 1.7e308, 'é');
+INSERT INTO extremes (j, ba, bb, bc, bd, be, bf, bg, bh, bi, bj, bk, bl, bm, bn) VALUES
+    ('-Infinity', 'a', 0, 0, 0, 'infinity', 'infinity', true, md5('')::uuid, '1', '', '{}', '', 0, '');
+"""
+ALL_MASKS = ["redact", "null", "constant(x)", "constant(7)", "constant('\\)", "partial(1, 1)", "keep_first(3)",
+             "keep_last(64)", "partial_email", "partial_phone", "year", "range(2)", "range(700)", "range(1000000000)"]
+
+
+def masks_never_raise(t, g):
+    """Each mask over each type at the ends of its range, as text and as binary."""
+    for number, mask in enumerate(ALL_MASKS):
+        s = Session(g, f"mask{number}")
+        for how, messages in (("text", (query("SELECT * FROM extremes"),)),
+                              ("binary", as_extended("SELECT * FROM extremes", True)),
+                              ("sorted", (query("SELECT count(*) FROM (SELECT * FROM extremes ORDER BY a, e, f, j, l) x"),))):
+            answer = s.run(*messages)
+            t.check(f"{mask} never raises ({how})", error_of(answer) is None, error_of(answer))
+        s.close()
+
+
+def swaps_are_caught(t, g, server):
+    """Another session swaps two names under a prepared statement and a cursor."""
+    swap = ("BEGIN; ALTER TABLE tagged RENAME secret TO x; ALTER TABLE tagged RENAME plain TO secret; "
+            "ALTER TABLE tagged RENAME x TO plain; COMMIT")
+    mark = SIDES["one"]["mark"].encode()
+    for level in ("READ COMMITTED", "REPEATABLE READ"):
+        s = Session(g, "one")
+        s.run(parse("SELECT plain, secret FROM public.tagged", name="p"), SYNC)
+        s.run(bind(name="p"), execute(), SYNC)
+        s.run(query(f"BEGIN ISOLATION LEVEL {level}"))
+        s.run(query("SELECT 1 FROM notes"))
+        server.sql(swap, "one")
+        answer = s.run(bind(name="p"), execute(), SYNC)
+        t.check(f"a swap under a prepared statement shows nothing ({level})",
+                error_of(answer) and not any(mark in body for _, body in answer), answer)
+        s.close()
+        server.sql(swap, "one")
+
+
+def words_are_sealed(t, g):
+    """What a trigger says is withheld, and is in the record for who asks for it."""
+    s = Session(g, "one")
+    answer = s.run(query("INSERT INTO notes (body) VALUES ('raise') /* sealed */"))
+    s.close()
+    t.check("a trigger's words are withheld", error_of(answer)["C"] == "P0001" and b"LEFT" not in b"".join(
+        body for _, body in answer), answer)
+
+    def replay(*more):
+        return next((text for text in (g.cli("sessions", "replay", session, "--json", *more).stdout
+                                       for session in g.sessions()[:5]) if "/* sealed */" in text), "")
+
+    process.wait_for(lambda: "LEFT" in replay("--sealed"), "the sealed words in the record", 20)
+    t.check("they are in the record for who asks", True)
+    t.check("replaying does not show them", "LEFT" not in replay())
+
+
+def databases_may_be_named(t, g):
+    s = Session(g, "one")
+    for text in ("SELECT one.public.people.ssn x FROM one.public.people WHERE id = 1",
+                 "SELECT one.public.people.* FROM one.public.people"):
+        answer = s.run(query(text))
+        t.check(text, error_of(answer) is None and not any(b"LEFT" in body for _, body in answer), answer)
+    t.check("another database is refused", error_of(s.run(query("SELECT * FROM two.public.people")))["C"] == "0A000")
+    s.close()
+
+
+def the_guard_holds(t, server):
+    """The sub-select as it is sent, on the server itself: two names that are swapped stop it."""
+    number = server.sql("SELECT 'tagged'::regclass::oid", "one")
+    text = (f"SELECT plain FROM (SELECT id, plain FROM public.tagged WHERE 1 / (CASE WHEN "
+            f"(pg_catalog.pg_identify_object_as_address(1259, {number}, 2)).object_names = "
+            "ARRAY['public','tagged','secret'] THEN 1 ELSE 0 END) = 1) x")
+    before = server.sql(text, "one")
+    after = process.run(["psql", "-XqAt", "-c", "BEGIN; ALTER TABLE tagged RENAME secret TO x; ALTER TABLE tagged "
+                         f"RENAME plain TO secret; ALTER TABLE tagged RENAME x TO plain; {text}"],
+                        env=server.environment("one"), check=False)
+    t.check("the guard lets pass what is as it was", before == "plain", before)
+    t.check("the guard stops what was swapped", "division by zero" in after.stderr, after.stdout + after.stderr)
+
+
+def tools_work(t, g, server):
+    """psql's \\d family and pg_dump, under masks."""
+    environment = {"PGHOST": "127.0.0.1", "PGPORT": str(g.port), "PGUSER": "app", "PGPASSWORD": g.token(),
+                   "PGDATABASE": "one", "PGSSLMODE": "disable", "PATH": "/usr/bin:/bin"}
+    marks = [side["mark"] for side in SIDES.values()]
+    for command in (r"\d", r"\d people", r"\d+ people", r"\dv", r"\df", r"\dt+", r"\d+ contacts", r"\dn+", r"\l",
+                    r"\du", r"\dp", r"\di+", r"\dT", r"\dD", r"\d payments"):
+        done = process.run(["psql", "-X", "-c", command], 30, env=environment, check=False)
+        t.check(f"psql {command}", done.returncode == 0 and not any(m in done.stdout for m in marks), done.stderr[:300])
+    done = process.run([f"{postgres.BIN}/pg_dump", "--no-owner"], 60, env=environment, check=False)
+    t.check("pg_dump goes through, and what is masked comes out masked",
+            done.returncode == 0 and "COPY public.people" in done.stdout and not any(m in done.stdout for m in marks),
+            done.stderr[:600])
 
 
 def make(world):
@@ -134,6 +252,7 @@ def make(world):
     for side, values in SIDES.items():
         server.sql(f"CREATE DATABASE {side} TEMPLATE template1")
         server.sql(VALUES.format(**values), side)
+        server.sql(EXTREMES + "GRANT SELECT ON extremes TO app", side)
         server.sql(f"GRANT TEMPORARY, CREATE ON DATABASE {side} TO app")
     password = server.home / "app-password"
     password.write_text("app-password")
@@ -142,7 +261,22 @@ def make(world):
     def change(config):
         config["connections"][0]["logins"] = [
             {"name": "app", "user": "app", "password": f"${{file:{password}}}"}]
-        config["policies"] = [policy()]
+        config["policies"] = [{**policy(), "on": {"connections": ["everything"]}}]
+        for side in SIDES:
+            connection = {**copy.deepcopy(config["connections"][0]), "name": f"compared_{side}"}
+            connection.pop("databases")
+            connection["target"]["database"] = side
+            config["connections"].append(connection)
+        config["policies"].append({**copy.deepcopy(policy(predicates="masked")), "name": "compared",
+                                   "on": {"connections": ["compared_*"]}})
+        for number, mask in enumerate(ALL_MASKS):
+            connection = {**copy.deepcopy(config["connections"][0]), "name": f"mask{number}"}
+            connection.pop("databases")
+            connection["target"] = {**connection["target"], "database": "one"}
+            config["connections"].append(connection)
+            config["policies"].append({
+                "name": f"mask{number}", "who": "any", "on": {"connections": [f"mask{number}"]}, "allow": ["all"],
+                "mask": [{"columns": ["public.extremes.*"], "with": mask, "predicates": "masked"}]})
 
     return server, gateway.Gateway(world, server, change=change)
 
@@ -153,6 +287,13 @@ def main():
     with process.World() as world:
         server, g = make(world)
         run_cases(t, g, word)
+        if not word:
+            masks_never_raise(t, g)
+            swaps_are_caught(t, g, server)
+            words_are_sealed(t, g)
+            databases_may_be_named(t, g)
+            the_guard_holds(t, server)
+            tools_work(t, g, server)
     t.finish()
 
 
