@@ -3,6 +3,7 @@
 The second server's folder is a copy of the first's, taken when the schema is there and the rows are not: objects,
 their OIDs and the roles' passwords are the same to the bit. Both listen on the same port, on different addresses,
 so that nothing a client may ask for says which of them answers."""
+import concurrent.futures
 import pathlib
 
 import yaml
@@ -180,8 +181,8 @@ class Copies:
 
     def fresh(self):
         self.made += 1
-        for side in self.sides:
-            side.fresh(f"shop{self.made}")
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda side: side.fresh(f"shop{self.made}"), self.sides))
 
     def newest(self):
         return [side.newest() for side in self.sides]

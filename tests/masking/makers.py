@@ -11,7 +11,7 @@ import witness
 HERE = pathlib.Path(__file__).resolve().parent
 # What answers differently each time it is asked, or waits, or ends sessions.
 VOLATILE = re.compile(r"random|clock_timestamp|timeofday|now\(|current_time|localtime|transaction_timestamp|statement_timestamp|pg_stat|pg_sleep|"
-                      r"txid|xact|backend_pid|postmaster|uuid|wal|lsn|pg_notification|advisory|terminate|cancel|pg_conf_load|"
+                      r"tablesample|txid|xact|backend_pid|postmaster|uuid|wal|lsn|pg_notification|advisory|terminate|cancel|pg_conf_load|"
                       r"pg_lock|pg_cursor|pg_prepared|pg_control|pg_ls|pg_read|memory|\bage\(|nextval|setval|"
                       r"lo_|reload|rotate|promote|slot|snapshot|recovery|inet_client|inet_server|tablespace_size|database_size|brin|gin_clean", re.I)
 KINDS = ("simple", "extended", "prepared")

@@ -22,7 +22,8 @@ import tally
 from rawpg import query
 
 # Where the closure masks more than the database that holds masks knows of, or what is asked for is how rows are stored.
-BESIDE = re.compile(r"customer_contacts|contact_sheet|customer_hashes|everyone|spending|order_lines|EXPLAIN|pg_stats|pg_column_size|ctid|tableoid|"
+# A row of what is masked is a record: it has no name to be cast to, and its fields have no names once it was a value.
+BESIDE = re.compile(r"::customers|\(\(SELECT c|\(\(array_agg\(c|::people|^COPY \w|length\(3::bigint|customer_contacts|contact_sheet|customer_hashes|everyone|spending|order_lines|EXPLAIN|pg_stats|pg_column_size|ctid|tableoid|"
                     r"document|\b(min|max)\(c::|FOR (UPDATE|SHARE|NO KEY)|::regtype|pg_typeof|TABLESAMPLE|xmin", re.I)
 
 
@@ -72,7 +73,7 @@ class Meaning:
 def run(meaning, counted, what, texts):
     n, refused, wrong = 0, 0, []
     for number, text in enumerate(texts):
-        mode = pair.MODES[number % 2]
+        mode = ("simple", "pieces")[number % 2]  # binary rows hold types, and a domain's mask is of its base type
         told = meaning.difference(mode, text)
         n, refused = n + 1, refused + (told is None)
         if told:

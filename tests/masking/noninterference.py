@@ -42,9 +42,11 @@ class Trial:
     def families(self):
         """The cases; a line a family."""
         found = collections.defaultdict(list)
-        for case in cases.read(self.arguments.only):
+        for number, case in enumerate(cases.read(self.arguments.only)):
+            if self.is_left_out(number, case):
+                continue
             try:
-                result = self.runner.run(case, self.arguments.group, thorough=self.masked)
+                result = self.runner.run(case, self.arguments.group, thorough=(bool(self.arguments.long or self.arguments.only) if self.masked else None))
             except (process.Failed, OSError) as error:
                 self.runner.close()
                 result = cases.Result(case)
@@ -57,11 +59,16 @@ class Trial:
             self.report(family, results)
         return found
 
+    def is_left_out(self, number, case):
+        """A fresh database is dear: two in three of the conversations have their self-test only where it is asked for."""
+        whole = self.masked or self.arguments.self_test or self.arguments.only
+        return not whole and case.steps and number % 3 != self.arguments.seed % 3
+
     def report(self, family, results):
         counts = collections.Counter(one.outcome for one in results)
         ways = f"{len(results)} ways, " + ", ".join(f"{counts[what]} {what}" for what in cases.OUTCOMES if counts[what] or what != "broken")
         if self.masked:
-            leaks = [one for one in results if one.outcome in ("leaked", "broken") and not one.case.open]
+            leaks = [one for one in results if one.outcome in ("leaked", "broken") and (self.arguments.group or one.case.group) not in one.case.open]
             self.counted.check(f"{family}: nothing masked comes out ({ways})", not leaks, listed(leaks))
             useless = [one for one in results if one.case.must == "hidden" and one.outcome in ("refused", "failed") and not self.arguments.group]
             if any(one.case.must == "hidden" for one in results):
@@ -160,7 +167,7 @@ def everything(trial, arguments):
     if arguments.only:
         return
     trial.clear()
-    trial.pgbench(arguments.seed, TRANSACTIONS)
+    trial.pgbench(arguments.seed, TRANSACTIONS, ("compared",))
     trial.generated(GENERATED, arguments.seed)
     trial.smith(SMITH, arguments.seed)
     if trial.masked:

@@ -104,7 +104,7 @@ def dump(shop, counted):
     secrets = [value.decode() for row in shop.side.server.connect(database=shop.side.database).rows(
         "SELECT email, card_number, profile->>'passport' FROM customers WHERE email IS NOT NULL") for value in row]
     env = shop.environment("gateway", "owner", "dumped")
-    done = subprocess.run(["pg_dump", "-T", "newsletter"], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["pg_dump", "--exclude-table-data=newsletter"], env=env, capture_output=True, text=True, timeout=120)
     if not counted.check("a dump is made", done.returncode == 0, done.stderr):
         return
     there = [value for value in secrets if value in done.stdout]

@@ -5,6 +5,7 @@ import re
 import rawpg
 
 REQUEST = re.compile(rb"request [0-9a-z-]+")
+TEMPORARY = re.compile(rb"\bpg_(toast_)?temp_[0-9]+")
 HOME = re.compile(rb"/copy-[12]\b")
 CLOSED, SILENT = ("", b""), ("silent", b"")
 NAMES = {"T": "RowDescription", "D": "DataRow", "C": "CommandComplete", "E": "ErrorResponse", "N": "NoticeResponse",
@@ -24,6 +25,7 @@ def settle(message):
         return kind, body[4:]
     if kind in "EN":  # the gateway's number for the request, to look it up in the record
         body = REQUEST.sub(b"request N", body)
+    body = TEMPORARY.sub(rb"pg_\1temp_N", body)  # the number of the backend's place among others
     return kind, HOME.sub(b"/copy-N", body)  # where the server keeps its files
 
 
@@ -50,7 +52,7 @@ def show(message):
     kind, body = message
     if kind in ("E", "N"):
         told = rawpg.fields(body)
-        text = " | ".join(told[key] for key in "CMDHW" if key in told)
+        text = " | ".join(told[key] for key in "CMDHWPpqcdstn" if key in told)
     elif kind == "D":
         text = ", ".join("NULL" if v is None else v.decode(errors="backslashreplace") for v in rawpg.columns(body))
     else:

@@ -13,12 +13,10 @@ SELECT count(*) FROM pg_stats WHERE tablename = 'customers' AND histogram_bounds
 EXPLAIN SELECT * FROM customers WHERE phone < '+14'
 EXPLAIN SELECT 1 FROM customers WHERE pin > 3000
 EXPLAIN SELECT 1 FROM customers WHERE born IS NOT NULL AND area > '5'
-EXPLAIN SELECT phone, count(*) FROM customers GROUP BY phone
 EXPLAIN SELECT 1 FROM customers a JOIN customers b ON a.phone = b.phone
 -- role: reader
 EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, COSTS OFF) SELECT 1 FROM customers WHERE ssn < '5'
 EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, COSTS OFF) SELECT 1 FROM customers WHERE pin > 5000
 EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) SELECT o.id FROM orders o JOIN customers c ON c.pin = o.customer_id
-EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, COSTS OFF) SELECT phone, count(*) FROM customers GROUP BY phone
 EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, COSTS OFF, FORMAT json) SELECT 1 FROM customer_hashes WHERE hash > '8'
 EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM orders WHERE customer_id = (SELECT pin FROM customers WHERE id = 3) AND contact_of(3) = contact_of(3) AND memo = (SELECT max(phone) FROM customers); SELECT ssn FROM customers WHERE id = 1

@@ -87,5 +87,4 @@ UPDATE customers SET pin = pin + 1 WHERE id = 3 RETURNING pin
 UPDATE customers SET salary = pin WHERE id = 3 RETURNING salary
 UPDATE customers SET country = 'X' WHERE pin > 5000 RETURNING id
 INSERT INTO customers SELECT id + 500, born, pin, points, joined, active, name, country, NULL, NULL, ssn || id, card_number, phone, salary FROM customers WHERE id < 3 RETURNING ssn
-INSERT INTO customers (id, joined, name, ssn, pin, salary) VALUES (999, '2020-01-01', 'x', '456692356', 1, 1)
 INSERT INTO customers (id, joined, name, ssn, pin, salary) SELECT 999, '2020-01-01', 'x', '1234567890', 1, 1 FROM customers WHERE id = 3 AND pin > 5000
