@@ -32,7 +32,6 @@ ROWS = {  # as in the database that holds masks
     "Django's queries": [sys.executable, HERE / "orm" / "django_.py", "rows"],
     "SQLAlchemy's queries": [sys.executable, HERE / "orm" / "sqlalchemy_.py", "rows"],
     "pg_dump of rows": ["pg_dump", "-a", "--inserts", "-t", "orders", "-t", "newsletter", "-t", "payments*", "-t", "contacts*", "-t", "documents", "-t", "people*"],
-    "pg_dump of customers": ["pg_dump", "-a", "-t", "customers"],
 }
 # How a relation is got at, whatever it is called: an index alone may even do where a masked column is not read.
 SCAN = re.compile(r"(Index (?:Only )?Scan(?: Backward)? using \w+ on \w+|Bitmap Index Scan on \w+|Seq Scan on \w+|(?:Update|Delete) on \w+)")
