@@ -5,7 +5,7 @@ import re
 import rawpg
 
 REQUEST = re.compile(rb"request [0-9a-z-]+")
-TEMPORARY = re.compile(rb"\bpg_(toast_)?temp_[0-9]+")
+TEMPORARY = re.compile(rb"pg_(toast_)?temp_[0-9]+")
 HOME = re.compile(rb"/copy-[12]\b")
 CLOSED, SILENT = ("", b""), ("silent", b"")
 NAMES = {"T": "RowDescription", "D": "DataRow", "C": "CommandComplete", "E": "ErrorResponse", "N": "NoticeResponse",
