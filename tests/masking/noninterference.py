@@ -89,6 +89,8 @@ class Trial:
 
     def statements(self, what, texts, role, group, least_differing, deadline=None):
         """Generated statements. Without masks: so many percent of them must tell the copies apart."""
+        if deadline and time.monotonic() > deadline:
+            return
         both, n, findings = self.runner.pair_for(role, group), collections.Counter(), []
         modes = pair.MODES if self.arguments.long else ("simple", "binary")
         for number, text in enumerate(texts):

@@ -44,8 +44,8 @@ def difference(left, right):
 def is_reordered(left, right):
     """Whether the rows are the same in another order: which no statement without ORDER BY promises."""
     left, right = [settle(one) for one in left], [settle(one) for one in right]
-    return [one for one in left if one[0] != "D"] == [one for one in right if one[0] != "D"] and \
-        sorted(one for one in left if one[0] == "D") == sorted(one for one in right if one[0] == "D")
+    return [one for one in left if one[0] not in "Dd"] == [one for one in right if one[0] not in "Dd"] and \
+        sorted(one for one in left if one[0] in "Dd") == sorted(one for one in right if one[0] in "Dd")
 
 
 def show(message):
