@@ -278,7 +278,10 @@ static void put_triggers(struct catalog_builder *b)
     const struct catalog_note *triggers = b->triggers.items;
     for (size_t i = 0; i < b->triggers.n; i++) {
         struct catalog_relation *r = catalog_layer_relation_by_oid(b->layer, triggers[i].oid);
-        if (r) r->has_triggers = true;
+        if (!r) continue;
+        r->has_triggers = true;
+        r->has_late_triggers = triggers[i].sub;
+        b->layer->has_late_triggers |= r->has_late_triggers;
     }
 }
 

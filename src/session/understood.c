@@ -251,10 +251,15 @@ static enum understood_limited limited_by(const struct sql_statement *s)
 
 /* What runs code that may commit by itself, or code that runs at another time than now, is not to be counted
  * and undone; nor what another server holds, which may know no transactions. */
-static bool cannot_be_counted(const struct sql_statement *s)
+static const char *why_not_counted(const struct sql_statement *s)
 {
-    return bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") || s->writes_foreign ||
-           (s->action == SQL_ACTION_DECLARE && runs_code(s));
+    bool code = runs_code(s);
+    if (s->writes_foreign) return "It changes a foreign table, whose rows stand on another server.";
+    if (s->writes_late || (code && s->late_triggers))
+        return "It may set off a trigger that is deferred to COMMIT, when nothing is left to count.";
+    if (bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") || (s->action == SQL_ACTION_DECLARE && code))
+        return "Write the INSERT, UPDATE or DELETE itself; a procedure and DO may commit on their own.";
+    return NULL;
 }
 
 /* Where changed rows are limited: what decides, or a refusal. */
@@ -266,13 +271,10 @@ static void limit_statements(struct understood *u)
         bool inside = s->action == SQL_ACTION_PREPARE || s->action == SQL_ACTION_DECLARE;
         enum understood_limited *most = inside ? &u->limited_inside : &u->limited;
         if (limited > *most) *most = limited;
-        if (!cannot_be_counted(s)) continue;
-        refuse(
-            u, REFUSAL_COUNTED, "affected_rows",
-            "what this changes cannot be counted and undone, and changed rows are limited",
-            s->writes_foreign
-                ? "It changes a foreign table, whose rows stand on another server."
-                : "Write the INSERT, UPDATE or DELETE itself; a procedure and DO may commit on their own.");
+        const char *why = why_not_counted(s);
+        if (!why) continue;
+        refuse(u, REFUSAL_COUNTED, "affected_rows",
+               "what this changes cannot be counted and undone, and changed rows are limited", why);
         return;
     }
 }

@@ -15,6 +15,18 @@ void names_make(struct walk *walk, struct bytes schema, struct bytes name, bool 
     walk->names->making = made;
 }
 
+/* What is being created is there from now on. */
+static void settle_made(struct walk *walk)
+{
+    struct names *names = walk->names;
+    while (names->making) {
+        struct names_made *made = names->making;
+        names->making = made->older;
+        made->older = names->made;
+        names->made = made;
+    }
+}
+
 static void touch(struct walk *walk, struct bytes name)
 {
     struct names *names = walk->names;
@@ -245,11 +257,97 @@ static void change(struct walk *walk, const Node *node)
     }
 }
 
+static const RangeVar *made_in_schema(const Node *element)
+{
+    switch (tree_tag(element)) {
+    case T_CreateStmt: return ((const CreateStmt *)element)->relation;
+    case T_ViewStmt: return ((const ViewStmt *)element)->view;
+    case T_CreateSeqStmt: return ((const CreateSeqStmt *)element)->sequence;
+    default: return NULL;
+    }
+}
+
+/* The view with the new schema in its path, where the server puts it: behind what the path has without
+ * naming it. */
+static bool look_in_schema(struct walk *walk, struct bytes schema)
+{
+    const struct catalog_view *view = walk->view;
+    struct catalog_view *inside = ARENA_NEW(walk->arena, struct catalog_view);
+    struct bytes *path = ARENA_ARRAY(walk->arena, struct bytes, view->n_path + 1);
+    size_t n = 0;
+    if (!inside || !path) {
+        walk->trouble = WALK_FULL;
+        return false;
+    }
+    while (n < view->n_path &&
+           (bytes_starts_with(view->path[n], "pg_temp_") || bytes_is(view->path[n], "pg_catalog"))) {
+        path[n] = view->path[n];
+        n++;
+    }
+    path[n] = schema;
+    for (size_t i = n; i < view->n_path; i++)
+        path[i + 1] = view->path[i];
+    *inside = *view;
+    inside->path = path;
+    inside->n_path = view->n_path + 1;
+    walk->view = inside;
+    return true;
+}
+
+/* What stands in CREATE SCHEMA is made in the new schema, tables first, whatever their order in the text.
+ * Where the schema's name or the role that makes it is not told, what stands in it is not either. */
 void names_begin(struct walk *walk, const Node *statement)
 {
-    /* What stands in it is made in the new schema. */
-    if (tree_tag(statement) == T_CreateSchemaStmt && ((const CreateSchemaStmt *)statement)->schemaElts)
+    const CreateSchemaStmt *s = (const CreateSchemaStmt *)statement;
+    if (tree_tag(statement) != T_CreateSchemaStmt || !s->schemaElts) return;
+    if (!s->schemaname || s->authrole || walk->names->moved.n || walk->names->loose.n) {
         move(walk);
+        return;
+    }
+    struct bytes schema = walk_text(walk, s->schemaname);
+    if (walk->trouble || !look_in_schema(walk, schema)) return;
+    for (int i = 0; i < tree_length(s->schemaElts); i++) {
+        const RangeVar *relation = made_in_schema(tree_item(s->schemaElts, i));
+        if (relation && !relation->schemaname && relation->relpersistence != 't')
+            names_make(walk, schema, bytes_of(relation->relname), false);
+    }
+    settle_made(walk);
+}
+
+/* Whether dropping one with CASCADE takes along what only the server knows: a function its triggers, defaults
+ * and views, a type its columns, a language its functions. Relations tell themselves (ties_cascade); an index
+ * takes foreign keys along; on triggers, rules and policies hangs nothing. */
+static bool takes_unseen(ObjectType type)
+{
+    switch (type) {
+    case OBJECT_TABLE:
+    case OBJECT_VIEW:
+    case OBJECT_MATVIEW:
+    case OBJECT_FOREIGN_TABLE:
+    case OBJECT_TRIGGER:
+    case OBJECT_RULE:
+    case OBJECT_POLICY: return false;
+    default: return true;
+    }
+}
+
+/* Each of them, and what comes later, needs its own allow. */
+static void widen_publication(struct walk *walk, const List *objects, bool all, uint32_t access)
+{
+    if (all) names_any(walk, access);
+    for (int i = 0; i < tree_length(objects); i++) {
+        const PublicationObjSpec *o = tree_item(objects, i);
+        struct bytes schema = { 0 };
+        switch (o->pubobjtype) {
+        case PUBLICATIONOBJ_TABLE: continue;
+        case PUBLICATIONOBJ_TABLES_IN_SCHEMA: schema = walk_text(walk, o->name); break;
+        case PUBLICATIONOBJ_TABLES_IN_CUR_SCHEMA:
+            if (!walk->names->moved.n && !walk->names->loose.n) schema = names_creation_schema(walk->view);
+            break;
+        case PUBLICATIONOBJ_CONTINUATION: break;
+        }
+        names_any_in(walk, schema, access);
+    }
 }
 
 /* Relations that a statement means as a whole schema, or all. */
@@ -262,10 +360,14 @@ static void widen(struct walk *walk, const Node *node)
             if (schema) ties_schema(walk, bytes_of(schema), EFFECT_SCHEMA_DROP);
         }
         walk->names->cascades = walk->names->drops = s->behavior == DROP_CASCADE;
+        if (s->behavior == DROP_CASCADE && takes_unseen(s->removeType))
+            names_any(walk, EFFECT_SCHEMA_DROP | EFFECT_SCHEMA_ALTER);
     } else if (tree_tag(node) == T_AlterTableStmt) {
         const AlterTableStmt *s = (const AlterTableStmt *)node;
         for (int i = 0; i < tree_length(s->cmds); i++)
             walk->names->drops |= ((const AlterTableCmd *)tree_item(s->cmds, i))->behavior == DROP_CASCADE;
+        walk->names->cascades = walk->names->drops;
+        if (walk->names->drops && s->objtype == OBJECT_TYPE) names_any(walk, EFFECT_SCHEMA_ALTER);
     } else if (tree_tag(node) == T_TruncateStmt) {
         walk->names->cascades = ((const TruncateStmt *)node)->behavior == DROP_CASCADE;
     } else if (tree_tag(node) == T_GrantStmt) {
@@ -279,6 +381,15 @@ static void widen(struct walk *walk, const Node *node)
         const RenameStmt *s = (const RenameStmt *)node;
         if (s->renameType == OBJECT_SCHEMA && s->subname)
             ties_schema(walk, bytes_of(s->subname), EFFECT_SCHEMA_ALTER);
+        /* Tables of that type. */
+        if (s->renameType == OBJECT_ATTRIBUTE && s->behavior == DROP_CASCADE)
+            names_any(walk, EFFECT_SCHEMA_ALTER);
+    } else if (tree_tag(node) == T_CreatePublicationStmt) {
+        const CreatePublicationStmt *s = (const CreatePublicationStmt *)node;
+        widen_publication(walk, s->pubobjects, s->for_all_tables, EFFECT_SCHEMA_CREATE | EFFECT_REPLICATION);
+    } else if (tree_tag(node) == T_AlterPublicationStmt) {
+        const AlterPublicationStmt *s = (const AlterPublicationStmt *)node;
+        widen_publication(walk, s->pubobjects, s->for_all_tables, EFFECT_SCHEMA_ALTER | EFFECT_REPLICATION);
     } else if (tree_tag(node) == T_ReindexStmt) {
         const ReindexStmt *s = (const ReindexStmt *)node;
         if (s->kind == REINDEX_OBJECT_SCHEMA && s->name)
@@ -311,13 +422,8 @@ void names_change(struct walk *walk, const Node *statement)
         if (!names->loose.n) names->loose = walk->statement->tag;
     }
     change(walk, statement);
-    /* What it creates is there from now on. */
-    while (names->making) {
-        struct names_made *made = names->making;
-        names->making = made->older;
-        made->older = names->made;
-        names->made = made;
-    }
+    settle_made(walk);
     names->sets_path = names->runs = names->sorts = names->cascades = names->drops = false;
     names->n_types = 0;
+    names->operators = NULL;
 }

@@ -167,6 +167,9 @@ struct sql_statement {
     /* Its command tag may not count every row that it changes: a CTE, a trigger, a rule, a foreign key's
      * action writes too. */
     bool writes_beside;
+    /* It may set off what runs at COMMIT only: a trigger that can be deferred. late_triggers: there are such
+     * in the database, so that code which it calls may set them off as well. */
+    bool writes_late, late_triggers;
     bool writes_foreign; /* it may change rows of a foreign table, which stand on another server */
     struct sql_column *columns;
     size_t n_columns;

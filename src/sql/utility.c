@@ -1,7 +1,7 @@
 /* Everything that is a statement and no query: the table utility.def says what it does; this file adds what
  * depends on its fields, and which relations it names where they are not RangeVars. A statement within
  * another (EXPLAIN, PREPARE, a rule's actions, a function's body) is read here too, at its depth. */
-#include "sql/walk.h"
+#include "sql/names.h"
 
 struct utility {
     const char *tag;
@@ -115,6 +115,8 @@ static void visit_alter_table(struct walk *walk, const AlterTableStmt *s, struct
     for (int i = 0; i < tree_length(s->cmds); i++)
         more |= alter_effects(tree_item(s->cmds, i));
     walk_effect(walk, more);
+    for (int i = 0; s->objtype == OBJECT_TYPE && i < tree_length(s->cmds); i++)
+        walk->statement->cascades |= ((const AlterTableCmd *)tree_item(s->cmds, i))->behavior == DROP_CASCADE;
     walk_push(walk, s->cmds, at);
     at.access |= more;
     if (s->objtype != OBJECT_TYPE) walk_push(walk, s->relation, at);
@@ -209,6 +211,12 @@ static void note_owner(struct walk *walk, const List *options, struct walk_at at
     }
 }
 
+static void note_type(struct walk *walk, const List *list, struct walk_at at)
+{
+    struct tree_name name;
+    if (walk->names && tree_name(list, &name)) types_created(walk, name, at.access);
+}
+
 /* The statements that name objects by lists, or whose RangeVars are no relations. False: its children may be
  * walked as they are. */
 static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
@@ -223,7 +231,16 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
     case T_VariableSetStmt: setting_visit(walk, (const VariableSetStmt *)node, at.depth == 1); return true;
     /* Names of constraints. */
     case T_ConstraintsSetStmt: return true;
-    case T_CompositeTypeStmt: walk_push(walk, ((const CompositeTypeStmt *)node)->coldeflist, at); return true;
+    case T_CompositeTypeStmt: {
+        const CompositeTypeStmt *s = (const CompositeTypeStmt *)node;
+        struct tree_name name = { s->typevar->catalogname, s->typevar->schemaname, s->typevar->relname };
+        if (walk->names) types_created(walk, name, at.access);
+        walk_push(walk, s->coldeflist, at);
+        return true;
+    }
+    case T_CreateEnumStmt: note_type(walk, ((const CreateEnumStmt *)node)->typeName, at); return false;
+    case T_CreateRangeStmt: note_type(walk, ((const CreateRangeStmt *)node)->typeName, at); return false;
+    case T_CreateDomainStmt: note_type(walk, ((const CreateDomainStmt *)node)->domainname, at); return false;
     case T_DropStmt: {
         walk->statement->cascades = ((const DropStmt *)node)->behavior == DROP_CASCADE;
         const DropStmt *s = (const DropStmt *)node;
