@@ -273,6 +273,17 @@ static bool put_toasts(struct catalog_builder *b)
     return true;
 }
 
+/* An overlay takes over what the shared snapshot knows. */
+static void put_entangled(struct catalog_builder *b)
+{
+    struct catalog_layer *l = b->layer;
+    for (size_t i = 0; b->under && i < l->n_relations; i++) {
+        const struct catalog_relation *shared =
+            catalog_layer_relation_by_oid(&b->under->layer, l->relations[i]->oid);
+        if (shared) l->relations[i]->entangled |= shared->entangled;
+    }
+}
+
 static void put_triggers(struct catalog_builder *b)
 {
     const struct catalog_note *triggers = b->triggers.items;
@@ -290,6 +301,7 @@ bool catalog_build_end(struct catalog_builder *b)
     if (b->failed || !take_objects(b)) return false;
     put_columns(b);
     put_triggers(b);
+    put_entangled(b);
     if (!put_tags(b) || !put_extensions(b) || !put_function_signatures(b) || !put_operator_signatures(b) ||
         !put_casts(b) || !put_toasts(b))
         return false;

@@ -50,13 +50,13 @@
                                                          "1259 AND q.refobjid" EQ "c.oid AND q.classid" EQ   \
                                                          "1259 AND f.adrelid" NE "c.oid))"
 
-#define RELATIONS(condition)                                                                                 \
+#define RELATIONS(more, condition)                                                                           \
     "SELECT 'R', c.oid" TEXTS "n.nspname" TEXTS "c.relname" TEXTS                                            \
-    "c.relkind" TEXTS FLAG("c.relpersistence" EQ "'t'", "t") CAT FLAG("c.relrowsecurity", "s") CAT           \
-    FLAG(ENTANGLED, "e") ", c.reltype" TEXTS "c.relnatts" TEXTS "CASE WHEN c.relkind" EQ                     \
-                         "ANY (ARRAY['i', 'I']::pg_catalog.\"char\"[]) THEN (SELECT x.indrelid" FROM         \
-                         "pg_index x WHERE x.indexrelid" EQ "c.oid) ELSE c.reltoastrelid END" TEXT FROM      \
-                         "pg_class c" JOIN "pg_namespace n ON n.oid" EQ "c.relnamespace WHERE " condition
+    "c.relkind" TEXTS FLAG("c.relpersistence" EQ "'t'", "t") CAT FLAG("c.relrowsecurity", "s") more          \
+        ", c.reltype" TEXTS "c.relnatts" TEXTS "CASE WHEN c.relkind" EQ                                      \
+        "ANY (ARRAY['i', 'I']::pg_catalog.\"char\"[]) THEN (SELECT x.indrelid" FROM                          \
+        "pg_index x WHERE x.indexrelid" EQ "c.oid) ELSE c.reltoastrelid END" TEXT FROM "pg_class c" JOIN     \
+        "pg_namespace n ON n.oid" EQ "c.relnamespace WHERE " condition
 #define COLUMNS(condition)                                                                                   \
     "SELECT 'C', a.attrelid" TEXTS "a.attnum" TEXTS "a.attname" TEXTS "a.atttypid" TEXTS                     \
     "a.atttypmod" TEXTS FLAG("a.attnotnull", "n") CAT FLAG("a.attgenerated" NE "''", "g") FROM               \
@@ -119,7 +119,7 @@ static const char *const load_queries[] = {
     "SET LOCAL quote_all_identifiers TO off",
     "SELECT 'H', pg_catalog.current_setting('server_version_num'), "
     "pg_catalog.pg_current_snapshot()" TEXT,
-    RELATIONS(LASTING("c.relnamespace")),
+    RELATIONS(CAT FLAG(ENTANGLED, "e"), LASTING("c.relnamespace")),
     COLUMNS(LASTING_RELATION("a.attrelid")),
     TAGS("true"),
     TYPES(LASTING("t.typnamespace")),
@@ -219,7 +219,7 @@ unsigned catalog_row_width(char letter)
 const char *const catalog_probe_query = SESSION;
 const char *const catalog_overlay_query =
     "WITH own AS MATERIALIZED (" OWN_RELATIONS "), own_types AS MATERIALIZED (" OWN_TYPES
-    ") " SESSION AND_PADDED(X3, RELATIONS(ANY_OF("c.oid", "own")))
+    ") " SESSION AND_PADDED(X3, RELATIONS("", ANY_OF("c.oid", "own")))
         AND_PADDED(X5, COLUMNS(ANY_OF("a.attrelid", "own"))) AND_PADDED(X8, TAGS(ANY_OF("d.objoid", "own")))
             AND_PADDED(X3, TYPES(ANY_OF("t.oid", "own_types")))
                 AND_PADDED(X9, DOMAINS(ANY_OF("k.contypid", "own_types")))
