@@ -25,7 +25,8 @@
 
 /* What hangs on the relation, on the type of its row or on arrays of them, and is no view, constraint or
  * index: functions (1255), policies (3256), casts (2605), operators (2617), domains (1247), and the defaults
- * (2604) that take their numbers from a sequence, also from one that belongs to the relation. */
+ * (2604) that take their numbers from a sequence, also from one that belongs to the relation. A load alone
+ * asks: what a session hangs onto something itself is its own doing. */
 #define HANGS(class, object, less)                                                                           \
     "EXISTS (SELECT 1" FROM                                                                                  \
     "pg_depend y WHERE y.refclassid" EQ class " AND y.refobjid" EQ object " AND y.deptype" EQ                \
