@@ -26,9 +26,10 @@ const char *sql_effect_name(uint32_t bit);
 uint32_t sql_effect_parse(struct bytes name);
 
 /* A relation as the text names it; schema and database are empty where the text gives none. CTE names are not
- * relations. For DROP, ALTER and the like: the object, where it is a relation. In a view, one without a name
- * is the sequence of a nextval or setval that only the server knows: any relation for a denial, none for an
- * allow that names some. */
+ * relations. For DROP, ALTER and the like: the object, where it is a relation; in a view, a type that is made
+ * stands here too. In a view, one without a name is what only the server knows (the sequence of a nextval,
+ * what a CASCADE takes along), or with a schema any of that one: any relation for a denial, none for an allow
+ * that names some. */
 struct sql_relation {
     struct bytes database, schema, name;
     uint32_t access; /* the effects on this relation: EFFECT_READ, …_UPDATE, …_SCHEMA_DROP, … */

@@ -42,6 +42,14 @@ CREATE FUNCTION other.fine(int) RETURNS text LANGUAGE sql AS $$SELECT what FROM 
 CREATE TYPE public.mood AS ENUM ('good');
 CREATE FUNCTION public.mood_text(public.mood) RETURNS text LANGUAGE sql AS $$SELECT what FROM public.secrets$$;
 CREATE CAST (public.mood AS text) WITH FUNCTION public.mood_text(public.mood) AS ASSIGNMENT;
+CREATE TYPE public.shade AS ENUM ('dark');
+CREATE FUNCTION public.shades(public.shade, public.shade) RETURNS boolean LANGUAGE sql AS $$SELECT EXISTS (SELECT FROM public.secrets)$$;
+CREATE OPERATOR public.= (LEFTARG = public.shade, RIGHTARG = public.shade, FUNCTION = public.shades);
+CREATE TABLE public.painted (id int, shade public.shade);
+INSERT INTO public.painted VALUES (1, 'dark');
+CREATE FUNCTION public.like_it(text) RETURNS public.shade IMMUTABLE LANGUAGE sql AS $$SELECT 'dark'::public.shade$$;
+CREATE DOMAIN public.label AS text;
+DO $$BEGIN FOR n IN 1..2100 LOOP EXECUTE format('CREATE SEQUENCE public.many_%s', n); END LOOP; END$$;
 CREATE FUNCTION public.moves() RETURNS int LANGUAGE sql AS $$SELECT length(set_config('search_path', 'other', false))$$;
 """
 
@@ -55,7 +63,7 @@ NARROW = {
     "name": "n", "who": "any", "record": {"rows": "full", "on_failure": "deny"},
     "allow": ["read", "write", "update", "delete",
               {"effects": ["schema", "maintenance"], "relations": ["scratch.*"]}],
-    "trust": {"functions": ["public.fine"]},
+    "trust": {"functions": ["public.fine", "public.like_it"]},
     "deny": [{"name": "no-secrets", "relations": ["public.secrets", "public.tickets"]}],
 }
 
@@ -333,8 +341,58 @@ def around(t, g, cluster):
             "not allowed here" in answer[1]["M"], answer)
 
 
+    answer = s.query("SELECT what FROM orders WHERE id = 1 AND what = 'one'")
+    t.check("an operator of a type that is nowhere in play is not what = means", answer == ([["one"]], None), answer)
+    for text in ("SELECT id FROM painted WHERE shade = 'dark'", "SELECT 'dark'::shade = 'dark'", "SELECT like_it('x') = 'dark'",
+                 "SELECT shade('dark') = 'dark'", "SELECT 1 FROM (SELECT p FROM painted p) q WHERE (q.p).shade = 'dark'",
+                 "SELECT 1 FROM orders, (SELECT shade AS s FROM painted) p WHERE s = 'dark'",
+                 "SELECT CASE shade WHEN 'dark' THEN 1 END FROM painted", "SELECT id FROM orders WHERE what OPERATOR(public.=) 'x'",
+                 "SELECT 'dark' IN (SELECT shade FROM painted)", "SELECT nullif((ARRAY['dark'::shade])[1], 'dark')",
+                 "WITH p AS (SELECT unnest(enum_range(NULL::shade)) AS s) SELECT s = 'dark' FROM p",
+                 "SELECT 1 FROM json_to_record('{}') AS r(s shade) WHERE s = 'dark'"):
+        answer = s.query(text)
+        t.check(f"where the type is in play, it is: {text}", code(answer) == "42501", answer)
+    shade = int(cluster.sql("SELECT 'public.shade'::regtype::oid"))
+    answer = s.send(parse("SELECT $1 = 'dark'", types=[shade]), bind([b"dark"]), execute(), SYNC)
+    t.check("by a parameter's type too", code(answer) == "42501", answer)
+    for text in ("CREATE TYPE scratch.size AS ENUM ('s')", "CREATE TYPE scratch.point AS (x int, y int)",
+                 "CREATE TYPE scratch.span AS RANGE (SUBTYPE = int4)"):
+        answer = s.query(text)
+        t.check(f"a type is made where its schema is allowed: {text}", code(answer) is None, answer)
+        answer = s.query(text.replace("scratch.", "other."))
+        t.check("and nowhere else", code(answer) == "42501", answer)
+    for text in ("CREATE SCHEMA fresh CREATE TABLE t (id int)", "CREATE SCHEMA fresh CREATE VIEW v AS SELECT * FROM secrets",
+                 "CREATE SCHEMA fresh GRANT ALL ON secrets TO PUBLIC"):
+        answer = s.query(text)
+        t.check(f"what stands in CREATE SCHEMA is judged: {text}", code(answer) == "42501", answer)
+    label = int(cluster.sql("SELECT 'public.label'::regtype::oid"))
+    s.send(parse("SELECT $1::text", "labelled", types=[label]), SYNC)
+    answer = s.send(bind([b"x"], name="labelled"), execute(), SYNC)
+    t.check("a domain without a CHECK runs nothing", answer == ([["x"]], None), answer)
+    cluster.sql("ALTER DOMAIN public.label ADD CHECK (public.tell(1) IS NOT NULL)")
+    time.sleep(1.5)
+    answer = s.send(bind([b"x"], name="labelled"), execute(), SYNC)
+    t.check("one that got a CHECK since is judged when the statement is bound", code(answer) == "42501", answer)
+    cluster.sql("ALTER DOMAIN public.label DROP CONSTRAINT label_check")
+
+
 def counted(t, g):
     s = Session(g)
+    answer = s.query("SELECT nextval(('numb' || 'ers')::regclass)")
+    t.check("a sequence among thousands is used by a name that is made up", code(answer) is None, answer)
+    answer = s.query("CREATE SCHEMA fresh CREATE VIEW v AS SELECT what FROM orders, t CREATE TABLE t (id int)")
+    t.check("a schema is made with what stands in it", code(answer) is None, answer)
+    t.check("which reads what its names stood for", s.value("SELECT pg_get_viewdef('fresh.v') LIKE '%fresh.t%'") == "t")
+    s.query("DROP SCHEMA fresh CASCADE")
+    s.query('PREPARE "postern.query" AS SELECT what FROM orders WHERE id = 1')
+    answer = s.query("UPDATE orders SET what = what WHERE id = 1")
+    t.check("a client's statement of the gateway's name does not get in the way", code(answer) is None, answer)
+    answer = s.query('EXECUTE "postern.query"')
+    t.check("and is gone then", code(answer) == "42501" and "not made in this session" in answer[1]["M"], answer)
+    t.check("nor does the gateway leave any", s.value("SELECT count(*) FROM pg_prepared_statements") == "0")
+    for text in ('EXECUTE "postern.query"', 'EXECUTE "postern.own"', 'DEALLOCATE "postern.own"'):
+        answer = s.send(parse("UPDATE orders SET what = what WHERE id = 1"), bind(), execute(), parse(text), bind(), execute(), SYNC)
+        t.check(f"its own statements are not there for the client: {text}", code(answer) in ("26000", "42501"), answer)
     s.query("PREPARE p AS UPDATE orders SET what = what WHERE id > 0")
     for text in ("EXECUTE p", "EXPLAIN ANALYZE EXECUTE p"):
         answer = s.query(text)
