@@ -112,6 +112,8 @@ void types_use(struct walk *walk, uint32_t type);
 bool types_named(struct walk *walk, struct bytes schema, struct bytes name);
 /* One that the statement makes. Types and relations share their names, so that it stands among these. */
 void types_created(struct walk *walk, struct tree_name name, uint32_t access);
+/* One that it drops or alters. */
+void types_object(struct walk *walk, struct tree_name name, uint32_t access);
 /* Once the statement's relations are known. */
 void types_finish(struct walk *walk);
 

@@ -103,6 +103,20 @@ void types_created(struct walk *walk, struct tree_name name, uint32_t access)
     relations_add_through(walk, &one);
 }
 
+void types_object(struct walk *walk, struct tree_name name, uint32_t access)
+{
+    const struct names *names = walk->names;
+    struct sql_relation one = { .schema = bytes_of(name.schema),
+                                .name = bytes_of(name.name),
+                                .access = access };
+    if (name.schema || (!names->moved.n && !names->loose.n)) {
+        const struct catalog_type *type = catalog_type_find(walk->view, one.schema, one.name);
+        if (type) one.schema = type->schema;
+        one.resolved = type != NULL;
+    }
+    relations_add_through(walk, &one);
+}
+
 bool types_named(struct walk *walk, struct bytes schema, struct bytes name)
 {
     return named(walk, catalog_type_find(walk->view, schema, name));

@@ -119,7 +119,12 @@ static void visit_alter_table(struct walk *walk, const AlterTableStmt *s, struct
         walk->statement->cascades |= ((const AlterTableCmd *)tree_item(s->cmds, i))->behavior == DROP_CASCADE;
     walk_push(walk, s->cmds, at);
     at.access |= more;
-    if (s->objtype != OBJECT_TYPE) walk_push(walk, s->relation, at);
+    if (s->objtype != OBJECT_TYPE) {
+        walk_push(walk, s->relation, at);
+    } else if (walk->names) {
+        struct tree_name name = { s->relation->catalogname, s->relation->schemaname, s->relation->relname };
+        types_object(walk, name, at.access);
+    }
 }
 
 static void visit_transaction(struct walk *walk, const TransactionStmt *s)
@@ -211,10 +216,23 @@ static void note_owner(struct walk *walk, const List *options, struct walk_at at
     }
 }
 
-static void note_type(struct walk *walk, const List *list, struct walk_at at)
+static void note_type(struct walk *walk, const List *list, struct walk_at at, bool created)
 {
     struct tree_name name;
-    if (walk->names && tree_name(list, &name)) types_created(walk, name, at.access);
+    if (!walk->names || !tree_name(list, &name)) return;
+    if (created)
+        types_created(walk, name, at.access);
+    else
+        types_object(walk, name, at.access);
+}
+
+static void note_dropped_types(struct walk *walk, const DropStmt *s, struct walk_at at)
+{
+    if (s->removeType != OBJECT_TYPE && s->removeType != OBJECT_DOMAIN) return;
+    for (int i = 0; i < tree_length(s->objects); i++) {
+        const TypeName *type = tree_item(s->objects, i);
+        if (type && tree_tag(type) == T_TypeName && type->names) note_type(walk, type->names, at, false);
+    }
 }
 
 /* The statements that name objects by lists, or whose RangeVars are no relations. False: its children may be
@@ -238,9 +256,17 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
         walk_push(walk, s->coldeflist, at);
         return true;
     }
-    case T_CreateEnumStmt: note_type(walk, ((const CreateEnumStmt *)node)->typeName, at); return false;
-    case T_CreateRangeStmt: note_type(walk, ((const CreateRangeStmt *)node)->typeName, at); return false;
-    case T_CreateDomainStmt: note_type(walk, ((const CreateDomainStmt *)node)->domainname, at); return false;
+    case T_CreateEnumStmt: note_type(walk, ((const CreateEnumStmt *)node)->typeName, at, true); return false;
+    case T_CreateRangeStmt:
+        note_type(walk, ((const CreateRangeStmt *)node)->typeName, at, true);
+        return false;
+    case T_CreateDomainStmt:
+        note_type(walk, ((const CreateDomainStmt *)node)->domainname, at, true);
+        return false;
+    case T_AlterEnumStmt: note_type(walk, ((const AlterEnumStmt *)node)->typeName, at, false); return false;
+    case T_AlterDomainStmt:
+        note_type(walk, ((const AlterDomainStmt *)node)->typeName, at, false);
+        return false;
     case T_DropStmt: {
         walk->statement->cascades = ((const DropStmt *)node)->behavior == DROP_CASCADE;
         const DropStmt *s = (const DropStmt *)node;
@@ -249,6 +275,7 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
             walk_effect(walk, EFFECT_PRIVILEGE);
         }
         note_objects(walk, s->removeType, s->objects, at);
+        note_dropped_types(walk, s, at);
         return true;
     }
     case T_CreateSeqStmt: note_owner(walk, ((const CreateSeqStmt *)node)->options, at); return false;
