@@ -55,6 +55,12 @@ struct sql_function {
     const struct sql_code *codes;
     size_t n_codes;
 };
+/* Code that a statement makes, changes or gives a name to. schema empty: any; name empty: any of that schema;
+ * a cast has neither. */
+struct sql_made_code {
+    bool any, cast; /* there is such */
+    struct bytes schema, name;
+};
 /* A column that a statement touches, and how. Every use that cannot be told is all of them. */
 enum sql_use {
     SQL_USE_OUTPUT = 1, /* its value can be in what the client is sent: results, COPY, RETURNING */
@@ -172,6 +178,7 @@ struct sql_statement {
      * in the database, so that code which it calls may set them off as well. */
     bool writes_late, late_triggers;
     bool writes_foreign; /* it may change rows of a foreign table, which stand on another server */
+    struct sql_made_code made_code;
     struct sql_column *columns;
     size_t n_columns;
     struct sql_output

@@ -82,6 +82,10 @@ void names_begin(struct walk *walk, const Node *statement);
 /* Behind the walk: what hangs on what was found. */
 void names_finish(struct walk *walk, const Node *statement);
 
+/* wide.c: relations that it means without naming them. */
+void wide_read(struct walk *walk, const Node *statement);
+/* made.c: code that it makes. */
+void made_read(struct walk *walk, const Node *statement);
 /* changes.c: what a statement does to the names behind it, once it was walked. */
 void names_change(struct walk *walk, const Node *statement);
 /* set_config of that setting (empty: it is not known which). */
