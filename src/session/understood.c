@@ -251,22 +251,9 @@ static enum understood_limited limited_by(const struct sql_statement *s)
 
 /* What runs code that may commit by itself, or code that runs at another time than now, is not to be counted
  * and undone; nor what another server holds, which may know no transactions. */
-/* The session's own temporary tables are nobody's loss. */
-static bool empties(const struct sql_statement *s)
-{
-    bool any = false;
-    for (size_t i = 0; i < s->n_relations; i++) {
-        any |= (s->relations[i].access & EFFECT_TRUNCATE) != 0;
-        if (s->relations[i].access & EFFECT_TRUNCATE && !bytes_is(s->relations[i].schema, "pg_temp"))
-            return true;
-    }
-    return s->effects & EFFECT_TRUNCATE && !any;
-}
-
 static const char *why_not_counted(const struct sql_statement *s)
 {
     bool code = runs_code(s);
-    if (empties(s)) return "TRUNCATE does not tell how many rows it removes: DELETE does.";
     if (s->writes_foreign) return "It changes a foreign table, whose rows stand on another server.";
     if (s->writes_late || (code && s->late_triggers))
         return "It may set off a trigger that is deferred to COMMIT, when nothing is left to count.";
