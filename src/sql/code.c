@@ -265,6 +265,19 @@ static void between(struct walk *walk, bool negated, bool symmetric)
     }
 }
 
+/* EXCLUDE (column WITH operator, …) compares as rows are written. */
+static void exclusion(struct walk *walk, const Constraint *constraint)
+{
+    for (int i = 0; i < tree_length(constraint->exclusions); i++) {
+        const List *pair = tree_item(constraint->exclusions, i);
+        struct tree_name name;
+        if (tree_name(tree_item(pair, 1), &name))
+            code_operator(walk, name.schema, name.name);
+        else
+            walk_effect(walk, EFFECT_PROCEDURE);
+    }
+}
+
 /* ORDER BY, GROUP BY, DISTINCT, UNION and their kin compare by what the type itself brings along. */
 static bool sorts(const Node *node)
 {
@@ -311,6 +324,7 @@ void code_implied(struct walk *walk, const Node *node)
         if (join->usingClause || join->isNatural) code_operator(walk, NULL, "=");
         break;
     }
+    case T_Constraint: exclusion(walk, (const Constraint *)node); break;
     case T_CreateTrigStmt: code_named(walk, ((const CreateTrigStmt *)node)->funcname); break;
     case T_CreateEventTrigStmt: code_named(walk, ((const CreateEventTrigStmt *)node)->funcname); break;
     case T_ExecuteStmt:
