@@ -23,9 +23,10 @@ void catalog_build_begin(struct catalog_builder *b, struct catalog_layer *layer,
 
 void catalog_build_free(struct catalog_builder *b)
 {
-    struct catalog_list *lists[] = { &b->relations, &b->types,     &b->functions, &b->operators, &b->columns,
-                                     &b->casts,     &b->arguments, &b->pairs,     &b->edges,     &b->members,
-                                     &b->tags,      &b->checks,    &b->rules,     &b->triggers,  &b->toasts };
+    struct catalog_list *lists[] = { &b->relations, &b->types,    &b->functions, &b->operators,
+                                     &b->columns,   &b->casts,    &b->arguments, &b->pairs,
+                                     &b->edges,     &b->members,  &b->tags,      &b->checks,
+                                     &b->rules,     &b->triggers, &b->toasts,    &b->hidden };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         free(lists[i]->items);
         *lists[i] = (struct catalog_list){ 0 };
@@ -273,17 +274,6 @@ static bool put_toasts(struct catalog_builder *b)
     return true;
 }
 
-/* An overlay takes over what the shared snapshot knows. */
-static void put_entangled(struct catalog_builder *b)
-{
-    struct catalog_layer *l = b->layer;
-    for (size_t i = 0; b->under && i < l->n_relations; i++) {
-        const struct catalog_relation *shared =
-            catalog_layer_relation_by_oid(&b->under->layer, l->relations[i]->oid);
-        if (shared) l->relations[i]->entangled |= shared->entangled;
-    }
-}
-
 static void put_triggers(struct catalog_builder *b)
 {
     const struct catalog_note *triggers = b->triggers.items;
@@ -301,10 +291,10 @@ bool catalog_build_end(struct catalog_builder *b)
     if (b->failed || !take_objects(b)) return false;
     put_columns(b);
     put_triggers(b);
-    put_entangled(b);
     if (!put_tags(b) || !put_extensions(b) || !put_function_signatures(b) || !put_operator_signatures(b) ||
         !put_casts(b) || !put_toasts(b))
         return false;
     put_checks(b);
+    catalog_build_hidden(b);
     return catalog_build_rules(b) && catalog_build_ties(b) && !b->failed;
 }

@@ -60,6 +60,9 @@ struct catalog_relation {
     /* A function, a policy, a default or a type of somebody else's hangs on it: DROP … CASCADE takes more
      * along than ties tell. */
     bool entangled;
+    /* Code of somebody's runs as rows are read (row security, a view's query) or written (these, defaults,
+     * checks, index expressions); triggers and what belongs to extensions left out. */
+    bool code_on_read, code_on_write;
     const struct catalog_column *columns; /* columns[attnum - 1] */
     size_t n_columns;
     const struct catalog_tie_to *ties; /* direct ones */

@@ -108,6 +108,23 @@
     "SELECT 'G', g.tgrelid" TEXTS FLAG("pg_catalog.bool_or(g.tgdeferrable)", "d") FROM                       \
         "pg_trigger g WHERE (NOT g.tgisinternal OR g.tgparentid" NE "0 AND g.tgfoid" NE                      \
         "1250 AND NOT (g.tgfoid" GE "1644 AND g.tgfoid" LE "1655)) AND " condition " GROUP BY g.tgrelid"
+/* Expressions that run as rows are read (r) or written, of which something was not made by initdb. */
+#define SOMEBODYS(tree)                                                                                      \
+    tree TEXT " OPERATOR(pg_catalog.~) ':(funcid|opno|opnos .o|aggfnoid|winfnoid|resulttype) "               \
+              "?[^)]*[0-9]{5}'"
+#define HIDDEN                                                                                               \
+    "SELECT 'U', p.polrelid" TEXTS "'r', p.polqual" TEXT FROM "pg_policy p WHERE " SOMEBODYS(                \
+        "p.polqual") " UNION ALL SELECT 'U', p.polrelid" TEXTS "'', p.polwithcheck" TEXT                     \
+        FROM "pg_policy p WHERE " SOMEBODYS(                                                                 \
+            "p.polwithcheck") " UNION ALL SELECT 'U', d.adrelid" TEXTS "'', d.adbin" TEXT                    \
+            FROM "pg_attrdef d WHERE " SOMEBODYS(                                                            \
+                "d.adbin") " UNION ALL SELECT 'U', k.conrelid" TEXTS "'', k.conbin" TEXT FROM                \
+                           "pg_constraint k WHERE k.conrelid" NE "0 AND " SOMEBODYS(                         \
+                               "k.conbin") " UNION ALL SELECT 'U', x.indrelid" TEXTS                         \
+                                           "'', x.indexprs" TEXT FROM "pg_index x WHERE " SOMEBODYS(         \
+                                               "x.indexprs") " UNION ALL SELECT 'U', x.indrelid" TEXTS       \
+                                                             "'', x.indpred" TEXT FROM                       \
+                                                             "pg_index x WHERE " SOMEBODYS("x.indpred")
 #define RULES(condition)                                                                                     \
     "SELECT 'W', w.ev_class" TEXTS "w.ev_type" TEXTS "w.ev_qual" TEXTS "w.ev_action" TEXT FROM               \
     "pg_rewrite w WHERE " condition
@@ -132,6 +149,7 @@ static const char *const load_queries[] = {
     INHERITS("true"),
     FOREIGN_KEYS("true"),
     TRIGGERS("true"),
+    HIDDEN,
     RULES(LASTING_RELATION("w.ev_class")),
     "COMMIT",
 };

@@ -302,6 +302,10 @@ static bool on_row(struct row *r, char letter)
     case CATALOG_ROW_TRIGGER:
         return on_note(r, &b->triggers,
                        (struct catalog_note){ .oid = row_oid(r, 1), .sub = row_flag(r, 2, 'd') });
+    case CATALOG_ROW_HIDDEN:
+        return on_note(r, &b->hidden,
+                       (struct catalog_note){
+                           .oid = row_oid(r, 1), .sub = row_flag(r, 2, 'r'), .text = row_text(r, 3) });
     case CATALOG_ROW_RULE: return on_rule(r);
     case CATALOG_ROW_PATH:
     case CATALOG_ROW_SESSION:

@@ -415,6 +415,13 @@ static void on_domain(struct reader *r, struct bytes rest)
             fail(r, "an option that is none");
 }
 
+static void on_unseen(struct reader *r, struct bytes rest)
+{
+    uint32_t relation = need(r, 'r', word(&rest)), function = need(r, 'f', word(&rest));
+    EMIT(r, "U", number(r, relation), bytes_is(word(&rest), "read") ? "r" : "",
+         text(r, arena_printf(&r->arena, "{FUNCEXPR :funcid %u :args <>}", function)));
+}
+
 static void on_tag(struct reader *r, struct bytes rest)
 {
     struct bytes column = word(&rest);
@@ -459,6 +466,8 @@ static void on_line(struct reader *r, struct bytes line)
         on_domain(r, rest);
     else if (bytes_is(first, "trigger"))
         EMIT(r, "G", number(r, need(r, 'r', word(&rest))), bytes_is(word(&rest), "late") ? "d" : "");
+    else if (bytes_is(first, "unseen"))
+        on_unseen(r, rest);
     else if (bytes_is(first, "tag"))
         on_tag(r, rest);
     else if (bytes_is(first, "path"))

@@ -18,6 +18,8 @@
  *   rule public.t public.log 1                               what a rule on the first does: 1 insert 2 update
  *                                                            4 delete 8 select
  *   indexes public.t_key public.t                            an index, and its table
+ *   unseen public.t public.f [read]                           a function that runs as rows are written, or
+ read
  *   trigger public.t [late]                                  late: it can be deferred
  *   tag public.customers.email pii,secret
  *   function public.f(int4,text) -> text stable set definer extension=x kind=p out=a:int4,b:text oid=20000

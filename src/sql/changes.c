@@ -314,6 +314,14 @@ void names_begin(struct walk *walk, const Node *statement)
     settle_made(walk);
 }
 
+/* A cursor that is held runs its query at COMMIT. */
+static void finish_cursor(struct walk *walk, const Node *statement)
+{
+    const DeclareCursorStmt *s = (const DeclareCursorStmt *)statement;
+    if (tree_tag(statement) != T_DeclareCursorStmt || !(s->options & CURSOR_OPT_HOLD)) return;
+    walk->statement->writes_late |= walk->statement->runs_unseen;
+}
+
 void names_finish(struct walk *walk, const Node *statement)
 {
     const struct sql_statement *s = walk->statement;
@@ -326,6 +334,7 @@ void names_finish(struct walk *walk, const Node *statement)
         ties_follow(walk);
     } while (walk->names->drops && s->n_relations != before && !walk->trouble);
     types_finish(walk);
+    finish_cursor(walk, statement);
     if (walk->names->code_made && (s->n_relations || s->n_functions))
         code_add(walk, (struct bytes){ 0 }, BYTES_LITERAL("(earlier in this text)"),
                  BYTES_LITERAL("(made by an earlier statement of the same text)"), (struct bytes){ 0 });

@@ -177,6 +177,9 @@ struct sql_statement {
     /* It may set off what runs at COMMIT only: a trigger that can be deferred. late_triggers: there are such
      * in the database, so that code which it calls may set them off as well. */
     bool writes_late, late_triggers;
+    /* Code of the database's owner runs as it reads or writes: row security, defaults, checks, a view's
+     * query. No rule speaks of it; what it changes counts where changed rows are limited. */
+    bool runs_unseen;
     bool writes_foreign; /* it may change rows of a foreign table, which stand on another server */
     struct sql_made_code made_code;
     struct sql_column *columns;

@@ -6,6 +6,7 @@
 enum {
     WHOLE_CEILING = 1000, /* a schema of more relations is told as any of them */
     WRITES = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE,
+    READS = EFFECT_READ | EFFECT_BULK_OUT | EFFECT_LOCK,
     MEANS = EFFECT_BULK_IN | EFFECT_BULK_OUT | EFFECT_UNSAFE_IO | EFFECT_LOCK,
     ALIKE = EFFECT_ALL_BUT_UNKNOWN & ~(EFFECT_SCHEMA_CREATE | EFFECT_TRANSACTION)
 };
@@ -191,7 +192,11 @@ void ties_follow(struct walk *walk)
     for (size_t i = 0; i < s->n_relations && !walk->trouble; i++) {
         const struct catalog_relation *r =
             s->relations[i].oid ? catalog_by_oid(walk->view, s->relations[i].oid) : NULL;
-        if (r && r->kind == 'f' && s->relations[i].access & WRITES) s->writes_foreign = true;
+        if (!r) continue;
+        uint32_t access = s->relations[i].access;
+        if (r->kind == 'f' && access & WRITES) s->writes_foreign = true;
+        uint32_t reads = READS | WRITES | (r->kind == 'm' ? EFFECT_SCHEMA_ALTER : 0);
+        s->runs_unseen |= (r->code_on_read && access & reads) || (r->code_on_write && access & WRITES);
     }
 }
 
