@@ -58,7 +58,7 @@ REST = """
   policy sees.
 * **What the database does by itself.** Triggers, defaults, row security and views of the database run code that no
   statement names. The relations that rules, views, partitions, inheritance and foreign keys lead to are followed; what
-  stands in a function's body is not looked at.
+  stands in a function's body is not looked at. The rows that it changes count where changed rows are limited.
 * **What trusted code does.** A function that a policy trusts, or that it allows to be called, counts as doing nothing
   besides. Trust those that only compute; dynamic SQL inside of one is out of sight.
 * **Small steps.** What `affected_rows` and a budget allow can be done, by many people too. Whether a WHERE is sensible
