@@ -66,7 +66,7 @@ static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw, s
     walk_statement(&walk, raw->stmt);
     /* What is not forwarded needs no lineage. */
     if (names && !walk.trouble && !statement->unresolved_code) {
-        lineage_read(&walk, names->view, raw->stmt);
+        lineage_read(&walk, walk.view, raw->stmt);
         relations_note_columns(&walk);
     }
     if (names && !walk.trouble) names_change(&walk, raw->stmt);
