@@ -35,19 +35,16 @@ static bool in_scope(const struct policy_patterns *scope, struct bytes schema, e
  * else needs), GRANT and its kin where they name none (ON ALL TABLES IN SCHEMA). */
 static bool moves_containers(const struct sql_statement *s)
 {
-    static const char *const always[] = { "DROP OWNED",   "DROP EXTENSION", "DROP DATABASE",
-                                          "ALTER SCHEMA", "ALTER DATABASE", "REASSIGN OWNED" };
+    static const char *const always[] = { "DROP OWNED",     "DROP EXTENSION", "DROP DATABASE",
+                                          "ALTER SCHEMA",   "ALTER DATABASE", "REASSIGN OWNED",
+                                          "ALTER EXTENSION" };
     static const char *const cascading[] = { "DROP SCHEMA", "DROP SEQUENCE", "DROP TYPE",
                                              "DROP DOMAIN", "DROP SERVER",   "DROP FOREIGN DATA WRAPPER" };
-    static const char *const unnamed[] = { "GRANT",
-                                           "REVOKE",
-                                           "ALTER DEFAULT PRIVILEGES",
-                                           "CREATE PUBLICATION",
-                                           "VACUUM",
-                                           "ANALYZE",
-                                           "CLUSTER",
-                                           "ALTER PUBLICATION",
-                                           "REINDEX" };
+    static const char *const unnamed[] = { "GRANT", "REVOKE", "ALTER DEFAULT PRIVILEGES",
+                                           "CREATE PUBLICATION", "VACUUM", "ANALYZE", "CLUSTER",
+                                           "ALTER PUBLICATION", "REINDEX",
+                                           /* ALL IN TABLESPACE */
+                                           "ALTER TABLE", "ALTER INDEX", "ALTER MATERIALIZED VIEW" };
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         if (bytes_is(s->tag, always[i])) return true;
     for (size_t i = 0; s->cascades && i < sizeof cascading / sizeof *cascading; i++)

@@ -6,6 +6,8 @@
  *                               resolved;  | via …  those that are reached with some access
  *   | code name[signature@extension; …] …
  *   | beside                    more may be written than the command tag says
+ *   | unseen                    code runs that no statement calls
+ *   | late                      something may run at COMMIT only
  *   | foreign                   rows of a foreign table may be
  *   | does …                    the effects, where the line speaks of them
  * Statements of one text are separated by ";;", each with its own facts. */
@@ -135,6 +137,8 @@ static void show_facts(struct bytes text, const struct catalog_view *view, bool 
         show_relations(out, s, true);
         show_code(out, s);
         if (s->writes_beside) buf_append_text(out, " | beside");
+        if (s->runs_unseen) buf_append_text(out, " | unseen");
+        if (s->writes_late) buf_append_text(out, " | late");
         if (s->writes_foreign) buf_append_text(out, " | foreign");
         if (effects) {
             buf_append_text(out, " | does ");

@@ -57,6 +57,15 @@ CREATE RULE quiet AS ON INSERT TO journal DO INSTEAD NOTHING;
 CREATE FUNCTION noting() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER notes AFTER INSERT ON payment FOR EACH ROW EXECUTE FUNCTION noting();
 
+-- What a cascade takes along without a tie: code, policies, defaults.
+CREATE TABLE numbered (id serial);
+CREATE TABLE borrowed (id int DEFAULT nextval('numbered_id_seq') REFERENCES customer DEFERRABLE INITIALLY DEFERRED);
+CREATE CONSTRAINT TRIGGER later AFTER INSERT ON numbered DEFERRABLE FOR EACH ROW EXECUTE FUNCTION noting();
+CREATE FUNCTION vip(contact_vip) RETURNS bool LANGUAGE sql AS 'SELECT true';
+CREATE POLICY own ON journal USING (EXISTS (SELECT FROM big_invoice WHERE total > 5));
+CREATE TABLE atomic_base (id int);
+CREATE FUNCTION atomic_count() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM atomic_base; END;
+
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
 CREATE DOMAIN known AS int CHECK (peek(VALUE) IS NOT NULL);
 CREATE DOMAIN known_too AS known;
