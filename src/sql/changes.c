@@ -353,4 +353,5 @@ void names_change(struct walk *walk, const Node *statement)
     names->sets_path = names->runs = names->sorts = names->cascades = names->drops = false;
     names->n_types = 0;
     names->operators = NULL;
+    names->put_off = NULL;
 }
