@@ -223,7 +223,9 @@ void talk_send(struct talk *t, enum talk_side from, struct bytes bytes)
 {
     if (buf_length(&t->ends[!from].glue)) talk_flush(t);
     buf_append(&t->ends[from].glue, bytes);
-    if (t->cut == TALK_WHOLE || t->cut == TALK_BYTES) talk_flush(t);
+    /* What the other side has said and waits to be read may go on after the first of two messages: glued
+     * together, they would be another conversation. */
+    if (t->cut == TALK_WHOLE || t->cut == TALK_BYTES || buf_length(&t->ends[!from].held)) talk_flush(t);
 }
 
 void talk_end_session(struct talk *t)

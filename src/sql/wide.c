@@ -49,12 +49,16 @@ void wide_read(struct walk *walk, const Node *node)
         walk->names->cascades = walk->names->drops = s->behavior == DROP_CASCADE;
         if (s->behavior == DROP_CASCADE && takes_unseen(s->removeType))
             names_any(walk, EFFECT_SCHEMA_DROP | EFFECT_SCHEMA_ALTER);
+        else if (s->removeType == OBJECT_STATISTIC_EXT) /* of a table that it does not name */
+            names_any(walk, EFFECT_SCHEMA_ALTER);
     } else if (tree_tag(node) == T_AlterTableStmt) {
         const AlterTableStmt *s = (const AlterTableStmt *)node;
         for (int i = 0; i < tree_length(s->cmds); i++)
             walk->names->drops |= ((const AlterTableCmd *)tree_item(s->cmds, i))->behavior == DROP_CASCADE;
         walk->names->cascades = walk->names->drops;
         if (walk->names->drops && s->objtype == OBJECT_TYPE) names_any(walk, EFFECT_SCHEMA_ALTER);
+    } else if (tree_tag(node) == T_AlterStatsStmt) {
+        names_any(walk, EFFECT_SCHEMA_ALTER);
     } else if (tree_tag(node) == T_TruncateStmt) {
         walk->names->cascades = ((const TruncateStmt *)node)->behavior == DROP_CASCADE;
     } else if (tree_tag(node) == T_GrantStmt) {
