@@ -333,6 +333,7 @@ void names_finish(struct walk *walk, const Node *statement)
         if (walk->names->drops) ties_cascade(walk);
         ties_follow(walk);
     } while (walk->names->drops && s->n_relations != before && !walk->trouble);
+    wide_rename(walk, statement);
     types_finish(walk);
     finish_cursor(walk, statement);
     if (walk->names->code_made && (s->n_relations || s->n_functions))

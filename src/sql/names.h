@@ -88,6 +88,8 @@ void names_finish(struct walk *walk, const Node *statement);
 
 /* wide.c: relations that it means without naming them. */
 void wide_read(struct walk *walk, const Node *statement);
+/* Behind what was followed: what gets another name. */
+void wide_rename(struct walk *walk, const Node *statement);
 /* made.c: code that it makes. */
 void made_read(struct walk *walk, const Node *statement);
 /* changes.c: what a statement does to the names behind it, once it was walked. */
