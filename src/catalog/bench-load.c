@@ -107,8 +107,10 @@ static bool tell_relation(void *context, const struct catalog_relation *shared)
     }
     if (r->kind == 'v' || r->kind == 'm') printf(" decides=");
     tell_sources(&r->decides);
-    printf("%s%s%s%s\n", r->temporary ? " temporary" : "", r->has_rules ? " rules" : "",
-           r->has_triggers ? " triggers" : "", r->row_security ? " row-security" : "");
+    printf("%s%s%s%s%s%s%s%s\n", r->temporary ? " temporary" : "", r->has_rules ? " rules" : "",
+           r->has_triggers ? " triggers" : "", r->row_security ? " row-security" : "",
+           r->has_late_triggers ? " late" : "", r->entangled ? " entangled" : "",
+           r->code_on_read ? " reading-code" : "", r->code_on_write ? " writing-code" : "");
     for (size_t i = 0; i < r->n_ties; i++)
         tell_tie(r, &r->ties[i]);
     return true;

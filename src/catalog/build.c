@@ -23,9 +23,10 @@ void catalog_build_begin(struct catalog_builder *b, struct catalog_layer *layer,
 
 void catalog_build_free(struct catalog_builder *b)
 {
-    struct catalog_list *lists[] = { &b->relations, &b->types,     &b->functions, &b->operators, &b->columns,
-                                     &b->casts,     &b->arguments, &b->pairs,     &b->edges,     &b->members,
-                                     &b->tags,      &b->checks,    &b->rules,     &b->triggers,  &b->toasts };
+    struct catalog_list *lists[] = { &b->relations, &b->types,    &b->functions, &b->operators,
+                                     &b->columns,   &b->casts,    &b->arguments, &b->pairs,
+                                     &b->edges,     &b->members,  &b->tags,      &b->checks,
+                                     &b->rules,     &b->triggers, &b->toasts,    &b->hidden };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         free(lists[i]->items);
         *lists[i] = (struct catalog_list){ 0 };
@@ -278,7 +279,10 @@ static void put_triggers(struct catalog_builder *b)
     const struct catalog_note *triggers = b->triggers.items;
     for (size_t i = 0; i < b->triggers.n; i++) {
         struct catalog_relation *r = catalog_layer_relation_by_oid(b->layer, triggers[i].oid);
-        if (r) r->has_triggers = true;
+        if (!r) continue;
+        r->has_triggers = true;
+        r->has_late_triggers = triggers[i].sub;
+        b->layer->has_late_triggers |= r->has_late_triggers;
     }
 }
 
@@ -291,5 +295,6 @@ bool catalog_build_end(struct catalog_builder *b)
         !put_casts(b) || !put_toasts(b))
         return false;
     put_checks(b);
+    catalog_build_hidden(b);
     return catalog_build_rules(b) && catalog_build_ties(b) && !b->failed;
 }

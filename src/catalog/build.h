@@ -51,7 +51,8 @@ struct catalog_builder {
     const struct catalog *under; /* an overlay's; NULL for a load */
     struct arena scratch;
     struct catalog_list relations, types, functions, operators; /* pointers */
-    struct catalog_list columns, casts, arguments, pairs, edges, members, tags, checks, rules, triggers;
+    struct catalog_list columns, casts, arguments, pairs, edges, members, tags, checks, rules, triggers,
+        hidden;
     struct catalog_list
         toasts; /* edges from a toast relation to what it holds the values of, from an index to its table */
     struct catalog_trust trust;
@@ -81,6 +82,7 @@ const struct catalog_operator *catalog_build_operator(const struct catalog_build
 
 /* Rules to ties and sources (rules.c); a domain's check to whether it runs code that is not PostgreSQL's. */
 bool catalog_build_rules(struct catalog_builder *b) MUST_USE;
+void catalog_build_hidden(struct catalog_builder *b);
 bool catalog_build_check_runs_code(struct catalog_builder *b, struct bytes expression);
 /* Edges to ties. */
 bool catalog_build_ties(struct catalog_builder *b) MUST_USE;

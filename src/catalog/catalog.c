@@ -49,6 +49,11 @@ static const struct catalog_type *type_in(const struct catalog_view *view, struc
     return t && o && catalog_oids_have(&o->hidden_types, t->oid) ? NULL : t;
 }
 
+bool catalog_has_late_triggers(const struct catalog_view *view)
+{
+    return view->catalog->layer.has_late_triggers || (view->overlay && view->overlay->own.has_late_triggers);
+}
+
 struct bytes catalog_temporary_schema(const struct catalog_view *view)
 {
     if (view->overlay && view->overlay->temporary_schema.n) return view->overlay->temporary_schema;

@@ -57,6 +57,13 @@ struct catalog_relation {
     struct bytes schema, name;
     char kind; /* pg_class.relkind: r p v m f S t c i I */
     bool temporary, has_rules, has_triggers, row_security;
+    bool has_late_triggers; /* some of its triggers can be deferred to COMMIT */
+    /* A function, a policy, a default or a type of somebody else's hangs on it: DROP … CASCADE takes more
+     * along than ties tell. */
+    bool entangled;
+    /* Code of somebody's runs as rows are read (row security, a view's query) or written (these, defaults,
+     * checks, index expressions); triggers and what belongs to extensions left out. */
+    bool code_on_read, code_on_write;
     const struct catalog_column *columns; /* columns[attnum - 1] */
     size_t n_columns;
     const struct catalog_tie_to *ties; /* direct ones */
@@ -90,6 +97,8 @@ struct catalog_view {
 const struct catalog_relation *catalog_find(const struct catalog_view *view, struct bytes schema,
                                             struct bytes name);
 const struct catalog_relation *catalog_by_oid(const struct catalog_view *view, uint32_t oid);
+/* Whether any table has triggers that can be deferred to COMMIT. */
+bool catalog_has_late_triggers(const struct catalog_view *view);
 /* Ties and sources point into the snapshot (or overlay) that they were read with. A relation that is reached
  * through one of them may look different to the session by now: go on with
  * catalog_by_oid(view, relation->oid), which is NULL where the session's transaction dropped it. */
@@ -126,7 +135,7 @@ struct catalog_functions {
 struct catalog_functions catalog_functions_named(const struct catalog *catalog, struct bytes name);
 /* Operators of one name: schema, extension and function of each. signature: "public.=(citext, citext)". */
 struct catalog_operator {
-    uint32_t oid, function;
+    uint32_t oid, function, left, right; /* left: 0 for a prefix operator */
     struct bytes schema, name, signature, extension;
 };
 struct catalog_operators {

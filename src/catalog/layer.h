@@ -25,6 +25,7 @@ struct catalog_layer {
     struct catalog_operator **operators; /* by name */
     struct catalog_cast *casts;
     size_t n_relations, n_types, n_functions, n_operators, n_casts;
+    bool has_late_triggers; /* some relation has */
     struct catalog_index relation_names, relation_oids, type_names, type_oids, function_oids, operator_oids;
 };
 /* Sorts the functions and operators and fills the indices. False: the arena is full. */

@@ -23,14 +23,43 @@
 #define LASTING_RELATION(column)                                                                             \
     "NOT (" column EQ "ANY (SELECT l.oid" FROM "pg_class l WHERE l.relpersistence" EQ "'t'))"
 
-#define RELATIONS(condition)                                                                                 \
+/* What hangs on the relation, on the type of its row or on arrays of them, and is no view, constraint or
+ * index: functions (1255), policies (3256) of others, casts (2605), operators (2617), domains (1247), and the
+ * defaults (2604) that take their numbers from a sequence, also from one that belongs to the relation. A load
+ * alone asks: what a session hangs onto something itself is its own doing. */
+#define HANGS(class, object, less)                                                                           \
+    "EXISTS (SELECT 1" FROM                                                                                  \
+    "pg_depend y WHERE y.refclassid" EQ class " AND y.refobjid" EQ object " AND y.deptype" EQ                \
+                                              "'n' AND (y.classid" EQ "ANY (ARRAY[1255, 2605, 2617, " less   \
+                                              "]::pg_catalog.oid[]) OR y.classid" EQ                         \
+                                              "3256 AND NOT EXISTS (SELECT 1" FROM                           \
+                                              "pg_policy o WHERE o.oid" EQ "y.objid AND o.polrelid" EQ       \
+                                              "c.oid)))"
+#define ENTANGLED                                                                                            \
+    "(" HANGS("1259", "c.oid",                                                                               \
+              "CASE WHEN c.relkind" EQ                                                                       \
+              "'S' THEN 2604 ELSE 1247 END") " OR c.reltype" NE                                              \
+                                             "0 AND (" HANGS("1247", "c.reltype", "1247") " OR " HANGS(      \
+                                                 "1247",                                                     \
+                                                 "(SELECT t.typarray" FROM "pg_type t WHERE t.oid" EQ        \
+                                                 "c.reltype)",                                               \
+                                                 "1247") ") OR "                                             \
+                                                         "EXISTS (SELECT 1" FROM "pg_depend q" JOIN          \
+                                                         "pg_depend y ON y.refclassid" EQ                    \
+                                                         "1259 AND y.refobjid" EQ "q.objid AND y.classid" EQ \
+                                                         "2604 AND y.deptype" EQ "'n'" JOIN                  \
+                                                         "pg_attrdef f ON f.oid" EQ                          \
+                                                         "y.objid WHERE q.refclassid" EQ                     \
+                                                         "1259 AND q.refobjid" EQ "c.oid AND q.classid" EQ   \
+                                                         "1259 AND f.adrelid" NE "c.oid))"
+
+#define RELATIONS(more, condition)                                                                           \
     "SELECT 'R', c.oid" TEXTS "n.nspname" TEXTS "c.relname" TEXTS                                            \
-    "c.relkind" TEXTS FLAG("c.relpersistence" EQ "'t'", "t")                                                 \
-        CAT FLAG("c.relrowsecurity",                                                                         \
-                 "s") ", c.reltype" TEXTS "c.relnatts" TEXTS "CASE WHEN c.relkind" EQ                        \
-                      "ANY (ARRAY['i', 'I']::pg_catalog.\"char\"[]) THEN (SELECT x.indrelid" FROM            \
-                      "pg_index x WHERE x.indexrelid" EQ "c.oid) ELSE c.reltoastrelid END" TEXT FROM         \
-                      "pg_class c" JOIN "pg_namespace n ON n.oid" EQ "c.relnamespace WHERE " condition
+    "c.relkind" TEXTS FLAG("c.relpersistence" EQ "'t'", "t") CAT FLAG("c.relrowsecurity", "s") more          \
+        ", c.reltype" TEXTS "c.relnatts" TEXTS "CASE WHEN c.relkind" EQ                                      \
+        "ANY (ARRAY['i', 'I']::pg_catalog.\"char\"[]) THEN (SELECT x.indrelid" FROM                          \
+        "pg_index x WHERE x.indexrelid" EQ "c.oid) ELSE c.reltoastrelid END" TEXT FROM "pg_class c" JOIN     \
+        "pg_namespace n ON n.oid" EQ "c.relnamespace WHERE " condition
 #define COLUMNS(condition)                                                                                   \
     "SELECT 'C', a.attrelid" TEXTS "a.attnum" TEXTS "a.attname" TEXTS "a.atttypid" TEXTS                     \
     "a.atttypmod" TEXTS FLAG("a.attnotnull", "n") CAT FLAG("a.attgenerated" NE "''", "g")                    \
@@ -81,9 +110,29 @@
 /* A user's trigger, or its copy on a partition, which some servers call internal. 1250 and 1644 to 1655 are
  * the functions of the server's own triggers, for unique and foreign keys. */
 #define TRIGGERS(condition)                                                                                  \
-    "SELECT 'G', g.tgrelid" TEXT FROM "pg_trigger g WHERE (NOT g.tgisinternal OR g.tgparentid" NE            \
-    "0 AND g.tgfoid" NE "1250 AND NOT (g.tgfoid" GE "1644 AND g.tgfoid" LE "1655)) AND " condition           \
-    " GROUP BY g.tgrelid"
+    "SELECT 'G', g.tgrelid" TEXTS FLAG("pg_catalog.bool_or(g.tgdeferrable)", "d") FROM                       \
+        "pg_trigger g WHERE (NOT g.tgisinternal OR g.tgparentid" NE "0 AND g.tgfoid" NE                      \
+        "1250 AND NOT (g.tgfoid" GE "1644 AND g.tgfoid" LE "1655)) AND " condition " GROUP BY g.tgrelid"
+/* Expressions that run as rows are read (r) or written, of which something was not made by initdb. */
+#define SOMEBODYS(tree)                                                                                      \
+    tree TEXT " OPERATOR(pg_catalog.~) ':(funcid|opno|opnos .o|aggfnoid|winfnoid|resulttype) "               \
+              "?[^)]*[0-9]{5}'"
+#define HIDDEN                                                                                               \
+    "SELECT 'U', p.polrelid" TEXTS "'r', p.polqual" TEXT FROM "pg_policy p WHERE " SOMEBODYS(                \
+        "p.polqual") " UNION ALL SELECT 'U', p.polrelid" TEXTS "'', p.polwithcheck" TEXT                     \
+        FROM "pg_policy p WHERE " SOMEBODYS(                                                                 \
+            "p.polwithcheck") " UNION ALL SELECT 'U', d.adrelid" TEXTS "'', d.adbin" TEXT                    \
+            FROM "pg_attrdef d WHERE " SOMEBODYS(                                                            \
+                "d.adbin") " UNION ALL SELECT 'U', k.conrelid" TEXTS "'', k.conbin" TEXT FROM                \
+                           "pg_constraint k WHERE k.conrelid" NE "0 AND " SOMEBODYS(                         \
+                               "k.conbin") " UNION ALL SELECT 'U', x.indrelid" TEXTS "'', x.indexprs" TEXT   \
+                               FROM "pg_index x WHERE " SOMEBODYS(                                           \
+                                   "x.indexprs") " UNION ALL SELECT 'U', x.indrelid" TEXTS                   \
+                                                 "'', x.indpred" TEXT FROM "pg_index x WHERE " SOMEBODYS(    \
+                                                     "x.indpred") " UNION ALL SELECT 'U', t.partrelid" TEXTS \
+                                                                  "'', t.partexprs" TEXT FROM                \
+                                                                  "pg_partitioned_table t WHERE " SOMEBODYS( \
+                                                                      "t.partexprs")
 #define RULES(condition)                                                                                     \
     "SELECT 'W', w.ev_class" TEXTS "w.ev_type" TEXTS "w.ev_qual" TEXTS "w.ev_action" TEXT FROM               \
     "pg_rewrite w WHERE " condition
@@ -96,7 +145,7 @@ static const char *const load_queries[] = {
     "SET LOCAL quote_all_identifiers TO off",
     "SELECT 'H', pg_catalog.current_setting('server_version_num'), "
     "pg_catalog.pg_current_snapshot()" TEXT,
-    RELATIONS(LASTING("c.relnamespace")),
+    RELATIONS(CAT FLAG(ENTANGLED, "e"), LASTING("c.relnamespace")),
     COLUMNS(LASTING_RELATION("a.attrelid")),
     TAGS("true"),
     TYPES(LASTING("t.typnamespace")),
@@ -108,6 +157,7 @@ static const char *const load_queries[] = {
     INHERITS("true"),
     FOREIGN_KEYS("true"),
     TRIGGERS("true"),
+    HIDDEN,
     RULES(LASTING_RELATION("w.ev_class")),
     "COMMIT",
 };
@@ -196,7 +246,7 @@ unsigned catalog_row_width(char letter)
 const char *const catalog_probe_query = SESSION;
 const char *const catalog_overlay_query =
     "WITH own AS MATERIALIZED (" OWN_RELATIONS "), own_types AS MATERIALIZED (" OWN_TYPES
-    ") " SESSION AND_PADDED(X3, RELATIONS(ANY_OF("c.oid", "own")))
+    ") " SESSION AND_PADDED(X3, RELATIONS("", ANY_OF("c.oid", "own")))
         AND_PADDED(X5, COLUMNS(ANY_OF("a.attrelid", "own"))) AND_PADDED(X8, TAGS(ANY_OF("d.objoid", "own")))
             AND_PADDED(X3, TYPES(ANY_OF("t.oid", "own_types")))
                 AND_PADDED(X9, DOMAINS(ANY_OF("k.contypid", "own_types")))
@@ -207,7 +257,7 @@ const char *const catalog_overlay_query =
                                                    "i.inhparent", "own") ")"))
                                     AND_PADDED(X7, FOREIGN_KEYS("(" ANY_OF("k.conrelid", "own") " OR " ANY_OF(
                                                        "k.confrelid", "own") ")"))
-                                        AND_PADDED(X8 X2, TRIGGERS(ANY_OF("g.tgrelid", "own")))
+                                        AND_PADDED(X9, TRIGGERS(ANY_OF("g.tgrelid", "own")))
                                             AND_PADDED(X7, RULES(ANY_OF("w.ev_class", "own")))
                                                 AND_PADDED(X9, ALIVE("R", "pg_class"))
                                                     AND_PADDED(X9, ALIVE("Y", "pg_type"))

@@ -24,7 +24,8 @@ enum { CATALOG_ROW_WIDTH = 12 };
     CATALOG_ROW('E', EXTENSION, 4) /* catalogue, oid of a member, name of the extension */                   \
     CATALOG_ROW('I', INHERITS, 3)  /* child, parent */                                                       \
     CATALOG_ROW('X', FOREIGN, 5)   /* referencing, referenced, on delete, on update */                       \
-    CATALOG_ROW('G', TRIGGER, 2)   /* relation */                                                            \
+    CATALOG_ROW('G', TRIGGER, 3)   /* relation, flags */                                                     \
+    CATALOG_ROW('U', HIDDEN, 4)    /* relation, flags, an expression that runs unseen */                     \
     CATALOG_ROW('W', RULE, 5)      /* relation, event, condition, action */                                  \
     CATALOG_ROW('P', PATH, 2)      /* schema; in order */                                                    \
     CATALOG_ROW('S', SESSION, 4)   /* temporary schema, whether its transaction has begun to write,          \

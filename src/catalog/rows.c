@@ -100,6 +100,7 @@ static bool on_relation(struct row *r)
     relation->kind = row_letter(r, 4);
     relation->temporary = row_flag(r, 5, 't');
     relation->row_security = row_flag(r, 5, 's');
+    relation->entangled = row_flag(r, 5, 'e');
     relation->type = row_oid(r, 6);
     int32_t n_columns = row_int(r, 7);
     bool index = relation->kind == 'i' || relation->kind == 'I';
@@ -205,9 +206,11 @@ static bool on_operator(struct row *r)
     struct catalog_pair *pair = ADD(r, pairs, struct catalog_pair);
     if (!o || !pair) return false;
     o->oid = row_oid(r, 1);
+    o->left = row_oid(r, 4);
+    o->right = row_oid(r, 5);
     o->schema = row_name(r, 2);
     o->name = row_name(r, 3);
-    *pair = (struct catalog_pair){ o, row_oid(r, 4), row_oid(r, 5) };
+    *pair = (struct catalog_pair){ o, o->left, o->right };
     o->function = row_oid(r, 6);
     return !r->failed;
 }
@@ -297,7 +300,13 @@ static bool on_row(struct row *r, char letter)
             (struct catalog_note){ .class = row_oid(r, 1), .oid = row_oid(r, 2), .text = row_text(r, 3) });
     case CATALOG_ROW_INHERITS: return on_inherits(r);
     case CATALOG_ROW_FOREIGN: return on_foreign_key(r);
-    case CATALOG_ROW_TRIGGER: return on_note(r, &b->triggers, (struct catalog_note){ .oid = row_oid(r, 1) });
+    case CATALOG_ROW_TRIGGER:
+        return on_note(r, &b->triggers,
+                       (struct catalog_note){ .oid = row_oid(r, 1), .sub = row_flag(r, 2, 'd') });
+    case CATALOG_ROW_HIDDEN:
+        return on_note(r, &b->hidden,
+                       (struct catalog_note){
+                           .oid = row_oid(r, 1), .sub = row_flag(r, 2, 'r'), .text = row_text(r, 3) });
     case CATALOG_ROW_RULE: return on_rule(r);
     case CATALOG_ROW_PATH:
     case CATALOG_ROW_SESSION:

@@ -24,7 +24,7 @@ struct pending_view {
     size_t n;
     struct bytes *sources; /* of each column, as written */
     struct bytes decides;
-    bool opaque, row_security;
+    bool opaque, row_security, entangled;
 };
 
 _Noreturn static void fail(const struct reader *r, const char *what)
@@ -224,6 +224,8 @@ static bool on_relation_option(struct reader *r, uint32_t oid, struct bytes w, s
         view->opaque = true;
     else if (bytes_is(w, "rls"))
         view->row_security = true;
+    else if (bytes_is(w, "entangled"))
+        view->entangled = true;
     else if (bytes_is(option, "decides"))
         view->decides = value;
     else if (bytes_is(option, "reads"))
@@ -255,9 +257,8 @@ static void put_relation(struct reader *r, const char *kind, struct bytes rest)
             view.sources[view.n++] = sources;
         }
     EMIT(r, "R", number(r, view.oid), text(r, schema), text(r, object), kind,
-         bytes_starts_with(schema, "pg_temp") ? (view.row_security ? "ts" : "t")
-         : view.row_security                  ? "s"
-                                              : "",
+         text(r, arena_printf(&r->arena, "%s%s%s", bytes_starts_with(schema, "pg_temp") ? "t" : "",
+                              view.row_security ? "s" : "", view.entangled ? "e" : "")),
          number(r, type), number(r, (int64_t)view.n), "0");
     put_type(r, type, schema, object, "c", view.oid, 0, 0, NULL);
     for (size_t i = 0; i < view.n; i++)
@@ -416,6 +417,13 @@ static void on_domain(struct reader *r, struct bytes rest)
             fail(r, "an option that is none");
 }
 
+static void on_unseen(struct reader *r, struct bytes rest)
+{
+    uint32_t relation = need(r, 'r', word(&rest)), function = need(r, 'f', word(&rest));
+    EMIT(r, "U", number(r, relation), bytes_is(word(&rest), "read") ? "r" : "",
+         text(r, arena_printf(&r->arena, "{FUNCEXPR :funcid %u :args <>}", function)));
+}
+
 static void on_tag(struct reader *r, struct bytes rest)
 {
     struct bytes column = word(&rest);
@@ -459,7 +467,9 @@ static void on_line(struct reader *r, struct bytes line)
     else if (bytes_is(first, "domain"))
         on_domain(r, rest);
     else if (bytes_is(first, "trigger"))
-        EMIT(r, "G", number(r, need(r, 'r', word(&rest))));
+        EMIT(r, "G", number(r, need(r, 'r', word(&rest))), bytes_is(word(&rest), "late") ? "d" : "");
+    else if (bytes_is(first, "unseen"))
+        on_unseen(r, rest);
     else if (bytes_is(first, "tag"))
         on_tag(r, rest);
     else if (bytes_is(first, "path"))

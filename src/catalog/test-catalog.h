@@ -10,6 +10,7 @@
  *                       decides: likewise. The view is tied to all that it names. matview likewise; "opaque"
  *                       instead of sources: they could not be read.
  *   table public.t id:int4 rls                               row security
+ *   table public.t id:int4 entangled                         code of somebody's hangs on it
  *   child public.part public.whole                           partition or inheritance: child, parent
  *   cascade public.customers public.orders                   deleting in the first deletes in the second
  *   setnull public.customers public.orders                   … changes the second
@@ -17,7 +18,9 @@
  *   rule public.t public.log 1                               what a rule on the first does: 1 insert 2 update
  *                                                            4 delete 8 select
  *   indexes public.t_key public.t                            an index, and its table
- *   trigger public.t
+ *   unseen public.t public.f [read]                           a function that runs as rows are written, or
+ read
+ *   trigger public.t [late]                                  late: it can be deferred
  *   tag public.customers.email pii,secret
  *   function public.f(int4,text) -> text stable set definer extension=x kind=p out=a:int4,b:text oid=20000
  *   operator public.=(citext,citext) function=public.citext_eq extension=citext

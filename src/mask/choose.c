@@ -3,12 +3,21 @@
  * a mask that shows a part of a value would show another part of what was computed from it. */
 #include "mask/mask.h"
 
-enum { DEPTH = 40, KIN = 4096 };
+enum { DEPTH = 40, KIN = 4096, KNOWN = 1024, KNOWN_MOST = 768 };
+
+/* What was found of a column on the way, so that views upon views cost each column once. */
+struct known {
+    uint32_t relation; /* 0: free */
+    int attribute;
+    struct mask_choice choice;
+};
 
 struct closure {
     const struct policy_ruleset *ruleset;
     const struct catalog_view *view;
     int depth;
+    struct known known[KNOWN];
+    size_t n_known;
 };
 
 static struct mask_choice stricter(struct mask_choice a, struct mask_choice b)
@@ -159,22 +168,39 @@ static struct mask_choice of_type(struct closure *c, const struct catalog_relati
     return choice;
 }
 
+static struct known *known_of(struct closure *c, uint32_t relation, int attribute)
+{
+    size_t at = (relation * 31u + (uint32_t)attribute * 2654435761u) % KNOWN;
+    while (c->known[at].relation &&
+           (c->known[at].relation != relation || c->known[at].attribute != attribute))
+        at = (at + 1) % KNOWN;
+    return &c->known[at];
+}
+
+/* Too deep, or more columns than anybody would want to look at: nobody can tell. */
 static struct mask_choice choose(struct closure *c, const struct catalog_relation *r, int attribute)
 {
-    if (c->depth >= DEPTH) return hidden(MASK_BY_OPAQUE, (struct policy_mask){ 0 }, r);
+    struct known *known = known_of(c, r->oid, attribute);
+    if (known->relation) return known->choice;
+    if (c->depth >= DEPTH || c->n_known >= KNOWN_MOST)
+        return hidden(MASK_BY_OPAQUE, (struct policy_mask){ 0 }, r);
+    /* What leads back here (rows that hold rows of their own kind) adds nothing. */
+    *known = (struct known){ .relation = r->oid, .attribute = attribute };
+    c->n_known++;
     c->depth++;
     struct mask_choice choice = of_rows(c, r, attribute);
     if (is_view(r)) choice = stricter(choice, of_view(c, r, attribute));
     choice = stricter(choice, of_type(c, r, attribute));
     if (r->columns[attribute - 1].generated) choice = stricter(choice, of_generated(c, r));
     c->depth--;
+    known->choice = choice;
     return choice;
 }
 
 struct mask_choice mask_choose(const struct policy_ruleset *ruleset, const struct catalog_view *view,
                                const struct catalog_relation *relation, int attribute)
 {
-    struct closure c = { ruleset, view, 0 };
+    struct closure c = { .ruleset = ruleset, .view = view };
     if (attribute < 1 || (size_t)attribute > relation->n_columns || !relation->columns[attribute - 1].name.p)
         return (struct mask_choice){ 0 };
     struct mask_choice choice = choose(&c, as_seen(&c, relation), attribute);

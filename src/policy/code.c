@@ -128,3 +128,30 @@ bool policy_functions_allowed(const struct policy_patterns *patterns, const stru
     }
     return any;
 }
+
+static bool named_in(const struct policy_signatures *trusted, const struct sql_made_code *made)
+{
+    for (size_t i = 0; i < trusted->n; i++) {
+        struct policy_pattern name = trusted->items[i].name;
+        const struct policy_patterns one = { &name, 1 };
+        bool is_cast = trusted->items[i].cast.n > 0;
+        if (is_cast != made->cast) continue;
+        if (is_cast || policy_patterns_match(&one, made->schema, made->name, POLICY_DOUBT_HITS)) return true;
+    }
+    return false;
+}
+
+bool policy_code_is_vouched(const struct policy_ruleset *ruleset, enum policy_view view,
+                            const struct sql_statement *s)
+{
+    const struct sql_made_code *made = &s->made_code;
+    for (size_t i = 0; made->any && i < ruleset->n; i++) {
+        const struct policy *p = ruleset->policies[i];
+        if (!policy_in_view(p, view)) continue;
+        if (named_in(&p->trust.functions, made)) return true;
+        for (size_t k = 0; !made->cast && k < p->n_allows; k++)
+            if (policy_patterns_match(&p->allows[k].functions, made->schema, made->name, POLICY_DOUBT_HITS))
+                return true;
+    }
+    return false;
+}

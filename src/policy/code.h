@@ -15,6 +15,10 @@ const struct sql_function *policy_procedure_called(const struct policy_ruleset *
                                                    enum policy_view view,
                                                    const struct sql_statement *statement,
                                                    const struct sql_code **code_out);
+/* Whether the statement makes or changes code that a policy in sight trusts, or allows to be called, by its
+ * name. */
+bool policy_code_is_vouched(const struct policy_ruleset *ruleset, enum policy_view view,
+                            const struct sql_statement *statement);
 /* What the function does besides, by the published lists. */
 uint32_t policy_function_effects(const struct sql_statement *statement, const struct sql_function *function);
 /* Whether a rule's functions speak of the call: by its name, or by anything that it could stand for. */

@@ -23,13 +23,15 @@ static uint32_t judged_effects(const struct sql_statement *s)
     return effects | policy_borne_effects(s);
 }
 
-/* Which code is trusted is the policies' to say: in a view, calling other code is what a procedure is. */
+/* Which code is trusted is the policies' to say: in a view, calling other code is what a procedure is, and so
+ * is making code under a name that they vouch for. */
 static uint32_t procedure_effect(const struct policy_ruleset *r, enum policy_view view,
                                  const struct sql_statement *s)
 {
     for (size_t i = 0; s->in_view && i < s->n_functions; i++)
         for (size_t k = 0; k < s->functions[i].n_codes; k++)
             if (!policy_code_trusted(r, view, &s->functions[i].codes[k])) return EFFECT_PROCEDURE;
+    if (policy_code_is_vouched(r, view, s)) return EFFECT_PROCEDURE;
     return 0;
 }
 

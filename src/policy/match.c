@@ -35,19 +35,16 @@ static bool in_scope(const struct policy_patterns *scope, struct bytes schema, e
  * else needs), GRANT and its kin where they name none (ON ALL TABLES IN SCHEMA). */
 static bool moves_containers(const struct sql_statement *s)
 {
-    static const char *const always[] = { "DROP OWNED",   "DROP EXTENSION", "DROP DATABASE",
-                                          "ALTER SCHEMA", "ALTER DATABASE", "REASSIGN OWNED" };
+    static const char *const always[] = { "DROP OWNED",     "DROP EXTENSION", "DROP DATABASE",
+                                          "ALTER SCHEMA",   "ALTER DATABASE", "REASSIGN OWNED",
+                                          "ALTER EXTENSION" };
     static const char *const cascading[] = { "DROP SCHEMA", "DROP SEQUENCE", "DROP TYPE",
                                              "DROP DOMAIN", "DROP SERVER",   "DROP FOREIGN DATA WRAPPER" };
-    static const char *const unnamed[] = { "GRANT",
-                                           "REVOKE",
-                                           "ALTER DEFAULT PRIVILEGES",
-                                           "CREATE PUBLICATION",
-                                           "VACUUM",
-                                           "ANALYZE",
-                                           "CLUSTER",
-                                           "ALTER PUBLICATION",
-                                           "REINDEX" };
+    static const char *const unnamed[] = { "GRANT", "REVOKE", "ALTER DEFAULT PRIVILEGES",
+                                           "CREATE PUBLICATION", "VACUUM", "ANALYZE", "CLUSTER",
+                                           "ALTER PUBLICATION", "REINDEX",
+                                           /* ALL IN TABLESPACE */
+                                           "ALTER TABLE", "ALTER INDEX", "ALTER MATERIALIZED VIEW" };
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         if (bytes_is(s->tag, always[i])) return true;
     for (size_t i = 0; s->cascades && i < sizeof cascading / sizeof *cascading; i++)
@@ -82,6 +79,8 @@ static bool relation_concerned(const struct policy_rule *rule, const struct sql_
     uint32_t changes = EFFECT_UPDATE | EFFECT_DELETE;
     if (rule->where != POLICY_WHERE_ANY)
         return r->whereless && (r->access & (rule->effects ? rule->effects & changes : changes));
+    /* What takes it out of the rule's sight is as bad as what the rule is about. */
+    if (r->renamed || (r->columns_renamed && rule->columns.n)) return true;
     return !rule->effects || ((r->access | loose) & rule->effects);
 }
 
@@ -109,7 +108,8 @@ static bool relations_match(const struct policy_rule *rule, const struct policy_
     uint32_t loose = q->effects & ~policy_borne_effects(s);
     for (size_t i = 0; i < s->n_relations; i++)
         if (relation_hit(rule, s, i, loose, hit)) return true;
-    if (moves_containers(s)) return rule->where == POLICY_WHERE_ANY;
+    if (moves_containers(s))
+        return rule->where == POLICY_WHERE_ANY && (!rule->effects || (rule->effects & q->effects));
     if (named || rule->where != POLICY_WHERE_ANY) return false;
     /* A policy for some schemas: what no relation bears may well reach into them. */
     uint32_t elsewhere = s->n_relations ? ~WITHIN_RELATIONS : ~(uint32_t)EFFECT_READ;
@@ -127,11 +127,19 @@ static bool functions_match(const struct policy_rule *rule, const struct sql_sta
     return !rule->functions.n;
 }
 
+/* A rule that names relations speaks of what gets another name, whatever its effects. */
+static bool renames(const struct policy_rule *rule, const struct sql_statement *s)
+{
+    for (size_t i = 0; (rule->relations.n || rule->columns.n) && i < s->n_relations; i++)
+        if (s->relations[i].renamed || s->relations[i].columns_renamed) return true;
+    return false;
+}
+
 bool policy_rule_matches(const struct policy_rule *rule, const struct policy_question *q,
                          struct policy_hit *hit_out)
 {
     *hit_out = (struct policy_hit){ 0 };
-    if (rule->effects && !(rule->effects & q->effects)) return false;
+    if (rule->effects && !(rule->effects & q->effects) && !renames(rule, q->statement)) return false;
     if (rule->statements.n && !tag_matches(&rule->statements, q->statement->tag)) return false;
     return where_matches(rule, q->statement) && relations_match(rule, q, hit_out) &&
            functions_match(rule, q->statement, hit_out);

@@ -48,6 +48,10 @@ static void object_print(const struct policy_hit *hit, struct buf *out)
                                        : " on ");
     if (r->name.n)
         name_print(r->schema, r->name, out);
+    else if (r->schema.n)
+        buf_printf(out, "any relation of %.*s", BYTES_FMT(r->schema));
+    else if (r->access & ~(uint32_t)(EFFECT_READ | EFFECT_WRITE))
+        buf_append_text(out, "relations that only the server knows");
     else
         buf_append_text(out, "a sequence that only the server knows");
     if (hit->column && !whole) buf_printf(out, ".%.*s", BYTES_FMT(hit->column->name));

@@ -390,7 +390,7 @@ static enum step on_end_of_statement(struct session *s, const struct message *m,
         step = limit_on_end(s, p, how, tag, m->whole);
         if (step != STEP_NEXT) return step;
         p = pending_head(&s->pendings);
-    } else if (p->overrun && limit_is_undecided(s)) {
+    } else if (p->overrun && limit_is_undecided(s) && s->n_syncs == 0) {
         step = overrun_undone(s, p, tag);
         if (step != STEP_NEXT) return step;
         p = pending_head(&s->pendings);

@@ -95,12 +95,18 @@ static bool ask_after(struct session *s)
     return true;
 }
 
-/* What cannot commit, nor change a row. */
+/* What changes no row, and ends no transaction. Where one ends the server may begin to count anew. */
 enum { LIMIT_HARMLESS = EFFECT_READ | EFFECT_SESSION | EFFECT_BULK_OUT };
 
 void limit_pass(struct session *s, const struct understood *u)
 {
-    if (!u || u->effects & ~(uint32_t)(LIMIT_HARMLESS | EFFECT_TRANSACTION)) s->limiting.has_baseline = false;
+    if (!u || u->effects & ~(uint32_t)LIMIT_HARMLESS) s->limiting.has_baseline = false;
+}
+
+void limit_on_sync(struct session *s)
+{
+    s->limiting.had_baseline = s->limiting.has_baseline;
+    s->limiting.has_baseline = false;
 }
 
 bool limit_before(struct session *s, enum understood_limited kind)
@@ -237,6 +243,7 @@ static bool send_sync(struct session *s)
 {
     s->limiting.is_query = false;
     s->skipping = false;
+    limit_on_sync(s);
     if (!pending_push(&s->pendings, PENDING_SYNC)) return false;
     s->n_syncs++;
     message_put(&s->server_out, MESSAGE_SYNC, (struct bytes){ 0 });
@@ -297,7 +304,7 @@ enum step limit_trip(struct session *s, struct refusal *refusal, uint32_t run)
     complete_all(s, RUN_UNDONE);
     if (!s->terminated) message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, refusal_body(refusal));
     buf_consume(&l->held, buf_length(&l->held));
-    l->holding = l->uncounted = l->has_baseline = l->waits = false;
+    l->holding = l->uncounted = l->has_baseline = l->had_baseline = l->waits = false;
     l->n_asked = l->n_by_tag = l->n_group = 0;
     l->tripped = s->swallowing = s->skipping = true;
     forget_by(s);
@@ -423,7 +430,8 @@ enum step limit_count_after_done(struct session *s)
 {
     struct limiting *l = &s->limiting;
     if (l->tripped) return STEP_NEXT;
-    CHECK(l->n_asked > 0);
+    if (l->n_asked == 0)
+        return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "a count came that nobody waits for");
     l->n_asked--;
     bool counted = l->has_count && l->sum != UINT64_MAX;
     uint64_t beside = counted && l->count > l->sum ? l->count - l->sum : 0;
@@ -513,7 +521,8 @@ enum step limit_on_end(struct session *s, struct pending *p, enum run_end how, s
     bool by_tag = p->limited == LIMITED_BY_TAG;
     if (!remember(s, p, how, tag)) return no_memory(s);
     if (by_tag) {
-        CHECK(l->n_by_tag > 0);
+        if (l->n_by_tag == 0)
+            return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "a tag came that nobody waits for");
         l->n_by_tag--;
     }
     l->holding = true;
@@ -543,7 +552,7 @@ bool limit_keep(struct session *s, struct bytes bytes)
 void limit_adopt(struct session *s, struct pending *head)
 {
     struct limiting *l = &s->limiting;
-    if (!l->is_query) return;
+    if (!l->is_query || s->n_syncs > 0) return; /* the error is of what a Sync ended, in front of the Query */
     if (!head->as_query && head->kind != PENDING_OWN) {
         /* What came before the Query has failed, with no Sync behind it: the server skips the Query too, and
          * goes on skipping until the client's Sync. */
@@ -574,9 +583,11 @@ void limit_before_error(struct session *s)
 enum step limit_after_error(struct session *s)
 {
     struct limiting *l = &s->limiting;
-    l->uncounted = l->has_baseline = l->waits = l->has_count = false;
-    l->n_asked = l->n_by_tag = l->n_group = 0;
+    l->has_count = false;
     forget_by(s);
+    if (s->n_syncs > 0) return STEP_NEXT; /* what is on its way stands behind a Sync, and runs all the same */
+    l->uncounted = l->has_baseline = l->waits = false;
+    l->n_asked = l->n_by_tag = l->n_group = 0;
     if (!l->is_query || s->terminated) return STEP_NEXT;
     return send_sync(s) ? STEP_NEXT : no_memory(s);
 }
@@ -589,6 +600,8 @@ enum step limit_on_ready(struct session *s, uint8_t status)
     if (tripped && status == 'T')
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL,
                                  "a statement over its limit did not come undone");
+    if (status == 'T' && s->pendings.n == 0) l->has_baseline |= l->had_baseline;
+    l->had_baseline = false;
     if (status != 'I') return STEP_NEXT;
     l->has_baseline = false;
     l->affected = l->affected_held = 0;

@@ -32,6 +32,7 @@ struct limiting {
     bool uncounted;    /* a statement was forwarded behind which no count was asked for */
     bool has_baseline; /* the latest count is of this transaction, and nothing but what is counted or only
                           reads came since */
+    bool had_baseline; /* when the latest Sync went: good again where the transaction turns out to go on */
     uint32_t n_group;  /* statements since the latest count that was asked for */
     uint32_t n_asked;  /* counts on their way */
     uint32_t n_by_tag; /* statements on their way whose tags decide */

@@ -224,6 +224,8 @@ static inline bool limit_is_undecided(const struct session *s)
 enum understood_limited limit_kind(const struct session *s, struct understood *u, struct understood **by_out);
 /* A statement goes to the server that is not limited; u may be NULL. */
 void limit_pass(struct session *s, const struct understood *u);
+/* A Sync goes to the server: what comes behind it may be another transaction. */
+void limit_on_sync(struct session *s);
 /* Around the forwarding of a limited Execute. False: no memory. */
 bool limit_before(struct session *s, enum understood_limited kind) MUST_USE;
 void limit_mark(struct pending *p, enum understood_limited kind, struct understood *by, bool in_group);

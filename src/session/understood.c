@@ -219,9 +219,20 @@ static void refuse(struct understood *u, enum refusal_reason reason, const char 
     };
 }
 
-static const char *const counted_tags[] = { "SELECT", "SELECT INTO", "CREATE TABLE AS",
-                                            "INSERT", "UPDATE",      "DELETE",
-                                            "MERGE",  "COPY",        "EXPLAIN" };
+/* The last four only where they run code. */
+static const char *const counted_tags[] = { "SELECT",
+                                            "SELECT INTO",
+                                            "CREATE TABLE AS",
+                                            "INSERT",
+                                            "UPDATE",
+                                            "DELETE",
+                                            "MERGE",
+                                            "COPY",
+                                            "EXPLAIN",
+                                            "CREATE INDEX",
+                                            "ALTER TABLE",
+                                            "CREATE MATERIALIZED VIEW",
+                                            "REFRESH MATERIALIZED VIEW" };
 enum { COUNTED = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN };
 
 /* Trusted or not, and whatever its volatility promises. Where citext is installed, every = could be its own:
@@ -237,13 +248,15 @@ static bool runs_code(const struct sql_statement *s)
 
 static bool tag_tells(const struct sql_statement *s)
 {
-    return s->in_view && !s->writes_beside && !runs_code(s) && !bytes_is(s->tag, "EXPLAIN");
+    return s->in_view && !s->writes_beside && !s->runs_unseen && !runs_code(s) &&
+           !bytes_is(s->tag, "EXPLAIN");
 }
 
 static enum understood_limited limited_by(const struct sql_statement *s)
 {
     if (s->action == SQL_ACTION_EXECUTE || s->action == SQL_ACTION_FETCH) return LIMITED_BY_NAME;
-    if (!(s->effects & COUNTED) && !runs_code(s)) return LIMITED_NOT;
+    if (!(s->effects & COUNTED) && !runs_code(s) && !s->runs_unseen) return LIMITED_NOT;
+    if (s->action == SQL_ACTION_DECLARE) return LIMITED_BY_COUNT;
     if (s->action == SQL_ACTION_PREPARE) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
     for (size_t i = 0; i < sizeof counted_tags / sizeof *counted_tags; i++)
         if (bytes_is(s->tag, counted_tags[i])) return tag_tells(s) ? LIMITED_BY_TAG : LIMITED_BY_COUNT;
@@ -252,10 +265,15 @@ static enum understood_limited limited_by(const struct sql_statement *s)
 
 /* What runs code that may commit by itself, or code that runs at another time than now, is not to be counted
  * and undone; nor what another server holds, which may know no transactions. */
-static bool cannot_be_counted(const struct sql_statement *s)
+static const char *why_not_counted(const struct sql_statement *s)
 {
-    return bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") || s->writes_foreign ||
-           (s->action == SQL_ACTION_DECLARE && runs_code(s));
+    bool code = runs_code(s);
+    if (s->writes_foreign) return "It changes a foreign table, whose rows stand on another server.";
+    if (s->writes_late || ((code || s->runs_unseen) && s->late_triggers))
+        return "It may set off a trigger that is deferred to COMMIT, when nothing is left to count.";
+    if (bytes_is(s->tag, "CALL") || bytes_is(s->tag, "DO") || (s->action == SQL_ACTION_DECLARE && code))
+        return "Write the INSERT, UPDATE or DELETE itself; a procedure and DO may commit on their own.";
+    return NULL;
 }
 
 /* Where changed rows are limited: what decides, or a refusal. */
@@ -267,13 +285,10 @@ static void limit_statements(struct understood *u)
         bool inside = s->action == SQL_ACTION_PREPARE || s->action == SQL_ACTION_DECLARE;
         enum understood_limited *most = inside ? &u->limited_inside : &u->limited;
         if (limited > *most) *most = limited;
-        if (!cannot_be_counted(s)) continue;
-        refuse(
-            u, REFUSAL_COUNTED, "affected_rows",
-            "what this changes cannot be counted and undone, and changed rows are limited",
-            s->writes_foreign
-                ? "It changes a foreign table, whose rows stand on another server."
-                : "Write the INSERT, UPDATE or DELETE itself; a procedure and DO may commit on their own.");
+        const char *why = why_not_counted(s);
+        if (!why) continue;
+        refuse(u, REFUSAL_COUNTED, "affected_rows",
+               "what this changes cannot be counted and undone, and changed rows are limited", why);
         return;
     }
 }

@@ -440,6 +440,7 @@ void view_after_error(struct session *s)
 {
     struct session_view *v = &s->view;
     if (v->wait != VIEW_WAIT_ANSWER || !v->within) return;
+    if (s->n_syncs > 0) return; /* the question stands behind a Sync, and will be answered */
     if (v->loading) catalog_overlay_abandon(v->loading);
     v->loading = NULL;
     catalog_release(v->asked_on);

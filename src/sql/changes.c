@@ -15,6 +15,18 @@ void names_make(struct walk *walk, struct bytes schema, struct bytes name, bool 
     walk->names->making = made;
 }
 
+/* What is being created is there from now on. */
+static void settle_made(struct walk *walk)
+{
+    struct names *names = walk->names;
+    while (names->making) {
+        struct names_made *made = names->making;
+        names->making = made->older;
+        made->older = names->made;
+        names->made = made;
+    }
+}
+
 static void touch(struct walk *walk, struct bytes name)
 {
     struct names *names = walk->names;
@@ -245,58 +257,85 @@ static void change(struct walk *walk, const Node *node)
     }
 }
 
-void names_begin(struct walk *walk, const Node *statement)
+static const RangeVar *made_in_schema(const Node *element)
 {
-    /* What stands in it is made in the new schema. */
-    if (tree_tag(statement) == T_CreateSchemaStmt && ((const CreateSchemaStmt *)statement)->schemaElts)
-        move(walk);
+    switch (tree_tag(element)) {
+    case T_CreateStmt: return ((const CreateStmt *)element)->relation;
+    case T_ViewStmt: return ((const ViewStmt *)element)->view;
+    case T_CreateSeqStmt: return ((const CreateSeqStmt *)element)->sequence;
+    default: return NULL;
+    }
 }
 
-/* Relations that a statement means as a whole schema, or all. */
-static void widen(struct walk *walk, const Node *node)
+/* The view with the new schema in its path, where the server puts it: behind what the path has without
+ * naming it. */
+static bool look_in_schema(struct walk *walk, struct bytes schema)
 {
-    if (tree_tag(node) == T_DropStmt) {
-        const DropStmt *s = (const DropStmt *)node;
-        for (int i = 0; s->removeType == OBJECT_SCHEMA && i < tree_length(s->objects); i++) {
-            const char *schema = tree_string(tree_item(s->objects, i));
-            if (schema) ties_schema(walk, bytes_of(schema), EFFECT_SCHEMA_DROP);
-        }
-        walk->names->cascades = walk->names->drops = s->behavior == DROP_CASCADE;
-    } else if (tree_tag(node) == T_AlterTableStmt) {
-        const AlterTableStmt *s = (const AlterTableStmt *)node;
-        for (int i = 0; i < tree_length(s->cmds); i++)
-            walk->names->drops |= ((const AlterTableCmd *)tree_item(s->cmds, i))->behavior == DROP_CASCADE;
-    } else if (tree_tag(node) == T_TruncateStmt) {
-        walk->names->cascades = ((const TruncateStmt *)node)->behavior == DROP_CASCADE;
-    } else if (tree_tag(node) == T_GrantStmt) {
-        const GrantStmt *s = (const GrantStmt *)node;
-        bool all = s->targtype == ACL_TARGET_ALL_IN_SCHEMA;
-        for (int i = 0; all && i < tree_length(s->objects); i++) {
-            const char *schema = tree_string(tree_item(s->objects, i));
-            if (schema) ties_schema(walk, bytes_of(schema), EFFECT_PRIVILEGE);
-        }
-    } else if (tree_tag(node) == T_RenameStmt) {
-        const RenameStmt *s = (const RenameStmt *)node;
-        if (s->renameType == OBJECT_SCHEMA && s->subname)
-            ties_schema(walk, bytes_of(s->subname), EFFECT_SCHEMA_ALTER);
-    } else if (tree_tag(node) == T_ReindexStmt) {
-        const ReindexStmt *s = (const ReindexStmt *)node;
-        if (s->kind == REINDEX_OBJECT_SCHEMA && s->name)
-            ties_schema(walk, bytes_of(s->name), EFFECT_MAINTENANCE);
+    const struct catalog_view *view = walk->view;
+    struct catalog_view *inside = ARENA_NEW(walk->arena, struct catalog_view);
+    struct bytes *path = ARENA_ARRAY(walk->arena, struct bytes, view->n_path + 1);
+    size_t n = 0;
+    if (!inside || !path) {
+        walk->trouble = WALK_FULL;
+        return false;
     }
+    while (n < view->n_path &&
+           (bytes_starts_with(view->path[n], "pg_temp_") || bytes_is(view->path[n], "pg_catalog"))) {
+        path[n] = view->path[n];
+        n++;
+    }
+    path[n] = schema;
+    for (size_t i = n; i < view->n_path; i++)
+        path[i + 1] = view->path[i];
+    *inside = *view;
+    inside->path = path;
+    inside->n_path = view->n_path + 1;
+    walk->view = inside;
+    return true;
+}
+
+/* What stands in CREATE SCHEMA is made in the new schema, tables first, whatever their order in the text.
+ * Where the schema's name or the role that makes it is not told, what stands in it is not either. */
+void names_begin(struct walk *walk, const Node *statement)
+{
+    const CreateSchemaStmt *s = (const CreateSchemaStmt *)statement;
+    if (tree_tag(statement) != T_CreateSchemaStmt || !s->schemaElts) return;
+    if (!s->schemaname || s->authrole || walk->names->moved.n || walk->names->loose.n) {
+        move(walk);
+        return;
+    }
+    struct bytes schema = walk_text(walk, s->schemaname);
+    if (walk->trouble || !look_in_schema(walk, schema)) return;
+    for (int i = 0; i < tree_length(s->schemaElts); i++) {
+        const RangeVar *relation = made_in_schema(tree_item(s->schemaElts, i));
+        if (relation && !relation->schemaname && relation->relpersistence != 't')
+            names_make(walk, schema, bytes_of(relation->relname), false);
+    }
+    settle_made(walk);
+}
+
+/* A cursor that is held runs its query at COMMIT. */
+static void finish_cursor(struct walk *walk, const Node *statement)
+{
+    const DeclareCursorStmt *s = (const DeclareCursorStmt *)statement;
+    if (tree_tag(statement) != T_DeclareCursorStmt || !(s->options & CURSOR_OPT_HOLD)) return;
+    walk->statement->writes_late |= walk->statement->runs_unseen;
 }
 
 void names_finish(struct walk *walk, const Node *statement)
 {
     const struct sql_statement *s = walk->statement;
     size_t before;
-    widen(walk, statement);
+    wide_read(walk, statement);
+    made_read(walk, statement);
     do { /* what goes takes others along, and these others */
         before = s->n_relations;
         if (walk->names->drops) ties_cascade(walk);
         ties_follow(walk);
     } while (walk->names->drops && s->n_relations != before && !walk->trouble);
+    wide_rename(walk, statement);
     types_finish(walk);
+    finish_cursor(walk, statement);
     if (walk->names->code_made && (s->n_relations || s->n_functions))
         code_add(walk, (struct bytes){ 0 }, BYTES_LITERAL("(earlier in this text)"),
                  BYTES_LITERAL("(made by an earlier statement of the same text)"), (struct bytes){ 0 });
@@ -311,13 +350,9 @@ void names_change(struct walk *walk, const Node *statement)
         if (!names->loose.n) names->loose = walk->statement->tag;
     }
     change(walk, statement);
-    /* What it creates is there from now on. */
-    while (names->making) {
-        struct names_made *made = names->making;
-        names->making = made->older;
-        made->older = names->made;
-        names->made = made;
-    }
+    settle_made(walk);
     names->sets_path = names->runs = names->sorts = names->cascades = names->drops = false;
     names->n_types = 0;
+    names->operators = NULL;
+    names->put_off = NULL;
 }

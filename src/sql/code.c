@@ -130,10 +130,7 @@ bool code_sequence(struct walk *walk, const char *function, const Node *argument
         walk_effect(walk, takers[i].access);
         bool known = functions_constant(argument, &text);
         if (known && text && names_resolve_text(walk, text, takers[i].access)) return true;
-        if (takers[i].any && !(known && !text)) {
-            ties_sequences(walk, takers[i].access);
-            names_any(walk, takers[i].access);
-        }
+        if (takers[i].any && !(known && !text)) names_any(walk, takers[i].access);
         return true;
     }
     return false;
@@ -143,7 +140,7 @@ bool code_sequence(struct walk *walk, const char *function, const Node *argument
 static bool is_no_function(struct walk *walk, const FuncCall *call, struct tree_name name)
 {
     if (tree_length(call->args) != 1) return false;
-    if (types_named(walk, bytes_of(name.schema), bytes_of(name.name))) return true;
+    if (walk->names->is_type) return true;
     return !name.schema && tree_tag(tree_item(call->args, 0)) == T_ColumnRef;
 }
 
@@ -165,6 +162,9 @@ void code_call(struct walk *walk, const FuncCall *call, struct tree_name name)
         return;
     }
     struct reach reach = reach_function(walk, name.schema, name.name);
+    /* f('x') may be a cast to a type f, although there is a function f. */
+    walk->names->is_type =
+        tree_length(call->args) == 1 && types_named(walk, bytes_of(name.schema), bytes_of(name.name));
     walk_effect(walk, functions_listed(name.name));
     if (settle_own(walk, call, call->location, name, &reach)) {
         functions_add(walk, BYTES_LITERAL("pg_catalog"), bytes_of(name.name), NULL, 0);
@@ -196,15 +196,70 @@ void code_sample(struct walk *walk, const RangeTableSample *sample, struct tree_
     functions_add(walk, bytes_of(name.schema), bytes_of(name.name), reach.codes, reach.n_codes);
 }
 
+/* Two literals, whose types nobody tells, are texts for an operator that takes texts, before anything else
+ * (PostgreSQL's documentation, "Operator Type Resolution", rule 3.e). */
+static bool takes_texts(struct catalog_operators all)
+{
+    enum { TEXT = 25 };
+    for (size_t i = 0; i < all.n; i++)
+        if (catalog_is_own(all.items[i]->oid) && all.items[i]->left == TEXT && all.items[i]->right == TEXT)
+            return true;
+    return false;
+}
+
+/* The operators of a name are put off once, however often it stands in the statement. */
+static bool is_put_off(struct walk *walk, const char *name)
+{
+    struct names_put_off *p = walk->names->put_off;
+    while (p && !bytes_is(p->name, name))
+        p = p->next;
+    if (p) return true;
+    p = ARENA_NEW(walk->arena, struct names_put_off);
+    if (!p) {
+        walk->trouble = WALK_FULL;
+        return true;
+    }
+    *p = (struct names_put_off){ walk->names->put_off, walk_text(walk, name) };
+    walk->names->put_off = p;
+    return false;
+}
+
+/* Whether it is meant hangs on types, which are known behind the walk. */
+static void put_off(struct walk *walk, const struct catalog_operator *operator)
+{
+    struct names_operator *one = ARENA_NEW(walk->arena, struct names_operator);
+    if (!one) {
+        walk->trouble = WALK_FULL;
+        return;
+    }
+    *one = (struct names_operator){ walk->names->operators, operator};
+    walk->names->operators = one;
+}
+
+void code_add_operator(struct walk *walk, const struct names_operator *o)
+{
+    struct reach reach = { 0 };
+    reach_code(walk, &reach, o->operator->signature, o->operator->extension);
+    functions_add(walk, (struct bytes){ 0 }, o->operator->name, reach.codes, reach.n_codes);
+}
+
+/* A value of a type of somebody's can only come from where the type is in play. An operator that takes two
+ * such values is meant with them alone, where PostgreSQL's own of that name takes every literal. */
 void code_operator(struct walk *walk, const char *schema, const char *name)
 {
     struct catalog_operators all = catalog_operators_in(walk->view, bytes_of(name));
     struct reach reach = { 0 };
+    bool texts = !schema && takes_texts(all), again = texts && is_put_off(walk, name);
     for (size_t i = 0; i < all.n && !walk->trouble; i++) {
         const struct catalog_operator *o = all.items[i];
         if (!can_mean(walk, schema, o->schema)) continue;
         reach.any = true;
-        if (!catalog_is_own(o->oid)) reach_code(walk, &reach, o->signature, o->extension);
+        if (catalog_is_own(o->oid)) continue;
+        if (texts && o->left && !catalog_is_own(o->left) && !catalog_is_own(o->right)) {
+            if (!again) put_off(walk, o);
+        } else {
+            reach_code(walk, &reach, o->signature, o->extension);
+        }
     }
     bool own = all.n == 0 && functions_operator_effects(schema, name) == 0;
     if (reach.n_codes)
@@ -223,6 +278,19 @@ static void between(struct walk *walk, bool negated, bool symmetric)
     if (negated || symmetric) {
         code_operator(walk, NULL, "<");
         code_operator(walk, NULL, ">");
+    }
+}
+
+/* EXCLUDE (column WITH operator, …) compares as rows are written. */
+static void exclusion(struct walk *walk, const Constraint *constraint)
+{
+    for (int i = 0; i < tree_length(constraint->exclusions); i++) {
+        const List *pair = tree_item(constraint->exclusions, i);
+        struct tree_name name;
+        if (tree_name(tree_item(pair, 1), &name))
+            code_operator(walk, name.schema, name.name);
+        else
+            walk_effect(walk, EFFECT_PROCEDURE);
     }
 }
 
@@ -272,6 +340,7 @@ void code_implied(struct walk *walk, const Node *node)
         if (join->usingClause || join->isNatural) code_operator(walk, NULL, "=");
         break;
     }
+    case T_Constraint: exclusion(walk, (const Constraint *)node); break;
     case T_CreateTrigStmt: code_named(walk, ((const CreateTrigStmt *)node)->funcname); break;
     case T_CreateEventTrigStmt: code_named(walk, ((const CreateEventTrigStmt *)node)->funcname); break;
     case T_ExecuteStmt:

@@ -26,9 +26,10 @@ const char *sql_effect_name(uint32_t bit);
 uint32_t sql_effect_parse(struct bytes name);
 
 /* A relation as the text names it; schema and database are empty where the text gives none. CTE names are not
- * relations. For DROP, ALTER and the like: the object, where it is a relation. In a view, one without a name
- * is the sequence of a nextval or setval that only the server knows: any relation for a denial, none for an
- * allow that names some. */
+ * relations. For DROP, ALTER and the like: the object, where it is a relation; in a view, a type that is made
+ * stands here too. In a view, one without a name is what only the server knows (the sequence of a nextval,
+ * what a CASCADE takes along), or with a schema any of that one: any relation for a denial, none for an allow
+ * that names some. */
 struct sql_relation {
     struct bytes database, schema, name;
     uint32_t access; /* the effects on this relation: EFFECT_READ, …_UPDATE, …_SCHEMA_DROP, … */
@@ -39,6 +40,9 @@ struct sql_relation {
     /* The text does not name it: it is touched through a view, as a partition, child or parent, by a foreign
      * key's action, by a rule. Denials and holds speak of it; it needs no allow of its own. */
     bool through;
+    /* It, or a column of it, gets another name or schema: rules that speak of it by its name would not see it
+     * any more, whatever effects they are about. The new name stands as a relation of its own. */
+    bool renamed, columns_renamed;
     uint32_t oid; /* 0: made, or not resolved */
 };
 /* Code of the server's that is not PostgreSQL's own, as the catalogue names it: "public.f(integer)". */
@@ -53,6 +57,12 @@ struct sql_function {
      * EFFECT_PROCEDURE. */
     const struct sql_code *codes;
     size_t n_codes;
+};
+/* Code that a statement makes, changes or gives a name to. schema empty: any; name empty: any of that schema;
+ * a cast has neither. */
+struct sql_made_code {
+    bool any, cast; /* there is such */
+    struct bytes schema, name;
 };
 /* A column that a statement touches, and how. Every use that cannot be told is all of them. */
 enum sql_use {
@@ -170,7 +180,14 @@ struct sql_statement {
     /* Its command tag may not count every row that it changes: a CTE, a trigger, a rule, a foreign key's
      * action writes too. */
     bool writes_beside;
+    /* It may set off what runs at COMMIT only: a trigger that can be deferred. late_triggers: there are such
+     * in the database, so that code which it calls may set them off as well. */
+    bool writes_late, late_triggers;
+    /* Code of the database's owner runs as it reads or writes: row security, defaults, checks, a view's
+     * query. No rule speaks of it; what it changes counts where changed rows are limited. */
+    bool runs_unseen;
     bool writes_foreign; /* it may change rows of a foreign table, which stand on another server */
+    struct sql_made_code made_code;
     struct sql_column *columns;
     size_t n_columns;
     struct sql_output

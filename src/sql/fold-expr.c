@@ -7,12 +7,46 @@ static bool is_bare_star(const ColumnRef *column)
     return tree_length(column->fields) == 1 && tree_tag(tree_item(column->fields, 0)) == T_A_Star;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What a relation's own columns may be qualified with. */
+static bool names_relation(const RangeVar *relation, const char *qualifier)
+{
+    if (!relation || !qualifier) return false;
+    const Alias *alias = relation->alias;
+    return same_text(qualifier, alias ? alias->aliasname : relation->relname);
+}
+
+/* A column that says itself that it is not the target's: of USING, of FROM, of a sub-select. */
+static bool is_of_another(const struct fold_state *state, const ColumnRef *column)
+{
+    int n = tree_length(column->fields);
+    const char *qualifier = n > 1 ? tree_string(tree_item(column->fields, n - 2)) : NULL;
+    return state->target && qualifier && !names_relation(state->target, qualifier);
+}
+
+bool fold_is_member(const struct fold_state *state, const RangeVar *from, const Node *member,
+                    const Node *outer)
+{
+    const ColumnRef *a = (const ColumnRef *)member, *b = (const ColumnRef *)outer;
+    if (!member || !outer || tree_tag(member) != T_ColumnRef || tree_tag(outer) != T_ColumnRef) return false;
+    int n = tree_length(a->fields), m = tree_length(b->fields);
+    const char *name = tree_string(tree_item(a->fields, n - 1));
+    if (!name || !same_text(name, tree_string(tree_item(b->fields, m - 1)))) return false;
+    bool ours = m == 1 || names_relation(state->target, tree_string(tree_item(b->fields, m - 2)));
+    return ours && (n == 1 || names_relation(from, tree_string(tree_item(a->fields, n - 2))));
+}
+
 bool fold_is_constant(struct fold_state *state, const Node *node, int depth)
 {
     if (!node) return true;
     if (!fold_spend(state, depth--)) return true;
     switch (tree_tag(node)) {
-    case T_ColumnRef: return is_bare_star((const ColumnRef *)node);
+    case T_ColumnRef:
+        return is_bare_star((const ColumnRef *)node) || is_of_another(state, (const ColumnRef *)node);
     case T_CurrentOfExpr: return false;
     case T_List:
         for (int i = 0; i < tree_length((const List *)node); i++)
@@ -29,11 +63,6 @@ bool fold_is_constant(struct fold_state *state, const Node *node, int depth)
     return true;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_constant(const A_Const *a, const A_Const *b)
 {
     if (a->isnull || b->isnull) return a->isnull && b->isnull;
@@ -46,14 +75,6 @@ static bool same_constant(const A_Const *a, const A_Const *b)
     case T_BitString: return same_text(a->val.bsval.bsval, b->val.bsval.bsval);
     default: return false;
     }
-}
-
-/* What the target's own columns may be qualified with. */
-static bool names_target(const struct fold_state *state, const char *qualifier)
-{
-    if (!state->target || !qualifier) return false;
-    const Alias *alias = state->target->alias;
-    return same_text(qualifier, alias ? alias->aliasname : state->target->relname);
 }
 
 /* id and orders.id are the same column, where orders is what is deleted from; id and old.id need not be. */
@@ -69,7 +90,7 @@ static bool same_column(const struct fold_state *state, const ColumnRef *a, cons
     const List *longer = n > m ? a->fields : b->fields;
     int shared = n > m ? m : n, most = n > m ? n : m;
     /* s.orders.id and orders.id say the same table. */
-    return shared > 1 || names_target(state, tree_string(tree_item(longer, most - 2)));
+    return shared > 1 || names_relation(state->target, tree_string(tree_item(longer, most - 2)));
 }
 
 static bool same_list(struct fold_state *state, const List *a, const List *b, int depth)

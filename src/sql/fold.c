@@ -172,13 +172,16 @@ static enum fold fold_sublink(struct fold_state *state, const SubLink *link, int
                  !s->limitCount && !s->limitOffset;
     if (link->subLinkType == EXISTS_SUBLINK && plain && !s->fromClause)
         return s->whereClause ? fold_condition(state, s->whereClause, depth) : FOLD_TRUE;
-    if (link->subLinkType == ANY_SUBLINK && plain && !s->whereClause && !link->operName &&
+    bool equals = !link->operName || (tree_length(link->operName) == 1 &&
+                                      strcmp(tree_string(tree_item(link->operName, 0)), "=") == 0);
+    if (link->subLinkType == ANY_SUBLINK && plain && !s->whereClause && equals &&
         tree_length(s->fromClause) == 1 && tree_length(s->targetList) == 1) {
         const Node *from = tree_item(s->fromClause, 0);
         const ResTarget *column = tree_item(s->targetList, 0);
         if (tree_tag(from) == T_RangeVar && state->target &&
             strcmp(((const RangeVar *)from)->relname, state->target->relname) == 0 &&
-            fold_same(state, link->testexpr, column->val, depth))
+            (fold_same(state, link->testexpr, column->val, depth) ||
+             fold_is_member(state, (const RangeVar *)from, column->val, link->testexpr)))
             return FOLD_TRUE;
     }
     return fold_is_constant(state, (const Node *)link, depth) ? FOLD_CONSTANT : FOLD_ROW;

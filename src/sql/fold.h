@@ -31,7 +31,10 @@ enum fold fold_condition(struct fold_state *state, const Node *node, int depth);
 /* Two expressions that are written alike (which says more about columns and constants than about functions).
  */
 bool fold_same(struct fold_state *state, const Node *a, const Node *b, int depth);
-/* No column and nothing else of the row anywhere in it. */
+/* The column of a SELECT from that table is what the column outside is called: x IN (SELECT o.x FROM t o). */
+bool fold_is_member(const struct fold_state *state, const RangeVar *from, const Node *member,
+                    const Node *outer);
+/* No column of the target's, and nothing else of its row, anywhere in it. */
 bool fold_is_constant(struct fold_state *state, const Node *node, int depth);
 enum fold fold_comparison(struct fold_state *state, const A_Expr *e, int depth);
 #endif

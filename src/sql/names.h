@@ -18,6 +18,14 @@ struct names_touched {
     const struct names_touched *older;
     struct bytes name, why; /* the words of that statement */
 };
+struct names_operator {
+    struct names_operator *next;
+    const struct catalog_operator *operator;
+};
+struct names_put_off {
+    struct names_put_off *next;
+    struct bytes name;
+};
 /* What holds for a whole text. */
 struct names {
     const struct catalog_view *view;
@@ -40,8 +48,11 @@ struct names {
     bool sets_path;     /* the statement that is walked calls set_config on what moves names */
     bool cascades;      /* DROP or TRUNCATE with CASCADE */
     bool drops;         /* DROP with CASCADE, of a column or constraint too */
+    bool is_type;       /* the call that is walked is written like a cast to a type */
     bool sorts;         /* it orders, groups or compares by a type's own operators */
-    uint32_t *types;    /* those of its types that are not PostgreSQL's own, each once */
+    struct names_put_off *put_off;
+    struct names_operator *operators; /* that the statement could only mean with types of their own */
+    uint32_t *types;                  /* those of its types that are not PostgreSQL's own, each once */
     size_t n_types, types_size;
     struct scans *scans;     /* what is masked (scan.h); NULL: nothing is */
     struct bytes parameters; /* types that Parse gives the text's parameters */
@@ -72,13 +83,21 @@ bool names_resolve_text(struct walk *walk, const char *text, uint32_t access);
 /* What one of PostgreSQL's own functions does to what the text does not name: large objects, what other
  * sessions run. */
 void names_unnamed(struct walk *walk, const char *function);
+/* A relation that nobody can name here; with a schema, any one of that. */
 void names_any(struct walk *walk, uint32_t access);
+void names_any_in(struct walk *walk, struct bytes schema, uint32_t access);
 
 /* Before the walk: what holds inside the statement already. */
 void names_begin(struct walk *walk, const Node *statement);
 /* Behind the walk: what hangs on what was found. */
 void names_finish(struct walk *walk, const Node *statement);
 
+/* wide.c: relations that it means without naming them. */
+void wide_read(struct walk *walk, const Node *statement);
+/* Behind what was followed: what gets another name. */
+void wide_rename(struct walk *walk, const Node *statement);
+/* made.c: code that it makes. */
+void made_read(struct walk *walk, const Node *statement);
 /* changes.c: what a statement does to the names behind it, once it was walked. */
 void names_change(struct walk *walk, const Node *statement);
 /* set_config of that setting (empty: it is not known which). */
@@ -92,6 +111,8 @@ void code_call(struct walk *walk, const FuncCall *call, struct tree_name name);
 bool code_sequence(struct walk *walk, const char *function, const Node *argument);
 void code_sample(struct walk *walk, const RangeTableSample *sample, struct tree_name name);
 void code_operator(struct walk *walk, const char *schema, const char *name);
+/* Adds it to what the statement may run. */
+void code_add_operator(struct walk *walk, const struct names_operator *operator);
 /* What a node compares with although no operator stands there. */
 void code_implied(struct walk *walk, const Node *node);
 /* One code that a name stands for, or that runs although no name calls it. */
@@ -105,6 +126,10 @@ void types_visit_option(struct walk *walk, const DefElem *option);
 /* What a function of somebody's returns is in play. */
 void types_use(struct walk *walk, uint32_t type);
 bool types_named(struct walk *walk, struct bytes schema, struct bytes name);
+/* One that the statement makes. Types and relations share their names, so that it stands among these. */
+void types_created(struct walk *walk, struct tree_name name, uint32_t access);
+/* One that it drops or alters. */
+void types_object(struct walk *walk, struct tree_name name, uint32_t access);
 /* Once the statement's relations are known. */
 void types_finish(struct walk *walk);
 
@@ -112,8 +137,6 @@ void types_finish(struct walk *walk);
 void ties_follow(struct walk *walk);
 /* Every relation of a schema: DROP SCHEMA and its kin. */
 void ties_schema(struct walk *walk, struct bytes schema, uint32_t access);
-/* Every sequence. */
-void ties_sequences(struct walk *walk, uint32_t access);
 /* What goes with a relation that is dropped or emptied with CASCADE. */
 void ties_cascade(struct walk *walk);
 #endif

@@ -332,10 +332,16 @@ static bool text_part(struct walk *walk, const char **at, struct bytes *part_out
     return n > 0 && n <= IDENTIFIER_BYTES;
 }
 
-/* A relation that nobody can name here: rules with relations take it for any. */
+/* Rules with relations take it for any, allows for none. */
 void names_any(struct walk *walk, uint32_t access)
 {
-    relations_add_through(walk, &(struct sql_relation){ .access = access });
+    names_any_in(walk, (struct bytes){ 0 }, access);
+}
+
+void names_any_in(struct walk *walk, struct bytes schema, uint32_t access)
+{
+    walk_effect(walk, access);
+    relations_add_through(walk, &(struct sql_relation){ .schema = schema, .access = access });
 }
 
 void names_unnamed(struct walk *walk, const char *function)

@@ -4,7 +4,9 @@
 #include "sql/names.h"
 
 enum {
+    WHOLE_CEILING = 1000, /* a schema of more relations is told as any of them */
     WRITES = EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE,
+    READS = EFFECT_READ | EFFECT_BULK_OUT | EFFECT_LOCK,
     MEANS = EFFECT_BULK_IN | EFFECT_BULK_OUT | EFFECT_UNSAFE_IO | EFFECT_LOCK,
     ALIKE = EFFECT_ALL_BUT_UNKNOWN & ~(EFFECT_SCHEMA_CREATE | EFFECT_TRANSACTION)
 };
@@ -49,6 +51,13 @@ static struct bytes schema_of(const struct catalog_view *view, const struct cata
     return own ? BYTES_LITERAL("pg_temp") : r->schema;
 }
 
+/* What a trigger does is not looked at: it may change what has triggers that can be deferred. */
+static void note_late(struct walk *walk, const struct catalog_relation *r, uint32_t access)
+{
+    if (!(access & WRITES) || !r->has_triggers) return;
+    walk->statement->writes_late |= r->has_late_triggers || walk->statement->late_triggers;
+}
+
 /* Reaches a relation with some access, from above or below. */
 static void reach(struct follow *f, const struct catalog_relation *r, uint32_t access, bool whereless,
                   bool up)
@@ -74,6 +83,7 @@ static void reach(struct follow *f, const struct catalog_relation *r, uint32_t a
         uint32_t *mask = up ? &f->up[i] : &f->down[i];
         *mask |= access;
         if (r->has_triggers || r->kind == 'f') s->writes_beside |= (access & WRITES) != 0;
+        note_late(f->walk, r, access);
     }
 }
 
@@ -158,6 +168,7 @@ static void note_beside(struct walk *walk, const struct sql_relation *s)
     const struct catalog_relation *r = s->oid ? catalog_by_oid(walk->view, s->oid) : NULL;
     if (s->access & EFFECT_TRUNCATE) walk->statement->writes_beside = true;
     if (!(s->access & WRITES)) return;
+    if (r) note_late(walk, r, s->access);
     /* What the text itself makes may have got triggers and rules since. */
     if (r ? r->has_triggers || r->has_rules || r->kind == 'v' || r->kind == 'f' : walk->names->code_made)
         walk->statement->writes_beside = true;
@@ -167,6 +178,7 @@ void ties_follow(struct walk *walk)
 {
     struct sql_statement *s = walk->statement;
     struct follow f = { .walk = walk };
+    s->late_triggers = catalog_has_late_triggers(walk->view);
     if (s->n_relations == 0 || !make_room(&f, s->n_relations)) return;
     for (size_t i = 0; i < s->n_relations; i++) {
         f.down[i] = s->relations[i].access;
@@ -180,7 +192,11 @@ void ties_follow(struct walk *walk)
     for (size_t i = 0; i < s->n_relations && !walk->trouble; i++) {
         const struct catalog_relation *r =
             s->relations[i].oid ? catalog_by_oid(walk->view, s->relations[i].oid) : NULL;
-        if (r && r->kind == 'f' && s->relations[i].access & WRITES) s->writes_foreign = true;
+        if (!r) continue;
+        uint32_t access = s->relations[i].access;
+        if (r->kind == 'f' && access & WRITES) s->writes_foreign = true;
+        uint32_t reads = READS | WRITES | (r->kind == 'm' ? EFFECT_SCHEMA_ALTER : 0);
+        s->runs_unseen |= (r->code_on_read && access & reads) || (r->code_on_write && access & WRITES);
     }
 }
 
@@ -208,29 +224,17 @@ static bool visit_whole(void *context, const struct catalog_relation *r)
                  r->kind == 'S';
     if (holds && (!whole->schema.p || bytes_equal(r->schema, whole->schema)))
         add_whole(whole->walk, r, whole->access);
-    return whole->walk->trouble == WALK_FINE;
+    return whole->walk->trouble == WALK_FINE && whole->walk->statement->n_relations < WHOLE_CEILING;
 }
 
 void ties_schema(struct walk *walk, struct bytes schema, uint32_t access)
 {
     struct whole_schema whole = { walk, schema, access };
     catalog_each_relation(walk->view->catalog, visit_whole, &whole);
-}
-
-static bool visit_sequence(void *context, const struct catalog_relation *r)
-{
-    const struct whole_schema *whole = context;
-    struct sql_relation one = {
-        .schema = r->schema, .name = r->name, .access = whole->access, .resolved = true, .oid = r->oid
-    };
-    if (r->kind == 'S') relations_add_through(whole->walk, &one);
-    return whole->walk->trouble == WALK_FINE;
-}
-
-void ties_sequences(struct walk *walk, uint32_t access)
-{
-    struct whole_schema whole = { walk, { 0 }, access };
-    catalog_each_relation(walk->view->catalog, visit_sequence, &whole);
+    if (walk->statement->n_relations >= WHOLE_CEILING && !walk->trouble)
+        relations_add_through(
+            walk,
+            &(struct sql_relation){ .schema = schema, .access = access, .resolved = true, .through = true });
 }
 
 struct cascade {
@@ -276,6 +280,20 @@ static bool visit_cascade(void *context, const struct catalog_relation *r)
     return c->walk->trouble == WALK_FINE;
 }
 
+/* What goes with code that hangs on what is dropped: triggers, defaults, indexes, views of others. */
+static void add_unseen(struct walk *walk)
+{
+    const struct sql_statement *s = walk->statement;
+    for (size_t i = 0; i < s->n_relations; i++) {
+        const struct catalog_relation *r = s->relations[i].oid && s->relations[i].access & EFFECT_SCHEMA_DROP
+                                               ? catalog_by_oid(walk->view, s->relations[i].oid)
+                                               : NULL;
+        if (!r || !r->entangled) continue;
+        names_any(walk, EFFECT_SCHEMA_DROP | EFFECT_SCHEMA_ALTER);
+        return;
+    }
+}
+
 void ties_cascade(struct walk *walk)
 {
     struct cascade c = { .walk = walk };
@@ -283,4 +301,5 @@ void ties_cascade(struct walk *walk)
         c.changed = false;
         catalog_each_relation(walk->view->catalog, visit_cascade, &c);
     } while (c.changed && !walk->trouble);
+    add_unseen(walk);
 }

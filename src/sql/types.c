@@ -91,6 +91,32 @@ static bool named(struct walk *walk, const struct catalog_type *type)
     return true;
 }
 
+void types_created(struct walk *walk, struct tree_name name, uint32_t access)
+{
+    const struct names *names = walk->names;
+    struct sql_relation one = { .schema = bytes_of(name.schema),
+                                .name = bytes_of(name.name),
+                                .access = access };
+    /* Where that is not known, it is any. */
+    if (!name.schema && !names->moved.n && !names->loose.n) one.schema = names_creation_schema(walk->view);
+    one.made = one.resolved = one.schema.n > 0;
+    relations_add_through(walk, &one);
+}
+
+void types_object(struct walk *walk, struct tree_name name, uint32_t access)
+{
+    const struct names *names = walk->names;
+    struct sql_relation one = { .schema = bytes_of(name.schema),
+                                .name = bytes_of(name.name),
+                                .access = access };
+    if (name.schema || (!names->moved.n && !names->loose.n)) {
+        const struct catalog_type *type = catalog_type_find(walk->view, one.schema, one.name);
+        if (type) one.schema = type->schema;
+        one.resolved = type != NULL;
+    }
+    relations_add_through(walk, &one);
+}
+
 bool types_named(struct walk *walk, struct bytes schema, struct bytes name)
 {
     return named(walk, catalog_type_find(walk->view, schema, name));
@@ -174,11 +200,62 @@ static void add_parameters(struct walk *walk)
     }
 }
 
+/* Whether a value of it can only come from where it is in play: no other type turns into it unasked. Rows and
+ * domains are left out, since any record and any value of the base type may. */
+static bool stands_alone(const struct walk *walk, uint32_t oid)
+{
+    const struct catalog_type *type = catalog_type_by_oid(walk->view, oid);
+    if (type && type->element && !catalog_is_own(oid)) {
+        if (in_play(walk->names, oid)) return false;
+        oid = type->element;
+        type = catalog_type_by_oid(walk->view, oid);
+    }
+    if (!type || catalog_is_own(oid) || in_play(walk->names, oid)) return false;
+    return type->kind == 'b' || type->kind == 'e' || type->kind == 'r' || type->kind == 'm';
+}
+
+static bool is_turned_into(const struct walk *walk, uint32_t oid)
+{
+    const struct catalog_cast *casts;
+    size_t n = catalog_casts_in(walk->view, &casts);
+    const struct catalog_type *type = catalog_type_by_oid(walk->view, oid);
+    for (size_t i = 0; i < n; i++)
+        if (in_play(walk->names, casts[i].from) &&
+            (casts[i].to == oid || (type && type->element && casts[i].to == type->element)))
+            return true;
+    return false;
+}
+
+/* A range gives out values of what it is over, and nobody here knows what that is. */
+static bool has_ranges(const struct walk *walk)
+{
+    for (size_t i = 0; i < walk->names->n_types; i++) {
+        const struct catalog_type *type = catalog_type_by_oid(walk->view, walk->names->types[i]);
+        if (!type || type->kind == 'r' || type->kind == 'm') return true;
+    }
+    return false;
+}
+
+/* Operators of types that are in play nowhere are never meant (code_operator). */
+static void add_operators(struct walk *walk, bool all)
+{
+    all |= walk->names->types_made || walk->names->code_made || has_ranges(walk);
+    for (const struct names_operator *o = walk->names->operators; o && !walk->trouble; o = o->next) {
+        uint32_t left = o->operator->left, right = o->operator->right;
+        if (all || !stands_alone(walk, left) || !stands_alone(walk, right) || is_turned_into(walk, left) ||
+            is_turned_into(walk, right))
+            code_add_operator(walk, o);
+    }
+}
+
 void types_finish(struct walk *walk)
 {
     const struct sql_statement *s = walk->statement;
     add_parameters(walk);
-    if (!evaluates(s)) return;
+    if (!evaluates(s)) {
+        add_operators(walk, true);
+        return;
+    }
     for (size_t i = 0; i < s->n_relations && !walk->trouble; i++) {
         const struct catalog_relation *r =
             s->relations[i].oid ? catalog_by_oid(walk->view, s->relations[i].oid) : NULL;
@@ -187,4 +264,5 @@ void types_finish(struct walk *walk)
     for (size_t i = 0; i < walk->names->n_types && !walk->trouble; i++)
         open_type(walk, walk->names->types[i]);
     add_casts(walk);
+    add_operators(walk, false);
 }

@@ -65,7 +65,7 @@ static enum walk_trouble read_statement(struct bytes text, const RawStmt *raw, s
     walk_statement(&walk, raw->stmt);
     /* What is not forwarded needs no lineage. */
     if (names && !walk.trouble && !statement->unresolved_code) {
-        bool gave_up = lineage_read(&walk, names->view, raw->stmt);
+        bool gave_up = lineage_read(&walk, walk.view, raw->stmt);
         relations_note_columns(&walk);
         if (names->scans && !walk.trouble) scan_finish(&walk, raw->stmt, gave_up);
     }

@@ -1,7 +1,7 @@
 /* Everything that is a statement and no query: the table utility.def says what it does; this file adds what
  * depends on its fields, and which relations it names where they are not RangeVars. A statement within
  * another (EXPLAIN, PREPARE, a rule's actions, a function's body) is read here too, at its depth. */
-#include "sql/walk.h"
+#include "sql/names.h"
 
 struct utility {
     const char *tag;
@@ -115,9 +115,16 @@ static void visit_alter_table(struct walk *walk, const AlterTableStmt *s, struct
     for (int i = 0; i < tree_length(s->cmds); i++)
         more |= alter_effects(tree_item(s->cmds, i));
     walk_effect(walk, more);
+    for (int i = 0; s->objtype == OBJECT_TYPE && i < tree_length(s->cmds); i++)
+        walk->statement->cascades |= ((const AlterTableCmd *)tree_item(s->cmds, i))->behavior == DROP_CASCADE;
     walk_push(walk, s->cmds, at);
     at.access |= more;
-    if (s->objtype != OBJECT_TYPE) walk_push(walk, s->relation, at);
+    if (s->objtype != OBJECT_TYPE) {
+        walk_push(walk, s->relation, at);
+    } else if (walk->names) {
+        struct tree_name name = { s->relation->catalogname, s->relation->schemaname, s->relation->relname };
+        types_object(walk, name, at.access);
+    }
 }
 
 static void visit_transaction(struct walk *walk, const TransactionStmt *s)
@@ -209,6 +216,25 @@ static void note_owner(struct walk *walk, const List *options, struct walk_at at
     }
 }
 
+static void note_type(struct walk *walk, const List *list, struct walk_at at, bool created)
+{
+    struct tree_name name;
+    if (!walk->names || !tree_name(list, &name)) return;
+    if (created)
+        types_created(walk, name, at.access);
+    else
+        types_object(walk, name, at.access);
+}
+
+static void note_dropped_types(struct walk *walk, const DropStmt *s, struct walk_at at)
+{
+    if (s->removeType != OBJECT_TYPE && s->removeType != OBJECT_DOMAIN) return;
+    for (int i = 0; i < tree_length(s->objects); i++) {
+        const TypeName *type = tree_item(s->objects, i);
+        if (type && tree_tag(type) == T_TypeName && type->names) note_type(walk, type->names, at, false);
+    }
+}
+
 /* The statements that name objects by lists, or whose RangeVars are no relations. False: its children may be
  * walked as they are. */
 static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
@@ -223,7 +249,24 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
     case T_VariableSetStmt: setting_visit(walk, (const VariableSetStmt *)node, at.depth == 1); return true;
     /* Names of constraints. */
     case T_ConstraintsSetStmt: return true;
-    case T_CompositeTypeStmt: walk_push(walk, ((const CompositeTypeStmt *)node)->coldeflist, at); return true;
+    case T_CompositeTypeStmt: {
+        const CompositeTypeStmt *s = (const CompositeTypeStmt *)node;
+        struct tree_name name = { s->typevar->catalogname, s->typevar->schemaname, s->typevar->relname };
+        if (walk->names) types_created(walk, name, at.access);
+        walk_push(walk, s->coldeflist, at);
+        return true;
+    }
+    case T_CreateEnumStmt: note_type(walk, ((const CreateEnumStmt *)node)->typeName, at, true); return false;
+    case T_CreateRangeStmt:
+        note_type(walk, ((const CreateRangeStmt *)node)->typeName, at, true);
+        return false;
+    case T_CreateDomainStmt:
+        note_type(walk, ((const CreateDomainStmt *)node)->domainname, at, true);
+        return false;
+    case T_AlterEnumStmt: note_type(walk, ((const AlterEnumStmt *)node)->typeName, at, false); return false;
+    case T_AlterDomainStmt:
+        note_type(walk, ((const AlterDomainStmt *)node)->typeName, at, false);
+        return false;
     case T_DropStmt: {
         walk->statement->cascades = ((const DropStmt *)node)->behavior == DROP_CASCADE;
         const DropStmt *s = (const DropStmt *)node;
@@ -232,6 +275,7 @@ static bool visit_named(struct walk *walk, const Node *node, struct walk_at at)
             walk_effect(walk, EFFECT_PRIVILEGE);
         }
         note_objects(walk, s->removeType, s->objects, at);
+        note_dropped_types(walk, s, at);
         return true;
     }
     case T_CreateSeqStmt: note_owner(walk, ((const CreateSeqStmt *)node)->options, at); return false;

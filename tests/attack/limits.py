@@ -199,6 +199,20 @@ def check_statements(counted, ways):
                 expect(raw.read_until("Z"), "53400")
                 return goes_on(raw, "I")
 
+        def behind_an_error(text=text):
+            with ways.connect() as raw:
+                raw.send(one("SELECT pg_sleep(0.05)"), one("SELECT 1 / 0"), SYNC, one(text), SYNC)
+                expect(raw.read_until("Z"), "22012")
+                expect(raw.read_until("Z"), "53400")
+                return goes_on(raw, "I")
+
+        def behind_an_error_as_query(text=text):
+            with ways.connect() as raw:
+                raw.send(one("SELECT pg_sleep(0.05)"), one("SELECT 1 / 0"), SYNC, rawpg.query(text))
+                expect(raw.read_until("Z"), "22012")
+                expect(raw.read_until("Z"), "53400")
+                return goes_on(raw, "I")
+
         def flushed(text=text):
             with ways.connect() as raw:
                 raw.send(one(text), FLUSH)
@@ -233,7 +247,8 @@ def check_statements(counted, ways):
                 return goes_on(raw, "I")
         ways_of = {"simple": simple, "extended": extended, "in a transaction": in_transaction,
                    "extended in a transaction": extended_in_transaction, "in a pipeline": pipelined,
-                   "with Flush": flushed, "with COMMIT behind it in the pipeline": behind_a_commit,
+                   "with Flush": flushed, "behind an error and its Sync": behind_an_error,
+                   "as a Query behind an error and its Sync": behind_an_error_as_query, "with COMMIT behind it in the pipeline": behind_a_commit,
                    "and Terminate in place of Sync": then_leaves, "and gone before Sync": then_vanishes}
         if not text.startswith(("EXPLAIN", "CREATE")):
             ways_of["by EXECUTE"] = by_name
@@ -287,6 +302,17 @@ def check_several(counted, ways):
             expect(raw.read_until("Z"), "53400")
             return goes_on(raw, "I")
     shows(counted, ways, "statements of a pipeline count together", pipeline)
+
+    def transactions():
+        """Each Sync ends a transaction, and a server that has nothing to do may begin to count anew behind it."""
+        with ways.connect() as raw:
+            raw.simple("SELECT pg_sleep(1.1)")
+            raw.send(*[one("WITH u AS (UPDATE big SET v = v WHERE id BETWEEN 1 AND 900 RETURNING 1) SELECT count(*) FROM u") + SYNC,
+                       one("WITH u AS (UPDATE big SET v = 0 WHERE id BETWEEN 901 AND 2700 RETURNING 1) SELECT count(*) FROM u") + SYNC])
+            assert not rawpg.error(raw.read_until("Z"))
+            expect(raw.read_until("Z"), "53400")
+            return goes_on(raw, "I")
+    shows(counted, ways, "transactions of a pipeline count on their own", transactions)
 
     def flushes():
         with ways.connect() as raw:

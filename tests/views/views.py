@@ -31,6 +31,25 @@ INSERT INTO other.things VALUES (1, 'other');
 CREATE TABLE public.secrets (id int, what text);
 INSERT INTO public.secrets VALUES (1, 'secret');
 CREATE VIEW public.peek AS SELECT what FROM public.secrets;
+CREATE SEQUENCE public.tickets;
+CREATE SEQUENCE public.numbers;
+CREATE SCHEMA scratch AUTHORIZATION app;
+CREATE TABLE public.kept (id int);
+CREATE TABLE scratch.kept (id int);
+CREATE FUNCTION public.tell(int) RETURNS text LANGUAGE sql AS $$SELECT what FROM public.secrets$$;
+CREATE FUNCTION public.fine(int) RETURNS text LANGUAGE sql AS $$SELECT 'fine'::text$$;
+CREATE FUNCTION other.fine(int) RETURNS text LANGUAGE sql AS $$SELECT what FROM public.secrets$$;
+CREATE TYPE public.mood AS ENUM ('good');
+CREATE FUNCTION public.mood_text(public.mood) RETURNS text LANGUAGE sql AS $$SELECT what FROM public.secrets$$;
+CREATE CAST (public.mood AS text) WITH FUNCTION public.mood_text(public.mood) AS ASSIGNMENT;
+CREATE TYPE public.shade AS ENUM ('dark');
+CREATE FUNCTION public.shades(public.shade, public.shade) RETURNS boolean LANGUAGE sql AS $$SELECT EXISTS (SELECT FROM public.secrets)$$;
+CREATE OPERATOR public.= (LEFTARG = public.shade, RIGHTARG = public.shade, FUNCTION = public.shades);
+CREATE TABLE public.painted (id int, shade public.shade);
+INSERT INTO public.painted VALUES (1, 'dark');
+CREATE FUNCTION public.like_it(text) RETURNS public.shade IMMUTABLE LANGUAGE sql AS $$SELECT 'dark'::public.shade$$;
+CREATE DOMAIN public.label AS text;
+DO $$BEGIN FOR n IN 1..2100 LOOP EXECUTE format('CREATE SEQUENCE public.many_%s', n); END LOOP; END$$;
 CREATE FUNCTION public.moves() RETURNS int LANGUAGE sql AS $$SELECT length(set_config('search_path', 'other', false))$$;
 """
 
@@ -38,6 +57,14 @@ POLICY = {
     "name": "p", "who": "any", "record": {"rows": "full", "on_failure": "deny"},
     "allow": ["all"],
     "deny": [{"name": "no-secrets", "relations": ["public.secrets"]}],
+}
+# What may not call code, and change the schema in one place only.
+NARROW = {
+    "name": "n", "who": "any", "record": {"rows": "full", "on_failure": "deny"},
+    "allow": ["read", "write", "update", "delete",
+              {"effects": ["schema", "maintenance"], "relations": ["scratch.*"]}],
+    "trust": {"functions": ["public.fine", "public.like_it"]},
+    "deny": [{"name": "no-secrets", "relations": ["public.secrets", "public.tickets"]}],
 }
 
 
@@ -262,6 +289,116 @@ def long_texts(t, g):
     t.check("a text with a password is judged in the view", code(answer) is None, answer)
 
 
+def around(t, g, cluster):
+    """Ways around a denial that name nothing denied."""
+    s = Session(g)
+    t.check("a sequence is used", s.value("SELECT nextval('numbers')") == "1")
+    oid = cluster.sql("SELECT 'public.tickets'::regclass::oid")
+    for text in ("SELECT nextval('tickets')", f"SELECT nextval('{oid}')", f"SELECT nextval({oid})",
+                 "SELECT nextval('tick' || 'ets')", "SELECT nextval('ticketsxx'::varchar(7)::regclass)",
+                 "SELECT ('tickets'::regclass).nextval", "SELECT x.nextval FROM regclass('public.tickets') x",
+                 "SELECT pg_sequence_last_value('tickets')"):
+        answer = s.query(text)
+        t.check(f"one that is denied is not, nor by another name: {text}", code(answer) == "42501", answer)
+    for text in ("SELECT x.tell FROM generate_series(1, 1) x", "SELECT abs.tell FROM abs(1)",
+                 "SELECT x.pg_read_file FROM lower('/etc/hostname') x"):
+        answer = s.query(text)
+        t.check(f"a call that looks like a column is one: {text}", code(answer) == "42501", answer)
+    for ahead, runs in (("PREPARE p AS SELECT set_config('search_path', '%s', false)", "EXECUTE p"),
+                        ("DECLARE c CURSOR WITH HOLD FOR SELECT set_config('search_path', '%s', false)", "FETCH c"),
+                        ("PREPARE p AS SELECT set_config('search_path', '%s', false)", "EXPLAIN ANALYZE EXECUTE p")):
+        s.query("BEGIN")
+        s.query("SET LOCAL search_path TO scratch, public")
+        s.query(ahead % "public")
+        answer = s.query(runs + "; DROP TABLE kept")
+        t.check(f"what moves the path unseen is not followed by a name that stays: {runs}", code(answer) == "0A000", answer)
+        s.query("ROLLBACK")
+        s.query("DEALLOCATE ALL")
+        s.query("BEGIN")
+        s.query(ahead % "other")
+        answer = s.query(runs + "; SELECT fine(1)")
+        t.check(f"nor by a call of what is trusted elsewhere: {runs}", code(answer) == "42501", answer)
+        s.query("ROLLBACK")
+        s.query("DEALLOCATE ALL")
+    s.query("RESET search_path")
+    s.query("SET search_path TO scratch, public")
+    s.query("BEGIN")
+    s.send(parse("DROP TABLE kept"), bind(portal="d"), SYNC)
+    s.query("SET search_path TO public")
+    answer = s.send(execute("d"), SYNC)
+    t.check("a portal whose names are looked up as it runs is judged as it runs", code(answer) == "42501", answer)
+    s.query("ROLLBACK")
+    s.query("RESET search_path")
+    answer = s.query("CREATE VIEW scratch.path AS SELECT set_config('search_path', 'other', false)")
+    t.check("a view that moves the path is code", code(answer) == "42501", answer)
+    mood = int(cluster.sql("SELECT 'public.mood'::regtype::oid"))
+    answer = s.send(parse("SELECT $1::text", types=[mood]), bind([b"good"]), execute(), SYNC)
+    t.check("a parameter's type brings its casts along", code(answer) == "42501", answer)
+    answer = s.send(parse("SELECT $1::text", types=[23]), bind([b"5"]), execute(), SYNC)
+    t.check("PostgreSQL's own type brings nothing", answer == ([["5"]], None), answer)
+    answer = s.query("REINDEX SCHEMA other")
+    t.check("a whole schema is not one's own part of another", code(answer) == "42501" and
+            "not allowed here" in answer[1]["M"], answer)
+
+
+    answer = s.query("SELECT what FROM orders WHERE id = 1 AND what = 'one'")
+    t.check("an operator of a type that is nowhere in play is not what = means", answer == ([["one"]], None), answer)
+    for text in ("SELECT id FROM painted WHERE shade = 'dark'", "SELECT 'dark'::shade = 'dark'", "SELECT like_it('x') = 'dark'",
+                 "SELECT shade('dark') = 'dark'", "SELECT 1 FROM (SELECT p FROM painted p) q WHERE (q.p).shade = 'dark'",
+                 "SELECT 1 FROM orders, (SELECT shade AS s FROM painted) p WHERE s = 'dark'",
+                 "SELECT CASE shade WHEN 'dark' THEN 1 END FROM painted", "SELECT id FROM orders WHERE what OPERATOR(public.=) 'x'",
+                 "SELECT 'dark' IN (SELECT shade FROM painted)", "SELECT nullif((ARRAY['dark'::shade])[1], 'dark')",
+                 "WITH p AS (SELECT unnest(enum_range(NULL::shade)) AS s) SELECT s = 'dark' FROM p",
+                 "SELECT 1 FROM json_to_record('{}') AS r(s shade) WHERE s = 'dark'"):
+        answer = s.query(text)
+        t.check(f"where the type is in play, it is: {text}", code(answer) == "42501", answer)
+    shade = int(cluster.sql("SELECT 'public.shade'::regtype::oid"))
+    answer = s.send(parse("SELECT $1 = 'dark'", types=[shade]), bind([b"dark"]), execute(), SYNC)
+    t.check("by a parameter's type too", code(answer) == "42501", answer)
+    for text in ("CREATE TYPE scratch.size AS ENUM ('s')", "CREATE TYPE scratch.point AS (x int, y int)",
+                 "CREATE TYPE scratch.span AS RANGE (SUBTYPE = int4)"):
+        answer = s.query(text)
+        t.check(f"a type is made where its schema is allowed: {text}", code(answer) is None, answer)
+        answer = s.query(text.replace("scratch.", "other."))
+        t.check("and nowhere else", code(answer) == "42501", answer)
+    for text in ("CREATE SCHEMA fresh CREATE TABLE t (id int)", "CREATE SCHEMA fresh CREATE VIEW v AS SELECT * FROM secrets",
+                 "CREATE SCHEMA fresh GRANT ALL ON secrets TO PUBLIC"):
+        answer = s.query(text)
+        t.check(f"what stands in CREATE SCHEMA is judged: {text}", code(answer) == "42501", answer)
+    label = int(cluster.sql("SELECT 'public.label'::regtype::oid"))
+    s.send(parse("SELECT $1::text", "labelled", types=[label]), SYNC)
+    answer = s.send(bind([b"x"], name="labelled"), execute(), SYNC)
+    t.check("a domain without a CHECK runs nothing", answer == ([["x"]], None), answer)
+    cluster.sql("ALTER DOMAIN public.label ADD CHECK (public.tell(1) IS NOT NULL)")
+    time.sleep(1.5)
+    answer = s.send(bind([b"x"], name="labelled"), execute(), SYNC)
+    t.check("one that got a CHECK since is judged when the statement is bound", code(answer) == "42501", answer)
+    cluster.sql("ALTER DOMAIN public.label DROP CONSTRAINT label_check")
+
+
+def counted(t, g):
+    s = Session(g)
+    answer = s.query("SELECT nextval(('numb' || 'ers')::regclass)")
+    t.check("a sequence among thousands is used by a name that is made up", code(answer) is None, answer)
+    answer = s.query("CREATE SCHEMA fresh CREATE VIEW v AS SELECT what FROM orders, t CREATE TABLE t (id int)")
+    t.check("a schema is made with what stands in it", code(answer) is None, answer)
+    t.check("which reads what its names stood for", s.value("SELECT pg_get_viewdef('fresh.v') LIKE '%fresh.t%'") == "t")
+    s.query("DROP SCHEMA fresh CASCADE")
+    s.query('PREPARE "postern.query" AS SELECT what FROM orders WHERE id = 1')
+    answer = s.query("UPDATE orders SET what = what WHERE id = 1")
+    t.check("a client's statement of the gateway's name does not get in the way", code(answer) is None, answer)
+    answer = s.query('EXECUTE "postern.query"')
+    t.check("and is gone then", code(answer) == "42501" and "not made in this session" in answer[1]["M"], answer)
+    t.check("nor does the gateway leave any", s.value("SELECT count(*) FROM pg_prepared_statements") == "0")
+    for text in ('EXECUTE "postern.query"', 'EXECUTE "postern.own"', 'DEALLOCATE "postern.own"'):
+        answer = s.send(parse("UPDATE orders SET what = what WHERE id = 1"), bind(), execute(), parse(text), bind(), execute(), SYNC)
+        t.check(f"its own statements are not there for the client: {text}", code(answer) in ("26000", "42501"), answer)
+    s.query("PREPARE p AS UPDATE orders SET what = what WHERE id > 0")
+    for text in ("EXECUTE p", "EXPLAIN ANALYZE EXECUTE p"):
+        answer = s.query(text)
+        t.check(f"changed rows are counted: {text}", code(answer) == "53400", answer)
+
+
 def main():
     t = tally.Tally()
     with process.World() as world:
@@ -271,6 +408,15 @@ def main():
         for group in (names, paths, temporary, transactions, pipelines, long_texts):
             t.run(group.__name__, group, t, g)
         t.run("others", others, t, g, cluster)
+        narrow = gateway.Gateway(world, cluster, name="narrow", user="app",
+                                 change=lambda config: config.update(policies=[NARROW]))
+        t.run("around", around, t, narrow, cluster)
+        limited = gateway.Gateway(world, cluster, name="limited", user="app", change=lambda config: config.update(
+            policies=[{"name": "l", "who": "any", "allow": ["all"], "limits": {"affected_rows": 1}}]))
+        t.run("counted", counted, t, limited)
+        for one in (narrow, limited):
+            t.check("the gateway lives", one.alive(), one.stderr())
+            one.stop()
         t.check("the gateway lives", g.alive(), g.stderr())
         good, says = g.verify()
         t.check("the record verifies", good, says)

@@ -27,8 +27,9 @@ been sent. Ordinary statements are cases too (`works`), since a guard that lets 
 
 The policies are in `tests/attack/ways/policies.yaml`. `much` lets an agent work: it reads and changes nearly
 everything, and denies changes without a WHERE, a schema, statistics and code; it holds some changes for an approval,
-trusts two pieces of code, and limits affected rows. `little` allows a few relations. The roles are the owner of the
-tables, an application, a reader, one for replication, one that may make roles, and a superuser where a way needs one.
+trusts two pieces of code, and limits affected rows. `little` allows a few relations. `builder` changes definitions too,
+but for two schemas that it denies. The roles are the owner of the tables, an application, a reader, one for
+replication, one that may make roles, and a superuser where a way needs one.
 
 ## How to run it
 
@@ -57,7 +58,7 @@ REST = """
   policy sees.
 * **What the database does by itself.** Triggers, defaults, row security and views of the database run code that no
   statement names. The relations that rules, views, partitions, inheritance and foreign keys lead to are followed; what
-  stands in a function's body is not looked at.
+  stands in a function's body is not looked at. The rows that it changes count where changed rows are limited.
 * **What trusted code does.** A function that a policy trusts, or that it allows to be called, counts as doing nothing
   besides. Trust those that only compute; dynamic SQL inside of one is out of sight.
 * **Small steps.** What `affected_rows` and a budget allow can be done, by many people too. Whether a WHERE is sensible
