@@ -131,11 +131,18 @@ static void return_masked(struct lineage *l, const struct range *range, const st
 
 enum { TABLEOID = -6 };
 
-/* Every row of one of PostgreSQL's own catalogues has the same one, for which pg_dump asks. */
+/* Rows that can be no child's all have the same one: pg_dump asks for it, of each catalogue. */
+static bool has_one_oid(const struct catalog_relation *relation)
+{
+    for (size_t i = 0; i < relation->n_ties; i++)
+        if (relation->ties[i].tie == CATALOG_TIE_CHILD) return false;
+    return relation->kind == 'r' || relation->kind == 'm' || relation->kind == 'f';
+}
+
 static void system_column(struct lineage *l, const struct scan_item *item, int attribute)
 {
     uint32_t oid = item->relation->oid;
-    if (attribute == TABLEOID && catalog_is_own(oid))
+    if (attribute == TABLEOID && has_one_oid(item->relation))
         replace(l, arena_printf(l->walk->arena, "CAST(%u AS pg_catalog.oid)", oid),
                 BYTES_LITERAL("\"tableoid\""));
     else

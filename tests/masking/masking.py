@@ -140,7 +140,8 @@ CREATE TABLE extremes (
     x text[], y mark, z citext, aa money, ab xml, ac bit(3), ad home, ae mood, af int4range, ag point,
     ba text NOT NULL, bb int2 NOT NULL, bc int8 NOT NULL, bd numeric(3) NOT NULL, be date NOT NULL,
     bf timestamptz NOT NULL, bg bool NOT NULL, bh uuid NOT NULL, bi jsonb NOT NULL, bj bytea NOT NULL,
-    bk text[] NOT NULL, bl varchar(1) NOT NULL, bm float8 NOT NULL, bn char(1) NOT NULL);
+    bk text[] NOT NULL, bl varchar(1) NOT NULL, bm float8 NOT NULL, bn char(1) NOT NULL,
+    ca numeric(10, 2), cb numeric(3, -2), cc numeric(2, 5), cd numeric(12, 3), ce timestamp(0), cf timestamptz(3), cg time(1));
 INSERT INTO extremes (ba, bb, bc, bd, be, bf, bg, bh, bi, bj, bk, bl, bm, bn) VALUES
     ('', -32768, -9223372036854775808, -999, '-infinity', '-infinity', true, md5('')::uuid, '1', '', '{}', '', '-inf', '');
 INSERT INTO extremes VALUES ('', '', '', '', -32768, -2147483648, -9223372036854775808, '-inf', '-inf', 'NaN', -999,
@@ -154,6 +155,10 @@ INSERT INTO extremes VALUES ('a@b@c', 'é@', 'abc', 'long', 32767, 2147483647, 9
     md5('')::uuid, '[]', '\\x00', '{a}', 'é', 1.7e308, 'é');
 INSERT INTO extremes (j, ba, bb, bc, bd, be, bf, bg, bh, bi, bj, bk, bl, bm, bn) VALUES
     ('-Infinity', 'a', 0, 0, 0, 'infinity', 'infinity', true, md5('')::uuid, '1', '', '{}', '', 0, '');
+INSERT INTO extremes (ba, bb, bc, bd, be, bf, bg, bh, bi, bj, bk, bl, bm, bn, ca, cb, cc, cd, ce, cf, cg)
+    SELECT '', 0, 0, 0, 'infinity', 'infinity', true, md5('')::uuid, '1', '', '{}', '', 0, '', s * 99999999.99, s * 99900,
+        s * 0.00099, s * 999999999.999, '1999-12-31 23:59:59', '1999-12-31 23:59:59.999', '23:59:59.9'
+    FROM (VALUES (-1), (0), (1)) v(s);
 """
 ALL_MASKS = ["redact", "null", "constant(x)", "constant(7)", "constant('\\)", "partial(1, 1)", "keep_first(3)",
              "keep_last(64)", "partial_email", "partial_phone", "year", "range(2)", "range(700)", "range(1000000000)"]
@@ -169,6 +174,24 @@ def masks_never_raise(t, g):
             answer = s.run(*messages)
             t.check(f"{mask} never raises ({how})", error_of(answer) is None, error_of(answer))
         s.close()
+
+
+def masks_keep_types(t, g):
+    """What a client sees of a column's type and modifier is the same under each mask."""
+    known = """SELECT coalesce(nullif(b.typbasetype, 0), b.oid), CASE WHEN b.typtype = 'd' THEN -1 ELSE atttypmod END FROM
+        pg_attribute a JOIN pg_type b ON b.oid = atttypid WHERE attrelid = 'extremes'::regclass AND attnum > 0 ORDER BY attnum"""
+    for number, mask in enumerate(ALL_MASKS):
+        s = Session(g, f"mask{number}")
+        described = next(body for kind, body in s.run(query("SELECT * FROM extremes LIMIT 0")) if kind == "T")
+        seen, at = [], 2
+        while at < len(described):
+            at = described.index(0, at) + 1
+            seen.append((int.from_bytes(described[at + 6:at + 10]), int.from_bytes(described[at + 12:at + 16], signed=True)))
+            at += 18
+        rows = [tuple(map(int, rawpg.columns(body))) for kind, body in s.run(query(known)) if kind == "D"]
+        s.close()
+        wrong = [(i, a, b) for i, (a, b) in enumerate(zip(seen, rows)) if a != b]
+        t.check(f"{mask} keeps types and modifiers", len(seen) == len(rows) and not wrong, wrong or (len(seen), len(rows)))
 
 
 def swaps_are_caught(t, g, server):
@@ -289,6 +312,7 @@ def main():
         run_cases(t, g, word)
         if not word:
             masks_never_raise(t, g)
+            masks_keep_types(t, g)
             swaps_are_caught(t, g, server)
             words_are_sealed(t, g)
             databases_may_be_named(t, g)
