@@ -136,6 +136,24 @@ static void what_is_made_of_a_masked_column_is_redacted(void **state)
     masked_free(&m);
 }
 
+static void what_is_a_masked_column_as_it_is_has_its_mask(void **state)
+{
+    struct masked m;
+    (void)state;
+    masked_init(&m, "[{ columns: [\"public.people.ssn\"], with: \"keep_last(4)\", predicates: masked }]");
+    expect_choice(&m, "cards", "k", MASK_CLEAR, POLICY_MASK_NONE);
+    expect_choice(&m, "cards", "number", MASK_BY_VIEW, POLICY_MASK_PARTIAL);
+    expect_choice(&m, "cards", "again", MASK_BY_VIEW, POLICY_MASK_REDACT);
+    expect_choice(&m, "cards_deep", "n", MASK_BY_VIEW, POLICY_MASK_PARTIAL);
+    expect_choice(&m, "cards_deep", "of", MASK_BY_VIEW, POLICY_MASK_REDACT);
+    masked_free(&m);
+    masked_init(&m, "[{ columns: [\"public.people.ssn\"], with: \"keep_last(4)\" }, "
+                    "{ columns: [\"public.cards.number\"], with: \"null\" }]");
+    expect_choice(&m, "people", "ssn", MASK_BY_POLICY, POLICY_MASK_PARTIAL);
+    expect_choice(&m, "cards", "number", MASK_BY_POLICY, POLICY_MASK_NULL);
+    masked_free(&m);
+}
+
 static void a_mask_on_a_partition_is_one_on_the_whole_and_the_other_way_round(void **state)
 {
     struct masked m;
@@ -171,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mention_of_a_masked_relation_becomes_a_sub_select),
         cmocka_unit_test(what_is_made_of_a_masked_column_is_redacted),
+        cmocka_unit_test(what_is_a_masked_column_as_it_is_has_its_mask),
         cmocka_unit_test(a_mask_on_a_partition_is_one_on_the_whole_and_the_other_way_round),
         cmocka_unit_test(of_two_masks_the_more_hiding_counts_and_allows_only_what_both_allow),
     };

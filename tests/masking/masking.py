@@ -194,6 +194,16 @@ def masks_keep_types(t, g):
         t.check(f"{mask} keeps types and modifiers", len(seen) == len(rows) and not wrong, wrong or (len(seen), len(rows)))
 
 
+def views_mask_alike(t, g):
+    """What a view shows as it is has the column's own mask; what it computes is redacted."""
+    s = Session(g, "one")
+    answer = s.run(query("SELECT plain, loud FROM mails WHERE k = 1 UNION ALL SELECT plain, NULL FROM both_mails WHERE k = 1"))
+    s.close()
+    rows = [rawpg.columns(body) for kind, body in answer if kind == "D"]
+    t.check("a view's columns are masked as what they are", sorted(rows, key=str) == sorted(
+        [[b"***@mail.example", b"***"], [b"***", None], [b"***", None]], key=str), answer)
+
+
 def swaps_are_caught(t, g, server):
     """Another session swaps two names under a prepared statement and a cursor."""
     swap = ("BEGIN; ALTER TABLE tagged RENAME secret TO x; ALTER TABLE tagged RENAME plain TO secret; "
@@ -313,6 +323,7 @@ def main():
         if not word:
             masks_never_raise(t, g)
             masks_keep_types(t, g)
+            views_mask_alike(t, g)
             swaps_are_caught(t, g, server)
             words_are_sealed(t, g)
             databases_may_be_named(t, g)
