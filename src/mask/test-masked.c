@@ -47,6 +47,24 @@ static const struct {
       "COPY (SELECT " TEXT " AS \"card\", \"id\" AS \"id\" FROM ONLY \"public\".\"payments_1\") TO STDOUT" },
     { "COPY people (id, ssn) TO STDOUT",
       "COPY (SELECT \"id\" AS \"id\", " TEXT " AS \"ssn\" FROM ONLY \"public\".\"people\") TO STDOUT" },
+    { "SELECT public.people.mail, id FROM public.people, other.people",
+      "SELECT postern_0.mail, id FROM " PEOPLE "public.people) AS \"postern_0\", other.people" },
+    { "SELECT other.people.what, public . people . * FROM other.people JOIN public.people ON "
+      "public.people.id = "
+      "other.people.id /* postern_ */",
+      "SELECT other.people.what, postern__0 . * FROM other.people JOIN " PEOPLE
+      "public.people) AS \"postern__0\" ON postern__0.id = other.people.id /* postern_ */" },
+    { "SELECT 1 FROM public.people JOIN orders ON people.id = person JOIN other.people ON true",
+      "SELECT 1 FROM " PEOPLE
+      "public.people) AS \"postern_0\" JOIN public.orders ON postern_0.id = person JOIN "
+      "other.people ON true" },
+    { "SELECT people.name FROM public.people, other.people", "!people stands for more than one table" },
+    { "SELECT people FROM public.people, other.people", "!people stands for more than one table" },
+    { "SELECT people.* FROM public.people, other.people", "!people stands for more than one table" },
+    { "SELECT 1 FROM public.people, other.people FOR UPDATE OF people",
+      "!people stands for more than one table" },
+    { "SELECT o.what FROM public.people, other.people o",
+      "SELECT o.what FROM " PEOPLE "public.people) AS \"people\", other.people o" },
     { "UPDATE people SET name = 'x' WHERE id = 1", "UPDATE public.people SET name = 'x' WHERE id = 1" },
     { "UPDATE people SET name = 'x' RETURNING mail, upper(ssn) AS u, id",
       "UPDATE public.people SET name = 'x' RETURNING " TEXT " AS \"mail\", upper((" TEXT ")) AS u, id" },
