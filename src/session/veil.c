@@ -7,6 +7,7 @@
 #include "pgwire/message.h"
 #include "pgwire/report.h"
 #include "session/session-private.h"
+#include <stdlib.h>
 
 enum { VEIL_CEILING = 64 << 10 };
 
@@ -174,10 +175,29 @@ static bool is_told_by_code(struct bytes body)
            bytes_starts_with(report_field(body, 'C'), "P0");
 }
 
+/* The guard of a sub-select: what is masked has got another name since the text was written. p == NULL: there
+ * is no memory. */
+static struct bytes moved(struct session *s, const struct pending *p)
+{
+    struct bytes hint = BYTES_LITERAL("Send it again in a second.");
+    struct detail d = { .reason = REFUSAL_MOVED, .rule = BYTES_LITERAL("mask"), .hint = hint };
+    struct refusal *refusal = refusal_new(
+        REFUSAL_MOVED, "ERROR",
+        BYTES_LITERAL("a table with columns that are masked for you has changed while this was on its way"),
+        detail_text(s, &d, p && p->run ? p->run : s->last_run), hint);
+    struct bytes body = refusal ? arena_copy(&s->scratch, refusal_body(refusal)) : (struct bytes){ 0 };
+    free(refusal);
+    return body;
+}
+
 struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body)
 {
     struct bytes says = report_field(body, 'M'), text = own_text(p);
     if (!s->masks) return body;
+    if (bytes_is(report_field(body, 'C'), "22P02") && bytes_find(says, BYTES_LITERAL(SQL_GUARD_SAYS)) >= 0) {
+        struct bytes told = moved(s, p);
+        if (told.p) return told;
+    }
     bool harmless =
         !is_told_by_code(body) && (is_about_names(report_field(body, 'C')) || is_harmless(body, says, text));
     struct bytes out = veiled(s, body, harmless ? says : (struct bytes){ 0 }, true);
