@@ -137,6 +137,15 @@ static void seal(struct session *s, const struct pending *p, struct bytes body)
     buf_free(&fields);
 }
 
+/* A row that a sub-select makes is of no type with a name: x.column is found in it, (x).column of a
+ * sub-query's answer or an array's element is not, nor is a cast to the table's type. */
+static bool is_about_a_row(struct bytes body)
+{
+    struct bytes code = report_field(body, 'C');
+    return (bytes_is(code, "42846") || bytes_is(code, "42703")) &&
+           bytes_find(report_field(body, 'M'), BYTES_LITERAL("record")) >= 0;
+}
+
 static struct bytes veiled(struct session *s, struct bytes body, struct bytes says, bool error)
 {
     struct buf out;
@@ -153,6 +162,12 @@ static struct bytes veiled(struct session *s, struct bytes body, struct bytes sa
     if (!says.p && error)
         put_field(&out, 'D',
                   BYTES_LITERAL("Columns are masked for you, and the server's words could hold values."));
+    if (says.p && error && is_about_a_row(body)) {
+        put_field(
+            &out, 'D',
+            BYTES_LITERAL("Columns are masked for you: a whole row of their table is a row without a type."));
+        put_field(&out, 'H', BYTES_LITERAL("Name the columns that you need."));
+    }
     buf_put_u8(&out, 0);
     struct bytes copy = out.failed ? (struct bytes){ 0 } : arena_copy(&s->scratch, buf_bytes(&out));
     buf_free(&out);

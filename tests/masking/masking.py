@@ -6,6 +6,7 @@ usage: tests/masking/masking.py [WORD]    only the cases that hold the word, wit
 import copy
 import pathlib
 import re
+import struct
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -243,6 +244,20 @@ def a_guard_says_why(t, g, server):
         r'Rule "mask"; request \w+-\d+\.$', error["D"]) and "again" in error["H"], error)
 
 
+def refusals_say_what_to_do(t, g):
+    """What a sub-select cannot do and a table can has a hint."""
+    s = Session(g, "one")
+    for text, code in (("SELECT ((SELECT p FROM people p WHERE id = 4)).ssn", "42703"),
+                       ("SELECT ((array_agg(p))[1]).mail FROM people p", "42703"),
+                       ("SELECT v::old_contacts FROM old_contacts_vip v", "42846")):
+        error = error_of(s.run(query(text))) or {}
+        t.check(f"{text} has a hint", error.get("C") == code and "masked" in error["D"] and "columns" in error["H"], error)
+    error = error_of(s.run(rawpg.message("F", struct.pack("!IHHH", 1598, 0, 0, 0)))) or {}
+    t.check("a call by OID is refused by a rule, with a hint",
+            error.get("C") == "42501" and "Rule" in error["D"] and "SELECT" in error["H"], error)
+    s.close()
+
+
 def words_are_sealed(t, g):
     """What a trigger says is withheld, and is in the record for who asks for it."""
     s = Session(g, "one")
@@ -346,6 +361,7 @@ def main():
             views_mask_alike(t, g)
             swaps_are_caught(t, g, server)
             a_guard_says_why(t, g, server)
+            refusals_say_what_to_do(t, g)
             words_are_sealed(t, g)
             databases_may_be_named(t, g)
             the_guard_holds(t, server)
