@@ -225,6 +225,24 @@ static enum step on_sync(struct session *s, const struct message *m)
     return STEP_NEXT;
 }
 
+/* It is in no record, so that there is no number by which it could be found. */
+static enum step deny_call(struct session *s, const struct policy_verdict *verdict)
+{
+    struct detail d = { .reason = REFUSAL_POLICY,
+                        .policy = verdict->policy,
+                        .rule = verdict->rule,
+                        .hint = BYTES_LITERAL("Call functions in a SELECT.") };
+    if (verdict->policy.n)
+        d.words = arena_printf(&s->scratch, "Rule \"%.*s\" of policy \"%.*s\".", BYTES_FMT(verdict->rule),
+                               BYTES_FMT(verdict->policy));
+    else
+        d.words = arena_printf(&s->scratch, "Rule \"%.*s\".", BYTES_FMT(verdict->rule));
+    return statement_refuse_with(s, CARRIER_QUERY,
+                                 refusal_new(d.reason, "ERROR",
+                                             BYTES_LITERAL("function calls by OID are denied here"),
+                                             detail_text(s, &d, 0), d.hint));
+}
+
 /* The fast-path function call names a function by OID: nobody can say here which one that is. It counts as a
  * call of a procedure that reads and writes. */
 static enum step on_function_call(struct session *s, const struct message *m)
@@ -234,9 +252,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
     struct sql_statement as_call = { .tag = BYTES_LITERAL("FUNCTION CALL"),
                                      .effects = EFFECT_PROCEDURE | EFFECT_READ | EFFECT_WRITE };
     policy_judge(s->ruleset, &as_call, &s->scratch, &verdict);
-    if (verdict.decision != POLICY_ALLOW && !s->open)
-        return statement_refuse(s, CARRIER_QUERY, REFUSAL_POLICY,
-                                BYTES_LITERAL("function calls by OID are denied here"));
+    if (verdict.decision != POLICY_ALLOW && !s->open) return deny_call(s, &verdict);
     if (policy_verdict_counts_rows(&verdict))
         return statement_refuse(
             s, CARRIER_QUERY, REFUSAL_COUNTED,
