@@ -292,11 +292,11 @@ static void raise_descriptor_limit(void)
 static int start(struct gateway *g)
 {
     unsigned n = (unsigned)g->config->workers;
-    size_t share = ((size_t)g->config->limits.sessions + n - 1) / n,
-           knocking = ((size_t)g->config->limits.unauthenticated + n - 1) / n;
-    g->workers = (struct workers){
-        .clock = &clock_system, .n = n, .most_sessions = share, .most_unauthenticated = knocking
-    };
+    g->workers =
+        (struct workers){ .clock = &clock_system,
+                          .n = n,
+                          .most_sessions = (size_t)g->config->limits.sessions,
+                          .most_unauthenticated = ((size_t)g->config->limits.unauthenticated + n - 1) / n };
     pthread_mutex_init(&g->workers.lock, NULL);
     if (getrandom(&g->workers.seed, sizeof g->workers.seed, 0) != sizeof g->workers.seed) return -EIO;
     int error = make_data_folder(g);

@@ -337,8 +337,7 @@ static void on_knock(struct loop_source *source, uint32_t events)
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct address peer;
         int fd;
-        if (w->relays.n >= w->shared->most_sessions ||
-            w->relays.n_unauthenticated >= w->shared->most_unauthenticated) {
+        if (w->relays.n_unauthenticated >= w->shared->most_unauthenticated) {
             pause_accepting(w);
             return;
         }
@@ -595,7 +594,8 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                  .tls = w->shared->tls,
                                  .lane = options->lane };
     w->catalogs = (struct catalogs){ options->keeper, options->number, &w->relays, NULL };
-    if (!error) error = relays_init(&w->relays, w->shared->most_sessions, w->shared->seed);
+    if (!error)
+        error = relays_init(&w->relays, w->shared->most_sessions, &w->shared->n_sessions, w->shared->seed);
     if (!error) error = watch_all(w);
     if (!error) {
         loop_set_turn_end(w->loop, on_turn_end, w);

@@ -13,6 +13,7 @@
 #include "record/lane.h"
 #include "session/target.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct worker;
 
@@ -24,7 +25,8 @@ struct workers {
     struct tls_server *tls;            /* NULL: none */
     struct session_snapshot *snapshot; /* the one in force; under `lock` */
     pthread_mutex_t lock;
-    size_t most_sessions, most_unauthenticated; /* of each worker */
+    size_t most_sessions, most_unauthenticated; /* of all workers; of each */
+    atomic_size_t n_sessions;                   /* that are signed in */
     uint64_t seed;
     struct worker **all;
     unsigned n;

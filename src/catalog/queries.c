@@ -24,15 +24,17 @@
     "NOT (" column EQ "ANY (SELECT l.oid" FROM "pg_class l WHERE l.relpersistence" EQ "'t'))"
 
 /* What hangs on the relation, on the type of its row or on arrays of them, and is no view, constraint or
- * index: functions (1255), policies (3256), casts (2605), operators (2617), domains (1247), and the defaults
- * (2604) that take their numbers from a sequence, also from one that belongs to the relation. A load alone
- * asks: what a session hangs onto something itself is its own doing. */
+ * index: functions (1255), policies (3256) of others, casts (2605), operators (2617), domains (1247), and the
+ * defaults (2604) that take their numbers from a sequence, also from one that belongs to the relation. A load
+ * alone asks: what a session hangs onto something itself is its own doing. */
 #define HANGS(class, object, less)                                                                           \
     "EXISTS (SELECT 1" FROM                                                                                  \
     "pg_depend y WHERE y.refclassid" EQ class " AND y.refobjid" EQ object " AND y.deptype" EQ                \
-                                              "'n' AND y.classid" EQ                                         \
-                                              "ANY (ARRAY[1255, 3256, 2605, 2617, " less                     \
-                                              "]::pg_catalog.oid[]))"
+                                              "'n' AND (y.classid" EQ "ANY (ARRAY[1255, 2605, 2617, " less   \
+                                              "]::pg_catalog.oid[]) OR y.classid" EQ                         \
+                                              "3256 AND NOT EXISTS (SELECT 1" FROM                           \
+                                              "pg_policy o WHERE o.oid" EQ "y.objid AND o.polrelid" EQ       \
+                                              "c.oid)))"
 #define ENTANGLED                                                                                            \
     "(" HANGS("1259", "c.oid",                                                                               \
               "CASE WHEN c.relkind" EQ                                                                       \
@@ -123,11 +125,14 @@
             FROM "pg_attrdef d WHERE " SOMEBODYS(                                                            \
                 "d.adbin") " UNION ALL SELECT 'U', k.conrelid" TEXTS "'', k.conbin" TEXT FROM                \
                            "pg_constraint k WHERE k.conrelid" NE "0 AND " SOMEBODYS(                         \
-                               "k.conbin") " UNION ALL SELECT 'U', x.indrelid" TEXTS                         \
-                                           "'', x.indexprs" TEXT FROM "pg_index x WHERE " SOMEBODYS(         \
-                                               "x.indexprs") " UNION ALL SELECT 'U', x.indrelid" TEXTS       \
-                                                             "'', x.indpred" TEXT FROM                       \
-                                                             "pg_index x WHERE " SOMEBODYS("x.indpred")
+                               "k.conbin") " UNION ALL SELECT 'U', x.indrelid" TEXTS "'', x.indexprs" TEXT   \
+                               FROM "pg_index x WHERE " SOMEBODYS(                                           \
+                                   "x.indexprs") " UNION ALL SELECT 'U', x.indrelid" TEXTS                   \
+                                                 "'', x.indpred" TEXT FROM "pg_index x WHERE " SOMEBODYS(    \
+                                                     "x.indpred") " UNION ALL SELECT 'U', t.partrelid" TEXTS \
+                                                                  "'', t.partexprs" TEXT FROM                \
+                                                                  "pg_partitioned_table t WHERE " SOMEBODYS( \
+                                                                      "t.partexprs")
 #define RULES(condition)                                                                                     \
     "SELECT 'W', w.ev_class" TEXTS "w.ev_type" TEXTS "w.ev_qual" TEXTS "w.ev_action" TEXT FROM               \
     "pg_rewrite w WHERE " condition

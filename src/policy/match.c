@@ -79,6 +79,8 @@ static bool relation_concerned(const struct policy_rule *rule, const struct sql_
     uint32_t changes = EFFECT_UPDATE | EFFECT_DELETE;
     if (rule->where != POLICY_WHERE_ANY)
         return r->whereless && (r->access & (rule->effects ? rule->effects & changes : changes));
+    /* What takes it out of the rule's sight is as bad as what the rule is about. */
+    if (r->renamed || (r->columns_renamed && rule->columns.n)) return true;
     return !rule->effects || ((r->access | loose) & rule->effects);
 }
 
@@ -106,7 +108,8 @@ static bool relations_match(const struct policy_rule *rule, const struct policy_
     uint32_t loose = q->effects & ~policy_borne_effects(s);
     for (size_t i = 0; i < s->n_relations; i++)
         if (relation_hit(rule, s, i, loose, hit)) return true;
-    if (moves_containers(s)) return rule->where == POLICY_WHERE_ANY;
+    if (moves_containers(s))
+        return rule->where == POLICY_WHERE_ANY && (!rule->effects || (rule->effects & q->effects));
     if (named || rule->where != POLICY_WHERE_ANY) return false;
     /* A policy for some schemas: what no relation bears may well reach into them. */
     uint32_t elsewhere = s->n_relations ? ~WITHIN_RELATIONS : ~(uint32_t)EFFECT_READ;
@@ -124,11 +127,19 @@ static bool functions_match(const struct policy_rule *rule, const struct sql_sta
     return !rule->functions.n;
 }
 
+/* A rule that names relations speaks of what gets another name, whatever its effects. */
+static bool renames(const struct policy_rule *rule, const struct sql_statement *s)
+{
+    for (size_t i = 0; (rule->relations.n || rule->columns.n) && i < s->n_relations; i++)
+        if (s->relations[i].renamed || s->relations[i].columns_renamed) return true;
+    return false;
+}
+
 bool policy_rule_matches(const struct policy_rule *rule, const struct policy_question *q,
                          struct policy_hit *hit_out)
 {
     *hit_out = (struct policy_hit){ 0 };
-    if (rule->effects && !(rule->effects & q->effects)) return false;
+    if (rule->effects && !(rule->effects & q->effects) && !renames(rule, q->statement)) return false;
     if (rule->statements.n && !tag_matches(&rule->statements, q->statement->tag)) return false;
     return where_matches(rule, q->statement) && relations_match(rule, q, hit_out) &&
            functions_match(rule, q->statement, hit_out);

@@ -12,6 +12,7 @@
  *
  *   public.t: read, update           a relation that is named, and its access
  *   through public.t: read           one that is only reached
+ *   renamed public.t: schema.alter   one that gets another name
  *   .a: output, predicate            a column of the relation before; "*" is the whole row
  *   effects: lock                    what the statement does besides
  *   call public.f(integer)           a call of code of the server's; call[citext] where an extension owns it
@@ -143,6 +144,10 @@ static void make_relation(struct made *made, char *word, char *list)
     char *dot;
     if (strncmp(word, "through ", 8) == 0) {
         r->through = true;
+        word += 8;
+    }
+    if (strncmp(word, "renamed ", 8) == 0) {
+        r->renamed = true;
         word += 8;
     }
     dot = strchr(word, '.');

@@ -83,6 +83,10 @@ static enum step on_startup(struct session *s)
         }
     if (startup_get(&s->startup, "user").n == 0)
         return session_fail_text(s, REFUSAL_IDENTITY, "no PostgreSQL user name specified in startup packet");
+    if (s->peer.crowded)
+        return session_fail(
+            s, REFUSAL_CROWDED, BYTES_LITERAL("this gateway has as many sessions as it takes"),
+            BYTES_LITERAL("Try again when others have ended; limits.sessions says how many."));
     if (replication.p && !is_off(replication))
         return session_fail_text(s, REFUSAL_REPLICATION, "replication connections do not pass this gateway");
     if (!s->is_tls && !s->peer.local)

@@ -460,7 +460,10 @@ static void relay_free(struct relay *r)
     struct relays *all = r->all;
     dial_abandon(r->dial);
     if (session_wants(r->session)->wipe) wipe(r);
-    if (!r->is_authenticated) all->n_unauthenticated--;
+    if (r->is_authenticated)
+        atomic_fetch_sub(all->n_sessions, 1);
+    else
+        all->n_unauthenticated--;
     session_free(r->session);
     side_close(r, &r->client);
     side_close(r, &r->server);
@@ -487,6 +490,7 @@ static void settle(struct relay *r)
     if (!r->is_authenticated && session_is_authenticated(r->session)) {
         r->is_authenticated = true;
         r->all->n_unauthenticated--;
+        atomic_fetch_add(r->all->n_sessions, 1);
     }
     set_timer(r);
     set_watches(r);
@@ -529,9 +533,11 @@ void relays_turn_end(struct relays *all)
 
 /* ---- life */
 
-int relays_init(struct relays *all, size_t most_sessions, uint64_t seed)
+int relays_init(struct relays *all, size_t most_sessions, atomic_size_t *n_sessions, uint64_t seed)
 {
     map_init(&all->keys, most_sessions + 1024, seed);
+    all->most_sessions = most_sessions;
+    all->n_sessions = n_sessions;
     all->scratch = malloc(RELAY_SCRATCH);
     return all->scratch ? 0 : -ENOMEM;
 }
@@ -550,7 +556,8 @@ int relay_accept(struct relays *all, int fd, const struct address *peer)
     char text[ADDRESS_TEXT];
     struct relay *r = calloc(1, sizeof *r);
     address_format(peer, text);
-    struct session_peer session_peer = { bytes_of(text), address_is_local(peer) };
+    struct session_peer session_peer = { bytes_of(text), address_is_local(peer),
+                                         atomic_load(all->n_sessions) >= all->most_sessions };
     if (r) r->session = session_new(all->world, &session_peer);
     if (!r || !r->session) {
         free(r);

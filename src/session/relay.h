@@ -8,6 +8,7 @@
 #include "net/resolver.h"
 #include "net/tls.h"
 #include "session/session.h"
+#include <stdatomic.h>
 
 struct relay;
 enum { RELAY_SCRATCH = 256 * 1024 };
@@ -24,10 +25,13 @@ struct relays {
     struct relay *dirty; /* those with something to write, to watch or to free at the end of this turn */
     struct map keys;     /* cancel keys (8 bytes: process id and key) to relays */
     size_t n, n_unauthenticated;
+    atomic_size_t *n_sessions; /* that are signed in, of all workers */
+    size_t most_sessions;      /* who comes when there are so many is refused */
     size_t n_cancelling; /* cancel requests on their way to servers: their sessions may be gone already */
 };
 /* 0 or -ENOMEM. */
-int relays_init(struct relays *relays, size_t most_sessions, uint64_t seed) MUST_USE;
+int relays_init(struct relays *relays, size_t most_sessions, atomic_size_t *n_sessions,
+                uint64_t seed) MUST_USE;
 /* Ends what sessions are left; a second time does nothing. */
 void relays_free(struct relays *relays);
 

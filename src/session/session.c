@@ -25,7 +25,7 @@ struct session *session_new(struct session_world *world, const struct session_pe
     buf_init(&s->limiting.held, LIMIT_HELD_CEILING);
     arena_init(&s->arena, 1024, ARENA_CEILING);
     arena_init(&s->scratch, 1024, SCRATCH_CEILING);
-    s->peer = (struct session_peer){ arena_copy(&s->arena, peer->address), peer->local };
+    s->peer = (struct session_peer){ arena_copy(&s->arena, peer->address), peer->local, peer->crowded };
     bindings_init(&s->bindings, world->cache, world->seed);
     s->snapshot = world->snapshot(world);
     s->began_us = session_now(s);

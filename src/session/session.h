@@ -89,6 +89,7 @@ struct session_world {
 struct session_peer {
     struct bytes address; /* "127.0.0.1:51234"; copied */
     bool local;           /* a loopback address or a Unix socket: credentials in clear are fine */
+    bool crowded;         /* as many sessions as there may be are there already: it is told so */
 };
 
 /* What a session wants of its relay; the relay clears each when it acts on it. */

@@ -437,6 +437,12 @@ static void on_remote(struct talk *t, const struct talk_line *line)
     t->remote = true;
 }
 
+static void on_crowded(struct talk *t, const struct talk_line *line)
+{
+    (void)line;
+    t->crowded = true;
+}
+
 static void on_ceiling(struct talk *t, const struct talk_line *line)
 {
     int64_t n;
@@ -623,6 +629,7 @@ static const struct {
     { "outlives-token", on_outlives, true },
     { "certificate", on_certificate, true },
     { "remote", on_remote, true },
+    { "crowded", on_crowded, true },
     { "nobody", on_nobody, true },
     { "statement-ceiling", on_ceiling, true },
     { "only", on_only, true },

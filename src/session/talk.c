@@ -58,7 +58,7 @@ bool talk_begin(struct talk *t)
     if (t->begun) return !t->failed;
     struct session_peer peer = { t->remote ? BYTES_LITERAL("192.0.2.7:51234")
                                            : BYTES_LITERAL("127.0.0.1:51234"),
-                                 !t->remote };
+                                 !t->remote, t->crowded };
     t->begun = true;
     if (!talk_world_ready(&t->world, t->script->path))
         talk_fail(t, "the policy does not compile");

@@ -29,7 +29,7 @@ struct talk {
     uint64_t seed, dice;
     struct talk_world world;
     struct session *session; /* NULL: not begun, or freed */
-    bool begun, remote, failed;
+    bool begun, remote, crowded, failed;
     struct talk_end ends[2]; /* by enum talk_side */
     struct arena arena;
     size_t frames_seen;

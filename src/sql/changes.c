@@ -333,6 +333,7 @@ void names_finish(struct walk *walk, const Node *statement)
         if (walk->names->drops) ties_cascade(walk);
         ties_follow(walk);
     } while (walk->names->drops && s->n_relations != before && !walk->trouble);
+    wide_rename(walk, statement);
     types_finish(walk);
     finish_cursor(walk, statement);
     if (walk->names->code_made && (s->n_relations || s->n_functions))
@@ -353,4 +354,5 @@ void names_change(struct walk *walk, const Node *statement)
     names->sets_path = names->runs = names->sorts = names->cascades = names->drops = false;
     names->n_types = 0;
     names->operators = NULL;
+    names->put_off = NULL;
 }

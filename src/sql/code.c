@@ -207,17 +207,32 @@ static bool takes_texts(struct catalog_operators all)
     return false;
 }
 
-/* Whether it is meant hangs on types, which are known behind the walk. */
-static void put_off(struct walk *walk, const char *schema, const struct catalog_operator *operator)
+/* The operators of a name are put off once, however often it stands in the statement. */
+static bool is_put_off(struct walk *walk, const char *name)
 {
-    for (const struct names_operator *o = walk->names->operators; o; o = o->next)
-        if (o->operator->oid == operator->oid) return;
+    struct names_put_off *p = walk->names->put_off;
+    while (p && !bytes_is(p->name, name))
+        p = p->next;
+    if (p) return true;
+    p = ARENA_NEW(walk->arena, struct names_put_off);
+    if (!p) {
+        walk->trouble = WALK_FULL;
+        return true;
+    }
+    *p = (struct names_put_off){ walk->names->put_off, walk_text(walk, name) };
+    walk->names->put_off = p;
+    return false;
+}
+
+/* Whether it is meant hangs on types, which are known behind the walk. */
+static void put_off(struct walk *walk, const struct catalog_operator *operator)
+{
     struct names_operator *one = ARENA_NEW(walk->arena, struct names_operator);
     if (!one) {
         walk->trouble = WALK_FULL;
         return;
     }
-    *one = (struct names_operator){ walk->names->operators, operator, walk_text(walk, schema) };
+    *one = (struct names_operator){ walk->names->operators, operator};
     walk->names->operators = one;
 }
 
@@ -225,7 +240,7 @@ void code_add_operator(struct walk *walk, const struct names_operator *o)
 {
     struct reach reach = { 0 };
     reach_code(walk, &reach, o->operator->signature, o->operator->extension);
-    functions_add(walk, o->schema, o->operator->name, reach.codes, reach.n_codes);
+    functions_add(walk, (struct bytes){ 0 }, o->operator->name, reach.codes, reach.n_codes);
 }
 
 /* A value of a type of somebody's can only come from where the type is in play. An operator that takes two
@@ -234,16 +249,17 @@ void code_operator(struct walk *walk, const char *schema, const char *name)
 {
     struct catalog_operators all = catalog_operators_in(walk->view, bytes_of(name));
     struct reach reach = { 0 };
-    bool texts = !schema && takes_texts(all);
+    bool texts = !schema && takes_texts(all), again = texts && is_put_off(walk, name);
     for (size_t i = 0; i < all.n && !walk->trouble; i++) {
         const struct catalog_operator *o = all.items[i];
         if (!can_mean(walk, schema, o->schema)) continue;
         reach.any = true;
         if (catalog_is_own(o->oid)) continue;
-        if (texts && o->left && !catalog_is_own(o->left) && !catalog_is_own(o->right))
-            put_off(walk, schema, o);
-        else
+        if (texts && o->left && !catalog_is_own(o->left) && !catalog_is_own(o->right)) {
+            if (!again) put_off(walk, o);
+        } else {
             reach_code(walk, &reach, o->signature, o->extension);
+        }
     }
     bool own = all.n == 0 && functions_operator_effects(schema, name) == 0;
     if (reach.n_codes)

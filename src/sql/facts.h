@@ -40,6 +40,9 @@ struct sql_relation {
     /* The text does not name it: it is touched through a view, as a partition, child or parent, by a foreign
      * key's action, by a rule. Denials and holds speak of it; it needs no allow of its own. */
     bool through;
+    /* It, or a column of it, gets another name or schema: rules that speak of it by its name would not see it
+     * any more, whatever effects they are about. The new name stands as a relation of its own. */
+    bool renamed, columns_renamed;
     uint32_t oid; /* 0: made, or not resolved */
 };
 /* Code of the server's that is not PostgreSQL's own, as the catalogue names it: "public.f(integer)". */

@@ -21,7 +21,10 @@ struct names_touched {
 struct names_operator {
     struct names_operator *next;
     const struct catalog_operator *operator;
-    struct bytes schema; /* as the text has it */
+};
+struct names_put_off {
+    struct names_put_off *next;
+    struct bytes name;
 };
 /* What holds for a whole text. */
 struct names {
@@ -47,6 +50,7 @@ struct names {
     bool drops;         /* DROP with CASCADE, of a column or constraint too */
     bool is_type;       /* the call that is walked is written like a cast to a type */
     bool sorts;         /* it orders, groups or compares by a type's own operators */
+    struct names_put_off *put_off;
     struct names_operator *operators; /* that the statement could only mean with types of their own */
     uint32_t *types;                  /* those of its types that are not PostgreSQL's own, each once */
     size_t n_types, types_size;
@@ -90,6 +94,8 @@ void names_finish(struct walk *walk, const Node *statement);
 
 /* wide.c: relations that it means without naming them. */
 void wide_read(struct walk *walk, const Node *statement);
+/* Behind what was followed: what gets another name. */
+void wide_rename(struct walk *walk, const Node *statement);
 /* made.c: code that it makes. */
 void made_read(struct walk *walk, const Node *statement);
 /* changes.c: what a statement does to the names behind it, once it was walked. */

@@ -3,14 +3,12 @@
  * besides. A block of such lines replaces the one before. A case is "text  =>  what is expected":
  *   the text with its edits, or "refused CODE: words", or "HOSTILE: why"
  *   | on schema.name:access …   relations that the text names; "!" whereless, "+" made by the text, "?" not
- *                               resolved;  | via …  those that are reached with some access
- *   | code name[signature@extension; …] …
- *   | beside                    more may be written than the command tag says
- *   | unseen                    code runs that no statement calls
- *   | late                      something may run at COMMIT only
- *   | foreign                   rows of a foreign table may be
- *   | does …                    the effects, where the line speaks of them
- * Statements of one text are separated by ";;", each with its own facts. */
+ *                               resolved, "~" it or a column of it gets another name;  | via …  those that
+ * are reached with some access | code name[signature@extension; …] … | beside                    more may be
+ * written than the command tag says | unseen                    code runs that no statement calls | late
+ * something may run at COMMIT only | foreign                   rows of a foreign table may be | does … the
+ * effects, where the line speaks of them Statements of one text are separated by ";;", each with its own
+ * facts. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/test.h"
@@ -90,7 +88,8 @@ static void show_relations(struct buf *out, const struct sql_statement *s, bool 
         buf_append_text(out, first ? through ? " | via " : " | on " : " ");
         first = false;
         if (r->schema.n) buf_printf(out, "%.*s.", BYTES_FMT(r->schema));
-        buf_printf(out, "%.*s%s%s:", BYTES_FMT(r->name), r->made ? "+" : "", r->resolved ? "" : "?");
+        buf_printf(out, "%.*s%s%s%s:", BYTES_FMT(r->name), r->made ? "+" : "", r->resolved ? "" : "?",
+                   r->renamed || r->columns_renamed ? "~" : "");
         show_effects(out, r->access);
         if (r->whereless) buf_append_text(out, "!");
     }

@@ -232,8 +232,9 @@ void ties_schema(struct walk *walk, struct bytes schema, uint32_t access)
     struct whole_schema whole = { walk, schema, access };
     catalog_each_relation(walk->view->catalog, visit_whole, &whole);
     if (walk->statement->n_relations >= WHOLE_CEILING && !walk->trouble)
-        relations_add_through(walk,
-                              &(struct sql_relation){ .schema = schema, .access = access, .through = true });
+        relations_add_through(
+            walk,
+            &(struct sql_relation){ .schema = schema, .access = access, .resolved = true, .through = true });
 }
 
 struct cascade {

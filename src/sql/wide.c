@@ -87,3 +87,64 @@ void wide_read(struct walk *walk, const Node *node)
             ties_schema(walk, bytes_of(s->name), EFFECT_MAINTENANCE);
     }
 }
+
+static bool is_named_relation(ObjectType type)
+{
+    switch (type) {
+    case OBJECT_TABLE:
+    case OBJECT_VIEW:
+    case OBJECT_MATVIEW:
+    case OBJECT_FOREIGN_TABLE:
+    case OBJECT_SEQUENCE: return true;
+    default: return false;
+    }
+}
+
+/* through: also what is only reached, as in ALTER SCHEMA. */
+static void mark(struct walk *walk, bool relation, bool column, bool through)
+{
+    struct sql_statement *s = walk->statement;
+    for (size_t i = 0; i < s->n_relations; i++) {
+        if (s->relations[i].through && !through) continue;
+        s->relations[i].renamed |= relation;
+        s->relations[i].columns_renamed |= column;
+    }
+}
+
+/* The relation that the statement names, as it is called from now on. */
+static void add_renamed(struct walk *walk, const char *schema, const char *name)
+{
+    const struct sql_statement *s = walk->statement;
+    if (s->n_relations == 0) return;
+    struct sql_relation one = { .schema = s->relations[0].schema,
+                                .name = s->relations[0].name,
+                                .access = EFFECT_SCHEMA_ALTER };
+    if (schema) one.schema = bytes_of(schema);
+    if (name) one.name = bytes_of(name);
+    one.made = one.resolved = one.schema.n > 0;
+    relations_add_through(walk, &one);
+}
+
+void wide_rename(struct walk *walk, const Node *node)
+{
+    if (tree_tag(node) == T_RenameStmt) {
+        const RenameStmt *s = (const RenameStmt *)node;
+        if (is_named_relation(s->renameType)) {
+            mark(walk, true, false, false);
+            add_renamed(walk, NULL, s->newname);
+        } else if (s->renameType == OBJECT_COLUMN || s->renameType == OBJECT_ATTRIBUTE) {
+            mark(walk, false, true, true);
+        } else if (s->renameType == OBJECT_SCHEMA) {
+            mark(walk, true, false, true);
+        }
+    } else if (tree_tag(node) == T_AlterObjectSchemaStmt) {
+        const AlterObjectSchemaStmt *s = (const AlterObjectSchemaStmt *)node;
+        if (is_named_relation(s->objectType)) {
+            mark(walk, true, false, false);
+            add_renamed(walk, s->newschema, NULL);
+        } else if (s->objectType == OBJECT_EXTENSION) { /* and its tables */
+            names_any(walk, EFFECT_SCHEMA_ALTER);
+            mark(walk, true, false, true);
+        }
+    }
+}

@@ -513,6 +513,32 @@ def _(ways):
     return found.get("C") == "3D000" and found.get("M") == 'database "no_such_database" does not exist'
 
 
+@own("crowded", "who comes when all sessions are taken is refused with 53300, and let in when one has ended")
+def _(ways):
+    gate = gateway.Gateway(ways.world, ways.server, name="crowded",
+                           change=lambda config: config.update(workers=2, limits={"sessions": 3, "unauthenticated": 50}))
+    held = []
+    for _ in range(3):
+        raw = rawpg.Raw(gate.port)
+        raw.login(gate.token(), "agent")
+        assert raw.value("SELECT 1") == "1"
+        held.append(raw)
+    for _ in range(8):
+        late = rawpg.Raw(gate.port)
+        error = rawpg.error(late.login(gate.token(), "agent"))
+        assert error["C"] == "53300" and late.status is None, error
+    assert held[0].value("SELECT 2") == "2"
+    held.pop().socket.close()
+    until = time.monotonic() + 10
+    while True:
+        raw = rawpg.Raw(gate.port)
+        raw.login(gate.token(), "agent")
+        if raw.status or time.monotonic() > until:
+            break
+    assert raw.value("SELECT 3") == "3"
+    gate.stop()
+
+
 @own("W104", "ParameterStatus has the server's own spelling")
 def _(ways):
     with ways.connect(client_encoding="utf-8") as raw:

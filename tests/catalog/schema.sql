@@ -63,6 +63,17 @@ CREATE TABLE borrowed (id int DEFAULT nextval('numbered_id_seq') REFERENCES cust
 CREATE CONSTRAINT TRIGGER later AFTER INSERT ON numbered DEFERRABLE FOR EACH ROW EXECUTE FUNCTION noting();
 CREATE FUNCTION vip(contact_vip) RETURNS bool LANGUAGE sql AS 'SELECT true';
 CREATE POLICY own ON journal USING (EXISTS (SELECT FROM big_invoice WHERE total > 5));
+-- Code that runs although no statement calls it.
+CREATE FUNCTION odd(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+CREATE TABLE checked (id int CHECK (odd(id) > 0));
+CREATE TABLE filled (id int DEFAULT odd(1));
+CREATE TABLE indexed (id int);
+CREATE INDEX ON indexed ((odd(id) + 1)) WHERE id > 0;
+CREATE TABLE routed (id int) PARTITION BY RANGE (odd(id));
+CREATE TABLE guarded (id int);
+CREATE POLICY seen ON guarded USING (ROW(id, odd(id)) < ROW(1, 1));
+CREATE TABLE plain (id int DEFAULT abs(1) CHECK (id > 0), word citext CHECK (word <> 'x'));
+CREATE VIEW over_guarded AS SELECT max(odd(id)) FROM plain;
 CREATE TABLE atomic_base (id int);
 CREATE FUNCTION atomic_count() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM atomic_base; END;
 

@@ -28,8 +28,8 @@ been sent. Ordinary statements are cases too (`works`), since a guard that lets 
 The policies are in `tests/attack/ways/policies.yaml`. `much` lets an agent work: it reads and changes nearly
 everything, and denies changes without a WHERE, a schema, statistics and code; it holds some changes for an approval,
 trusts two pieces of code, and limits affected rows. `little` allows a few relations. `builder` changes definitions too,
-but for two schemas that it denies. The roles are the owner of the
-tables, an application, a reader, one for replication, one that may make roles, and a superuser where a way needs one.
+but for two schemas that it denies. The roles are the owner of the tables, an application, a reader, one for
+replication, one that may make roles, and a superuser where a way needs one.
 
 ## How to run it
 
