@@ -198,11 +198,15 @@ struct bytes veil_notice(struct session *s, const struct pending *p, struct byte
 
 static bool is_masked(const struct session *s, uint32_t oid, int attribute)
 {
-    const struct catalog_relation *r = s->view.key ? catalog_by_oid(&s->view.view, oid) : NULL;
+    /* A session that has named nothing yet has no view of its own; what everybody sees is masked for it too.
+     */
+    struct catalog_view shared = { .catalog = s->view.shared ? s->view.shared->newest : NULL };
+    const struct catalog_view *view = s->view.key ? &s->view.view : &shared;
+    const struct catalog_relation *r = view->catalog ? catalog_by_oid(view, oid) : NULL;
     if (!r) return false;
-    if (attribute > 0) return mask_choose(s->ruleset, &s->view.view, r, attribute).reason != MASK_CLEAR;
+    if (attribute > 0) return mask_choose(s->ruleset, view, r, attribute).reason != MASK_CLEAR;
     for (size_t i = 0; attribute == 0 && i < r->n_columns; i++)
-        if (mask_choose(s->ruleset, &s->view.view, r, (int)i + 1).reason != MASK_CLEAR) return true;
+        if (mask_choose(s->ruleset, view, r, (int)i + 1).reason != MASK_CLEAR) return true;
     return false;
 }
 
