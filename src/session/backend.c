@@ -671,6 +671,9 @@ static enum step on_parameter_status(struct session *s, const struct message *m)
     if (!s->open && ((bytes_is(name, "standard_conforming_strings") && !bytes_is(value, "on")) ||
                      (bytes_is(name, "client_encoding") && !bytes_is(value, "UTF8"))))
         return session_fail_text(s, REFUSAL_POLICY, "a setting that the gateway pins was moved");
+    if (s->masks && !s->target->accepts_risk && bytes_is(name, "is_superuser") && !bytes_is(value, "off"))
+        return session_fail_text(s, REFUSAL_UNGUARDED,
+                                 "columns are masked for you, and the session became a superuser's");
     enum record_outcome outcome = recording_aside(s, FRAME_PARAMETER_STATUS, m->body);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     if (!s->terminated) buf_append(&s->client_out, m->whole);

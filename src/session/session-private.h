@@ -36,6 +36,7 @@ struct login_state {
     struct server_login dialogue;
     struct bytes server_address;
     struct buf parameters; /* ParameterStatus messages for the client, whole */
+    bool is_ordinary;      /* the server says that the login is no superuser */
 };
 
 struct session {
