@@ -424,8 +424,9 @@ static enum step on_row_description(struct session *s, const struct message *m)
     if (p->kind != PENDING_QUERY && p->kind != PENDING_DESCRIBE) return unexpected(s, m);
     if (veil_describes_masked(s, m->body))
         return session_fail_text(s, REFUSAL_MASKED, "the server would send a column that is masked for you");
-    uint32_t number = s->recording && !s->unrecorded ? recording_description(s, m->body) : 0;
-    deliver(s, p, m->whole);
+    struct bytes whole = veil_description(s, p, m->whole), body = bytes_slice(whole, 5, whole.n);
+    uint32_t number = s->recording && !s->unrecorded ? recording_description(s, body) : 0;
+    deliver(s, p, whole);
     if (p->kind == PENDING_QUERY) {
         p->description = number;
         p->columns = n;

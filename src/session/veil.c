@@ -223,3 +223,48 @@ bool veil_describes_masked(struct session *s, struct bytes body)
     }
     return false;
 }
+
+/* The statement whose rows are described; NULL: it is not known. */
+static const struct sql_statement *described(const struct pending *p)
+{
+    const struct understood *u = p->kind == PENDING_QUERY ? p->understood
+                                 : p->binding             ? p->binding->understood
+                                                          : NULL;
+    size_t which = p->kind == PENDING_QUERY ? p->statement : 0;
+    if (!u || !u->facts || u->outcome != SQL_UNDERSTOOD || which >= u->facts->n_statements) return NULL;
+    return &u->facts->statements[which];
+}
+
+/* The masked column of a relation that the text names, whose mask is the output; NULL: it is none. */
+static const struct sql_column *mask_of(const struct sql_statement *st, size_t output)
+{
+    const struct sql_output *o = &st->outputs[output];
+    if (!o->plain || o->n_columns != 1) return NULL;
+    const struct sql_column *c = &st->columns[o->columns[0]];
+    const struct sql_relation *r = &st->relations[c->relation];
+    return c->masked && c->attribute > 0 && r->oid && !r->through ? c : NULL;
+}
+
+struct bytes veil_description(struct session *s, const struct pending *p, struct bytes whole)
+{
+    enum { HEAD = 5, ORIGIN = 6, TYPE = 12 };
+    const struct sql_statement *st = s->masks ? described(p) : NULL;
+    struct cursor c = cursor_over(bytes_slice(whole, HEAD, whole.n));
+    if (!st || !st->masks || st->outputs_open || st->n_outputs != cursor_u16(&c)) return whole;
+    struct bytes copy = arena_copy(&s->scratch, whole);
+    uint8_t *out = (uint8_t *)(uintptr_t)copy.p;
+    for (size_t i = 0; out && i < st->n_outputs; i++) {
+        const struct sql_column *column = mask_of(st, i);
+        cursor_cstring(&c);
+        size_t at = whole.n - cursor_left(&c);
+        uint32_t table = cursor_u32(&c);
+        cursor_take(&c, ORIGIN - 4 + TYPE);
+        if (c.failed) return whole;
+        if (table || !column) continue;
+        uint32_t oid = __builtin_bswap32(st->relations[column->relation].oid);
+        uint16_t attribute = __builtin_bswap16((uint16_t)column->attribute);
+        memcpy(out + at, &oid, sizeof oid);
+        memcpy(out + at + sizeof oid, &attribute, sizeof attribute);
+    }
+    return out ? copy : whole;
+}
