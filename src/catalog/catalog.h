@@ -51,6 +51,7 @@ struct catalog_sources {
     const struct catalog_source *items;
     size_t n;
     bool opaque; /* the expression calls a function that may read anything, or could not be read */
+    bool plain;  /* it is items[0] as it is, or NULL; n == 1, attribute > 0 */
 };
 struct catalog_relation {
     uint32_t oid, type; /* type: of its row */

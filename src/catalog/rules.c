@@ -72,6 +72,7 @@ static bool keep_sources(struct catalog_builder *b, const struct trace_sources *
         else
             out->opaque = true;
     }
+    out->plain = from->plain && !out->opaque && out->n == 1 && items[0].attribute > 0;
     return true;
 }
 

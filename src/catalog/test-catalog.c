@@ -197,6 +197,7 @@ static void tie_sources(struct reader *r, uint32_t view, struct bytes sources)
     for (struct bytes s; (s = cut(&sources, '+')).n;) {
         uint32_t oid;
         if (bytes_is(s, "?")) continue;
+        if (s.p[s.n - 1] == '!') s.n--;
         (void)read_source(r, s, &oid);
         add_edge(r, view, oid, CATALOG_TIE_VIEW, false, 0);
     }
@@ -505,6 +506,7 @@ static struct catalog_sources make_sources(struct reader *r, struct catalog_laye
             out.opaque = true;
             continue;
         }
+        if (s.p[s.n - 1] == '!') out.plain = true, s.n--;
         items[out.n] = read_source(r, s, &oid);
         const struct catalog_relation *found = catalog_layer_relation_by_oid(layer, oid);
         if (!found && r->under) found = catalog_layer_relation_by_oid(&r->under->layer, oid);

@@ -7,6 +7,7 @@
  *   view public.v id:int4=public.customers.id who:text=public.customers.name+public.customers.email
  *       t:text=? decides=public.customers.country reads=public.t updates=public.customers
  *                       a column's sources, "+" between them, "?" opaque, "*" for a column is the whole row;
+ *                       "!" behind the only one: it is that column as it is;
  *                       decides: likewise. The view is tied to all that it names. matview likewise; "opaque"
  *                       instead of sources: they could not be read.
  *   table public.t id:int4 rls                               row security

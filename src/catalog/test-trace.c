@@ -71,7 +71,7 @@ static const struct catalog_relation *view_of(const struct catalog *c)
     return catalog_by_oid(&v, 20002);
 }
 
-/* "a+b" of a set of sources of t, "?" where it is opaque. */
+/* "a+b" of a set of sources of t, "?" where it is opaque, "a!" where it is a as it is. */
 static void assert_sources(const struct catalog_sources *sources, const char *expected)
 {
     char told[64] = "";
@@ -81,7 +81,8 @@ static void assert_sources(const struct catalog_sources *sources, const char *ex
                               sources->items[i].attribute == 0   ? "*"
                               : sources->items[i].attribute == 1 ? "a"
                                                                  : "b");
-    if (sources->opaque) snprintf(told + n, sizeof told - n, "%s?", n ? "+" : "");
+    if (sources->opaque) n += (size_t)snprintf(told + n, sizeof told - n, "%s?", n ? "+" : "");
+    if (sources->plain) snprintf(told + n, sizeof told - n, "!");
     assert_string_equal(told, expected);
 }
 
@@ -104,13 +105,25 @@ static void a_column_is_made_of_what_it_names(void **state)
 {
     (void)state;
     assert_view(
-        "(" QUERY(TABLE("20000"), FROM(FIRST, VAR("1", "2", "0")), TARGET(VAR("1", "1", "0"), "1")) ")", "a",
+        "(" QUERY(TABLE("20000"), FROM(FIRST, VAR("1", "2", "0")), TARGET(VAR("1", "1", "0"), "1")) ")", "a!",
         "b");
     assert_view("(" QUERY(TABLE("20000"), FROM(FIRST, "<>"), TARGET(VAR("1", "0", "0"), "1")) ")", "*", "");
     assert_view("(" QUERY(SUBQUERY(QUERY(TABLE("20000"), FROM(FIRST, VAR("1", "1", "0")),
                                          TARGET(VAR("1", "1", "0"), "1") TARGET(VAR("1", "2", "0"), "2"))),
                           FROM(FIRST, "<>"), TARGET(VAR("1", "2", "0"), "1")) ")",
-                "b", "a");
+                "b!", "a");
+}
+
+static void a_column_is_plain_only_where_nothing_is_done_to_it(void **state)
+{
+    (void)state;
+#define HANDING_ON(target)                                                                                   \
+    "(" QUERY(SUBQUERY(QUERY(TABLE("20000"), FROM(FIRST, "<>"), TARGET(target, "1"))), FROM(FIRST, "<>"),    \
+              TARGET(VAR("1", "1", "0"), "1")) ")"
+    assert_view(HANDING_ON(VAR("1", "1", "0")), "a!", "");
+    assert_view(HANDING_ON(CALL("101", VAR("1", "1", "0"))), "a", "");
+    assert_view(HANDING_ON("{RELABELTYPE :arg " VAR("1", "1", "0") "}"), "a", "");
+    assert_view(HANDING_ON(VAR("1", "-1", "0")), "b", ""); /* ctid, which this test tells as b */
 }
 
 static void a_call_that_is_not_trusted_is_opaque(void **state)
@@ -315,6 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_column_is_made_of_what_it_names),
+        cmocka_unit_test(a_column_is_plain_only_where_nothing_is_done_to_it),
         cmocka_unit_test(a_call_that_is_not_trusted_is_opaque),
         cmocka_unit_test(what_is_not_known_makes_the_whole_view_opaque),
         cmocka_unit_test(trees_of_a_newer_server_are_opaque_but_what_they_read_is_told),

@@ -6,7 +6,7 @@
  * Labels and fields: PostgreSQL's nodes/primnodes.h, nodes/parsenodes.h. */
 #include "catalog/trace.h"
 
-enum { MAX_DEPTH = 1500, MAX_STEPS = 2000000, MAX_ROUNDS = 64, MAX_SOURCES = 20000 };
+enum { MAX_DEPTH = 1500, MAX_STEPS = 2000000, MAX_ROUNDS = 64, MAX_SOURCES = 20000, MAX_ALIASES = 100 };
 enum { RTE_RELATION, RTE_SUBQUERY, RTE_JOIN, RTE_FUNCTION, RTE_TABLEFUNC, RTE_VALUES, RTE_CTE };
 enum { SUBLINK_EXPR = 4, SUBLINK_MULTIEXPR = 5, SUBLINK_ARRAY = 6 };
 
@@ -514,6 +514,26 @@ static bool trace_arms(struct trace *t, struct scope *scope, const struct node *
     return (is_union_all || add_columns(t, &arms.decides, &arms)) && merge_result(t, out, &arms);
 }
 
+/* Whether an expression that was traced is one column as it is: of a relation, or of a sub-query or join that
+ * hands on such a column. */
+static bool is_column(struct scope *scope, const struct node *node)
+{
+    int64_t entry, number, up;
+    for (int i = 0; i < MAX_ALIASES; i++) {
+        if (!node_is(node, "VAR") || !node_number(node, "varno", &entry) ||
+            !node_number(node, "varattno", &number) || !node_number(node, "varlevelsup", &up) || up ||
+            entry < 1 || (uint64_t)entry > scope->n_entries || number < 1)
+            return false;
+        const struct entry *e = &scope->entries[entry - 1];
+        if (e->kind == RTE_RELATION) return true;
+        if (e->kind == RTE_SUBQUERY)
+            return (uint64_t)number <= e->result.n_columns && e->result.columns[number - 1].plain;
+        if (e->kind != RTE_JOIN) return false;
+        node = item_at(node_field(e->node, "joinaliasvars"), number);
+    }
+    return false;
+}
+
 /* Columns of the answer, and those that sort, group or make sets of rows. */
 static bool trace_targets(struct trace *t, struct scope *scope, const struct node *query,
                           struct trace_result *out)
@@ -531,6 +551,7 @@ static bool trace_targets(struct trace *t, struct scope *scope, const struct nod
             return false;
         if ((group || node_true(query, "hasTargetSRFs")) && !add_sources(t, &out->decides, &sources))
             return false;
+        sources.plain = sources.n == 1 && !sources.opaque && is_column(scope, node_field(i, "expr"));
         if (!node_true(i, "resjunk")) out->columns[out->n_columns++] = sources;
     }
     return true;
@@ -563,6 +584,8 @@ static bool trace_query(struct trace *t, struct scope *parent, const struct node
     if (traced && operations->kind != NODE_NULL) {
         struct trace_result arms = { 0 };
         traced = trace_arms(t, &scope, operations, &arms) && merge_result(t, out, &arms);
+        for (size_t i = 0; i < out->n_columns; i++)
+            out->columns[i].plain = false;
     }
     t->depth--;
     return traced;

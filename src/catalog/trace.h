@@ -14,6 +14,7 @@ struct trace_sources {
     struct trace_source *items;
     size_t n, room;
     bool opaque;
+    bool plain; /* a column's: its only source as it is, or NULL */
 };
 struct trace_result {
     struct trace_sources *columns;

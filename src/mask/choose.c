@@ -126,7 +126,8 @@ static struct mask_choice of_generated(const struct closure *c, const struct cat
     return choice;
 }
 
-static struct mask_choice of_source(struct closure *c, const struct catalog_source *source)
+/* What is made of the source; a plain column is the source as it is. */
+static struct mask_choice of_source(struct closure *c, const struct catalog_source *source, bool plain)
 {
     const struct catalog_relation *r = as_seen(c, source->relation);
     struct mask_choice choice = { 0 };
@@ -136,6 +137,7 @@ static struct mask_choice of_source(struct closure *c, const struct catalog_sour
         for (size_t i = 0; i < r->n_columns; i++)
             if (r->columns[i].name.p) choice = stricter(choice, choose(c, r, (int)i + 1));
     }
+    if (plain && choice.reason) return (struct mask_choice){ MASK_BY_VIEW, choice.mask, r };
     return choice.reason ? hidden(MASK_BY_VIEW, choice.mask, r) : choice;
 }
 
@@ -147,7 +149,7 @@ static struct mask_choice of_view(struct closure *c, const struct catalog_relati
     const struct catalog_sources *sources = r->sources ? &r->sources[attribute - 1] : NULL;
     if (!sources || sources->opaque) choice = hidden(MASK_BY_OPAQUE, choice.mask, r);
     for (size_t i = 0; sources && i < sources->n; i++)
-        choice = stricter(choice, of_source(c, &sources->items[i]));
+        choice = stricter(choice, of_source(c, &sources->items[i], sources->plain));
     return choice;
 }
 

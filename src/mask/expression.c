@@ -26,6 +26,8 @@ enum {
     TYPE_TIMESTAMP = 1114,
     TYPE_TIMESTAMPTZ = 1184,
     TYPE_INTERVAL = 1186,
+    TYPE_BIT = 1560,
+    TYPE_VARBIT = 1562,
     TYPE_NUMERIC = 1700,
     TYPE_UUID = 2950,
     TYPE_JSONB = 3802,
@@ -63,18 +65,29 @@ static void put_quoted(struct buf *b, struct bytes name)
     buf_put_u8(b, '"');
 }
 
+/* The modifier of numeric(precision, scale); false: it has none. */
+static bool numeric_modifier(const struct writing *w, int *precision, int *scale)
+{
+    if (w->oid != TYPE_NUMERIC || w->typmod < 4) return false;
+    int32_t bits = w->typmod - 4;
+    *precision = bits >> 16 & 0xffff;
+    *scale = ((bits & 0x7ff) ^ 1024) - 1024;
+    return true;
+}
+
 /* The type's name with what its modifier says. */
 static void put_type(struct writing *w)
 {
+    int precision, scale;
     put_quoted(&w->out, w->type->schema);
     buf_put_u8(&w->out, '.');
     put_quoted(&w->out, w->type->name);
+    bool counts = w->oid == TYPE_TIME || w->oid == TYPE_TIMESTAMP || w->oid == TYPE_TIMESTAMPTZ ||
+                  w->oid == TYPE_BIT || w->oid == TYPE_VARBIT;
+    if (counts && w->typmod >= 0) buf_printf(&w->out, "(%d)", w->typmod);
+    if (numeric_modifier(w, &precision, &scale)) buf_printf(&w->out, "(%d, %d)", precision, scale);
     if (w->typmod < 4) return;
     if (w->oid == TYPE_VARCHAR || w->oid == TYPE_BPCHAR) buf_printf(&w->out, "(%d)", w->typmod - 4);
-    if (w->oid == TYPE_NUMERIC) {
-        int32_t bits = w->typmod - 4;
-        buf_printf(&w->out, "(%d, %d)", bits >> 16 & 0xffff, ((bits & 0x7ff) ^ 1024) - 1024);
-    }
 }
 
 /* NULL of the type. A pseudo-type cannot be named in a cast. */
@@ -202,26 +215,41 @@ static bool put_email(struct writing *w, struct arena *arena)
 }
 
 /* Far from the ends of the range, where truncating would leave it; infinity is further out. */
-static bool put_year(struct writing *w, struct arena *arena)
+static bool put_year(struct writing *w)
 {
     const char *type = w->oid == TYPE_TIMESTAMPTZ ? "timestamptz"
                        : w->oid == TYPE_TIMESTAMP ? "timestamp"
                                                   : "date";
     const char *through = w->oid == TYPE_TIMESTAMPTZ ? "timestamptz" : "timestamp";
-    (void)arena;
     buf_printf(
         &w->out,
         "CASE WHEN %.*s" EQUAL_OR_GREATER "CAST('4000-01-01 BC' AS pg_catalog.%s) AND %.*s" EQUAL_OR_LESS
         "CAST('200000-01-01' AS pg_catalog.%s) THEN CAST(pg_catalog.date_trunc('year', CAST(%.*s AS "
-        "pg_catalog.%s)) AS pg_catalog.%s) ELSE ",
-        BYTES_FMT(w->reference), type, BYTES_FMT(w->reference), type, BYTES_FMT(w->reference), through, type);
+        "pg_catalog.%s)) AS ",
+        BYTES_FMT(w->reference), type, BYTES_FMT(w->reference), type, BYTES_FMT(w->reference), through);
+    put_type(w);
+    buf_append_text(&w->out, ") ELSE ");
     put_redacted(w);
     buf_append_text(&w->out, " END");
     return true;
 }
 
+/* The lowest value of numeric(p, s) whose range still begins inside the type. Above zero a range begins no
+ * lower than the value does. */
+static const char *numeric_low(const struct writing *w, int64_t step, struct arena *arena)
+{
+    int precision, scale, digits = 0;
+    if (!numeric_modifier(w, &precision, &scale)) return "-1e100";
+    for (int64_t rest = step; rest > 0; rest /= 10)
+        digits++;
+    int whole = precision - scale < 100 ? precision - scale : 100;
+    if (scale < 0 || whole < digits) return "0";
+    struct bytes low = arena_printf(arena, "-1e%d OPERATOR(pg_catalog.+) %lld", whole, (long long)step);
+    return (const char *)low.p;
+}
+
 /* floor(x / step) * step, where neither leaves the type. */
-static bool put_range(struct writing *w, int64_t step)
+static bool put_range(struct writing *w, int64_t step, struct arena *arena)
 {
     const char *low, *high, *type, *through = "numeric";
     switch (w->oid) {
@@ -230,21 +258,20 @@ static bool put_range(struct writing *w, int64_t step)
     case TYPE_INT8: low = "-9000000000000000000", high = "9000000000000000000", type = "int8"; break;
     case TYPE_FLOAT4: low = "-1e30", high = "1e30", type = "float4", through = "float8"; break;
     case TYPE_FLOAT8: low = "-1e300", high = "1e300", type = "float8", through = "float8"; break;
-    case TYPE_NUMERIC: low = "-1e100", high = "1e100", type = "numeric"; break;
+    case TYPE_NUMERIC: low = numeric_low(w, step, arena), high = "1e100", type = "numeric"; break;
     default: return false;
     }
-    if (w->oid == TYPE_INT2 && step > 700) return false;
+    if (!w->type || !low || (w->oid == TYPE_INT2 && step > 700)) return false;
     buf_printf(&w->out,
                "CASE WHEN %.*s" EQUAL_OR_GREATER "CAST(%s AS pg_catalog.%s) AND %.*s" EQUAL_OR_LESS
                "CAST(%s AS pg_catalog.%s) THEN CAST(pg_catalog.floor(CAST(%.*s AS pg_catalog.%s) "
                "OPERATOR(pg_catalog./) CAST(%lld AS pg_catalog.%s)) OPERATOR(pg_catalog.*) CAST(%lld AS "
-               "pg_catalog.%s) AS pg_catalog.%s) ELSE ",
+               "pg_catalog.%s) AS ",
                BYTES_FMT(w->reference), low, type, BYTES_FMT(w->reference), high, type,
-               BYTES_FMT(w->reference), through, (long long)step, through, (long long)step, through, type);
-    int32_t typmod = w->typmod;
-    w->typmod = -1;
+               BYTES_FMT(w->reference), through, (long long)step, through, (long long)step, through);
+    put_type(w);
+    buf_append_text(&w->out, ") ELSE ");
     put_redacted(w);
-    w->typmod = typmod;
     buf_append_text(&w->out, " END");
     return true;
 }
@@ -273,10 +300,10 @@ static bool put_mask(struct writing *w, const struct policy_mask *mask, struct a
         if (text) return put_partial(w, 0, 2, arena);
         break;
     case POLICY_MASK_YEAR:
-        if (is_date(w)) return put_year(w, arena);
+        if (is_date(w)) return put_year(w);
         break;
     case POLICY_MASK_RANGE:
-        if (put_range(w, mask->step)) return true;
+        if (put_range(w, mask->step, arena)) return true;
         break;
     case POLICY_MASK_NONE: /* nobody asks; hiding is the safe answer */
     case POLICY_MASK_REDACT: break;

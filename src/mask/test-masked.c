@@ -47,6 +47,24 @@ static const struct {
       "COPY (SELECT " TEXT " AS \"card\", \"id\" AS \"id\" FROM ONLY \"public\".\"payments_1\") TO STDOUT" },
     { "COPY people (id, ssn) TO STDOUT",
       "COPY (SELECT \"id\" AS \"id\", " TEXT " AS \"ssn\" FROM ONLY \"public\".\"people\") TO STDOUT" },
+    { "SELECT public.people.mail, id FROM public.people, other.people",
+      "SELECT postern_0.mail, id FROM " PEOPLE "public.people) AS \"postern_0\", other.people" },
+    { "SELECT other.people.what, public . people . * FROM other.people JOIN public.people ON "
+      "public.people.id = "
+      "other.people.id /* postern_ */",
+      "SELECT other.people.what, postern__0 . * FROM other.people JOIN " PEOPLE
+      "public.people) AS \"postern__0\" ON postern__0.id = other.people.id /* postern_ */" },
+    { "SELECT 1 FROM public.people JOIN orders ON people.id = person JOIN other.people ON true",
+      "SELECT 1 FROM " PEOPLE
+      "public.people) AS \"postern_0\" JOIN public.orders ON postern_0.id = person JOIN "
+      "other.people ON true" },
+    { "SELECT people.name FROM public.people, other.people", "!people stands for more than one table" },
+    { "SELECT people FROM public.people, other.people", "!people stands for more than one table" },
+    { "SELECT people.* FROM public.people, other.people", "!people stands for more than one table" },
+    { "SELECT 1 FROM public.people, other.people FOR UPDATE OF people",
+      "!people stands for more than one table" },
+    { "SELECT o.what FROM public.people, other.people o",
+      "SELECT o.what FROM " PEOPLE "public.people) AS \"people\", other.people o" },
     { "UPDATE people SET name = 'x' WHERE id = 1", "UPDATE public.people SET name = 'x' WHERE id = 1" },
     { "UPDATE people SET name = 'x' RETURNING mail, upper(ssn) AS u, id",
       "UPDATE public.people SET name = 'x' RETURNING " TEXT " AS \"mail\", upper((" TEXT ")) AS u, id" },
@@ -136,6 +154,24 @@ static void what_is_made_of_a_masked_column_is_redacted(void **state)
     masked_free(&m);
 }
 
+static void what_is_a_masked_column_as_it_is_has_its_mask(void **state)
+{
+    struct masked m;
+    (void)state;
+    masked_init(&m, "[{ columns: [\"public.people.ssn\"], with: \"keep_last(4)\", predicates: masked }]");
+    expect_choice(&m, "cards", "k", MASK_CLEAR, POLICY_MASK_NONE);
+    expect_choice(&m, "cards", "number", MASK_BY_VIEW, POLICY_MASK_PARTIAL);
+    expect_choice(&m, "cards", "again", MASK_BY_VIEW, POLICY_MASK_REDACT);
+    expect_choice(&m, "cards_deep", "n", MASK_BY_VIEW, POLICY_MASK_PARTIAL);
+    expect_choice(&m, "cards_deep", "of", MASK_BY_VIEW, POLICY_MASK_REDACT);
+    masked_free(&m);
+    masked_init(&m, "[{ columns: [\"public.people.ssn\"], with: \"keep_last(4)\" }, "
+                    "{ columns: [\"public.cards.number\"], with: \"null\" }]");
+    expect_choice(&m, "people", "ssn", MASK_BY_POLICY, POLICY_MASK_PARTIAL);
+    expect_choice(&m, "cards", "number", MASK_BY_POLICY, POLICY_MASK_NULL);
+    masked_free(&m);
+}
+
 static void a_mask_on_a_partition_is_one_on_the_whole_and_the_other_way_round(void **state)
 {
     struct masked m;
@@ -171,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mention_of_a_masked_relation_becomes_a_sub_select),
         cmocka_unit_test(what_is_made_of_a_masked_column_is_redacted),
+        cmocka_unit_test(what_is_a_masked_column_as_it_is_has_its_mask),
         cmocka_unit_test(a_mask_on_a_partition_is_one_on_the_whole_and_the_other_way_round),
         cmocka_unit_test(of_two_masks_the_more_hiding_counts_and_allows_only_what_both_allow),
     };

@@ -225,21 +225,22 @@ static enum step on_sync(struct session *s, const struct message *m)
     return STEP_NEXT;
 }
 
-/* No frame tells of a call that is refused, so that there is no request to name. */
-static enum step refuse_call(struct session *s, const struct policy_verdict *v)
+/* It is in no record, so that there is no number by which it could be found. */
+static enum step deny_call(struct session *s, const struct policy_verdict *verdict)
 {
-    struct bytes words = v->policy.n ? arena_printf(&s->scratch, "Rule \"%.*s\" of policy \"%.*s\".",
-                                                    BYTES_FMT(v->rule), BYTES_FMT(v->policy))
-                                     : arena_printf(&s->scratch, "Rule \"%.*s\".", BYTES_FMT(v->rule));
-    struct detail detail = {
-        .reason = REFUSAL_POLICY, .policy = v->policy, .rule = v->rule, .hint = v->hint, .words = words
-    };
-    struct refusal *refusal =
-        refusal_new(REFUSAL_POLICY, "ERROR", BYTES_LITERAL("function calls by OID are denied here"),
-                    detail_text(s, &detail, 0), v->hint);
-    if (!refusal) return session_drop(s, "out of memory");
-    s->n_refused++;
-    return statement_poison(s, CARRIER_QUERY, (struct bytes){ 0 }, refusal, 0, NULL, 0);
+    struct detail d = { .reason = REFUSAL_POLICY,
+                        .policy = verdict->policy,
+                        .rule = verdict->rule,
+                        .hint = BYTES_LITERAL("Call functions in a SELECT.") };
+    if (verdict->policy.n)
+        d.words = arena_printf(&s->scratch, "Rule \"%.*s\" of policy \"%.*s\".", BYTES_FMT(verdict->rule),
+                               BYTES_FMT(verdict->policy));
+    else
+        d.words = arena_printf(&s->scratch, "Rule \"%.*s\".", BYTES_FMT(verdict->rule));
+    return statement_refuse_with(s, CARRIER_QUERY,
+                                 refusal_new(d.reason, "ERROR",
+                                             BYTES_LITERAL("function calls by OID are denied here"),
+                                             detail_text(s, &d, 0), d.hint));
 }
 
 /* The fast-path function call names a function by OID: nobody can say here which one that is. It counts as a
@@ -251,7 +252,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
     struct sql_statement as_call = { .tag = BYTES_LITERAL("FUNCTION CALL"),
                                      .effects = EFFECT_PROCEDURE | EFFECT_READ | EFFECT_WRITE };
     policy_judge(s->ruleset, &as_call, &s->scratch, &verdict);
-    if (verdict.decision != POLICY_ALLOW && !s->open) return refuse_call(s, &verdict);
+    if (verdict.decision != POLICY_ALLOW && !s->open) return deny_call(s, &verdict);
     if (policy_verdict_counts_rows(&verdict))
         return statement_refuse(
             s, CARRIER_QUERY, REFUSAL_COUNTED,

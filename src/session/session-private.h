@@ -169,6 +169,8 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
 /* The same for a message that is no text (Bind, Execute, FunctionCall, or one that is malformed). */
 enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
                            struct bytes message);
+enum step statement_refuse_with(struct session *s, enum statement_carrier carrier,
+                                struct refusal *refusal); /* NULL: there was no memory */
 
 /* What texts of the session are understood and judged in, as its view is now. */
 struct understood_context session_context(const struct session *s);

@@ -469,7 +469,12 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
 enum step statement_refuse(struct session *s, enum statement_carrier carrier, enum refusal_reason reason,
                            struct bytes message)
 {
-    struct refusal *refusal = refusal_new(reason, "ERROR", message, (struct bytes){ 0 }, (struct bytes){ 0 });
+    return statement_refuse_with(
+        s, carrier, refusal_new(reason, "ERROR", message, (struct bytes){ 0 }, (struct bytes){ 0 }));
+}
+
+enum step statement_refuse_with(struct session *s, enum statement_carrier carrier, struct refusal *refusal)
+{
     if (!refusal) return session_drop(s, "out of memory");
     s->n_refused++;
     /* A name of its own, which a Parse that fails never makes: the client's unnamed statement stays as it is.

@@ -7,6 +7,7 @@
 #include "pgwire/message.h"
 #include "pgwire/report.h"
 #include "session/session-private.h"
+#include <stdlib.h>
 
 enum { VEIL_CEILING = 64 << 10 };
 
@@ -136,6 +137,15 @@ static void seal(struct session *s, const struct pending *p, struct bytes body)
     buf_free(&fields);
 }
 
+/* A row that a sub-select makes is of no type with a name: x.column is found in it, (x).column of a
+ * sub-query's answer or an array's element is not, nor is a cast to the table's type. */
+static bool is_about_a_row(struct bytes body)
+{
+    struct bytes code = report_field(body, 'C');
+    return (bytes_is(code, "42846") || bytes_is(code, "42703")) &&
+           bytes_find(report_field(body, 'M'), BYTES_LITERAL("record")) >= 0;
+}
+
 static struct bytes veiled(struct session *s, struct bytes body, struct bytes says, bool error)
 {
     struct buf out;
@@ -152,6 +162,12 @@ static struct bytes veiled(struct session *s, struct bytes body, struct bytes sa
     if (!says.p && error)
         put_field(&out, 'D',
                   BYTES_LITERAL("Columns are masked for you, and the server's words could hold values."));
+    if (says.p && error && is_about_a_row(body)) {
+        put_field(
+            &out, 'D',
+            BYTES_LITERAL("Columns are masked for you: a whole row of their table is a row without a type."));
+        put_field(&out, 'H', BYTES_LITERAL("Name the columns that you need."));
+    }
     buf_put_u8(&out, 0);
     struct bytes copy = out.failed ? (struct bytes){ 0 } : arena_copy(&s->scratch, buf_bytes(&out));
     buf_free(&out);
@@ -174,10 +190,29 @@ static bool is_told_by_code(struct bytes body)
            bytes_starts_with(report_field(body, 'C'), "P0");
 }
 
+/* The guard of a sub-select: what is masked has got another name since the text was written. p == NULL: there
+ * is no memory. */
+static struct bytes moved(struct session *s, const struct pending *p)
+{
+    struct bytes hint = BYTES_LITERAL("Send it again in a second.");
+    struct detail d = { .reason = REFUSAL_MOVED, .rule = BYTES_LITERAL("mask"), .hint = hint };
+    struct refusal *refusal = refusal_new(
+        REFUSAL_MOVED, "ERROR",
+        BYTES_LITERAL("a table with columns that are masked for you has changed while this was on its way"),
+        detail_text(s, &d, p && p->run ? p->run : s->last_run), hint);
+    struct bytes body = refusal ? arena_copy(&s->scratch, refusal_body(refusal)) : (struct bytes){ 0 };
+    free(refusal);
+    return body;
+}
+
 struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body)
 {
     struct bytes says = report_field(body, 'M'), text = own_text(p);
     if (!s->masks) return body;
+    if (bytes_is(report_field(body, 'C'), "22P02") && bytes_find(says, BYTES_LITERAL(SQL_GUARD_SAYS)) >= 0) {
+        struct bytes told = moved(s, p);
+        if (told.p) return told;
+    }
     bool harmless =
         !is_told_by_code(body) && (is_about_names(report_field(body, 'C')) || is_harmless(body, says, text));
     struct bytes out = veiled(s, body, harmless ? says : (struct bytes){ 0 }, true);

@@ -239,7 +239,7 @@ struct row lineage_select(struct lineage *l, const SelectStmt *s, const struct s
     decide_by_outputs(l, scope, &row, s->sortClause);
     lineage_predicate(l, scope, s->limitCount);
     lineage_predicate(l, scope, s->limitOffset);
-    if (s->groupClause) scan_group(l, scope, s);
+    if (s->groupClause || s->lockingClause) scan_group(l, scope, s);
     return row;
 }
 

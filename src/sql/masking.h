@@ -12,6 +12,8 @@ enum sql_masked {
     SQL_MASKED_COMPARED = 2, /* and the mask may be compared, grouped and ordered by */
     SQL_MASKED_WRITTEN = 4   /* the column may be written, and its mask may be stored */
 };
+/* What a guard that fails makes the server say, among its own words (22P02). */
+#define SQL_GUARD_SAYS "postern: masked columns have changed"
 struct sql_masking {
     const void *context;
     /* Bits for each of the relation's columns (columns[attnum - 1]), all 0 where it is clear. In the arena or

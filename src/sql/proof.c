@@ -164,7 +164,7 @@ static bool same_value(struct proving *p, const struct proof_edit *edit, const N
     return true;
 }
 
-/* A name without its first parts. */
+/* A name without its first parts, the first that is left being another one. */
 static bool same_trimmed(const struct proof_edit *edit, const ColumnRef *a, const Node *b)
 {
     if (tree_tag(b) != T_ColumnRef) return false;
@@ -172,7 +172,8 @@ static bool same_trimmed(const struct proof_edit *edit, const ColumnRef *a, cons
     if (tree_length(left) != tree_length(right) + edit->trim) return false;
     for (int i = 0; i < tree_length(right); i++) {
         const Node *x = tree_item(left, i + edit->trim), *y = tree_item(right, i);
-        if (tree_tag(x) != tree_tag(y) || !same_string(tree_string(x), tree_string(y))) return false;
+        const char *string = i == 0 && edit->name ? edit->name : tree_string(x);
+        if (tree_tag(x) != tree_tag(y) || !same_string(string, tree_string(y))) return false;
     }
     return true;
 }

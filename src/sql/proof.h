@@ -14,14 +14,14 @@ enum proof_kind {
     PROOF_VALUE,      /* an expression: the template's only output */
     PROOF_ITEMS,      /* an element of a list: the template's outputs, one or more */
     PROOF_BEFORE,     /* an element of a list: the template's expressions stand before it */
-    PROOF_TRIM        /* a ColumnRef: without its first parts */
+    PROOF_TRIM        /* a ColumnRef: without its first parts, and the name in the place of the next one */
 };
 struct proof_edit {
     const void *node;
     const char *schema; /* PROOF_SCHEMA */
     bool found;
     enum proof_kind kind;
-    const char *name; /* PROOF_SCAN */
+    const char *name; /* PROOF_SCAN, PROOF_TRIM (NULL: as it is) */
     int trim;         /* PROOF_TRIM */
     int template;     /* which of the templates; -1: none */
 };

@@ -86,7 +86,7 @@ static void put_used(struct lineage *l, const SelectStmt *s, const struct range 
                      const struct scan_item *item, struct buf *out)
 {
     const struct scans *scans = l->walk->names->scans;
-    struct bytes alias = scan_quoted(l->walk, range->alias);
+    struct bytes alias = scan_quoted(l->walk, scan_alias(l->walk, range));
     for (size_t i = 0; i < item->relation->n_columns && !l->walk->trouble; i++) {
         const struct catalog_column *column = &item->relation->columns[i];
         if (!column->name.p || has_no_equal(column->type) || !is_used(scans, range, (int)i + 1)) continue;
@@ -114,7 +114,9 @@ void scan_group(struct lineage *l, const struct scope *scope, const SelectStmt *
     struct scans *scans = l->walk->names ? l->walk->names->scans : NULL;
     struct buf added;
     uint32_t at;
-    if (!scans || !scope || tree_length(s->groupClause) == 0 || l->walk->trouble) return;
+    if (!scans || !scope || l->walk->trouble) return;
+    scan_locks(l, scope, s);
+    if (tree_length(s->groupClause) == 0) return;
     const Node *first = tree_item(s->groupClause, 0);
     buf_init(&added, 1 << 20);
     for (size_t i = 0; i < scope->n; i++) {

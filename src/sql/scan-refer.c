@@ -9,14 +9,14 @@ static struct scans *scans_of(struct lineage *l)
     return l->walk->names ? l->walk->names->scans : NULL;
 }
 
-static bool is_done(struct lineage *l, const ColumnRef *ref)
+bool scan_is_done(struct walk *walk, const ColumnRef *ref)
 {
-    struct scans *scans = scans_of(l);
+    struct scans *scans = walk->names->scans;
     for (size_t i = scans->n_refs; i > 0; i--)
         if (scans->refs[i - 1] == ref) return true;
     if (scans->n_refs == scans->refs_size) {
         const ColumnRef **more =
-            scan_larger(l->walk, scans->refs, scans->n_refs, &scans->refs_size, sizeof *more);
+            scan_larger(walk, scans->refs, scans->n_refs, &scans->refs_size, sizeof *more);
         if (!more) return true;
         scans->refs = more;
     }
@@ -38,23 +38,17 @@ static void note_found(struct lineage *l, const ColumnRef *ref, const struct ran
     scans->found[scans->n_found++] = (struct scan_found){ ref, range, attribute };
 }
 
-struct place {
-    size_t first, end; /* tokens */
-    uint32_t from, to; /* bytes */
-};
-
-static bool find_place(struct lineage *l, const ColumnRef *ref, struct place *out)
+bool scan_place_of(struct walk *walk, const ColumnRef *ref, struct scan_place *out)
 {
-    struct scans *scans = scans_of(l);
+    struct scans *scans = walk->names->scans;
     if (!scan_tokens(scans)) {
-        l->walk->trouble = WALK_FULL;
+        walk->trouble = WALK_FULL;
         return false;
     }
     out->first = scan_token_at(scans, ref->location);
     out->end = scan_name_end(scans, out->first, tree_length(ref->fields));
     if (out->first == scans->n_tokens || out->end > scans->n_tokens) {
-        scan_unmaskable(l->walk,
-                        BYTES_LITERAL("a column that is masked for you could not be found in the text"),
+        scan_unmaskable(walk, BYTES_LITERAL("a column that is masked for you could not be found in the text"),
                         BYTES_LITERAL("Write it in another way."));
         return false;
     }
@@ -72,24 +66,9 @@ static void refuse(struct lineage *l, const struct scan_item *item, int attribut
                     bytes_of(hint));
 }
 
-/* db.schema.relation.column, where relation is the alias of a sub-select by now. */
-static void trim(struct lineage *l, const ColumnRef *ref)
-{
-    struct scans *scans = scans_of(l);
-    int extra = tree_length(ref->fields) - 2;
-    struct place place;
-    if (extra <= 0 || is_done(l, ref) || !find_place(l, ref, &place)) return;
-    size_t kept = scan_name_end(scans, place.first, extra) + 1; /* behind the dot */
-    if (kept >= scans->n_tokens) return;
-    scan_edit_add(l->walk, place.from, scans->tokens[kept].from - place.from, SCAN_RANK_BEFORE,
-                  BYTES_LITERAL(""));
-    scan_node_add(l->walk, (struct proof_edit){ .kind = PROOF_TRIM, .node = ref, .trim = extra },
-                  BYTES_LITERAL(""));
-}
-
 static struct bytes qualifier(struct lineage *l, const struct range *range)
 {
-    struct bytes quoted = scan_quoted(l->walk, range->alias);
+    struct bytes quoted = scan_quoted(l->walk, scan_alias(l->walk, range));
     return l->walk->trouble ? (struct bytes){ 0 } : arena_printf(l->walk->arena, "%.*s.", BYTES_FMT(quoted));
 }
 
@@ -98,9 +77,9 @@ static void replace(struct lineage *l, struct bytes expression, struct bytes nam
 {
     const ColumnRef *ref = l->ref;
     struct walk *walk = l->walk;
-    struct place place;
+    struct scan_place place;
     if (!expression.p || !name.p) walk->trouble = WALK_FULL;
-    if (walk->trouble || is_done(l, ref) || !find_place(l, ref, &place)) return;
+    if (walk->trouble || scan_is_done(walk, ref) || !scan_place_of(walk, ref, &place)) return;
     const ResTarget *item = l->returned;
     bool alone = item && item->val == (const void *)ref && !item->name;
     struct bytes written =
@@ -131,11 +110,18 @@ static void return_masked(struct lineage *l, const struct range *range, const st
 
 enum { TABLEOID = -6 };
 
-/* Every row of one of PostgreSQL's own catalogues has the same one, for which pg_dump asks. */
+/* Rows that can be no child's all have the same one: pg_dump asks for it, of each catalogue. */
+static bool has_one_oid(const struct catalog_relation *relation)
+{
+    for (size_t i = 0; i < relation->n_ties; i++)
+        if (relation->ties[i].tie == CATALOG_TIE_CHILD) return false;
+    return relation->kind == 'r' || relation->kind == 'm' || relation->kind == 'f';
+}
+
 static void system_column(struct lineage *l, const struct scan_item *item, int attribute)
 {
     uint32_t oid = item->relation->oid;
-    if (attribute == TABLEOID && catalog_is_own(oid))
+    if (attribute == TABLEOID && has_one_oid(item->relation))
         replace(l, arena_printf(l->walk->arena, "CAST(%u AS pg_catalog.oid)", oid),
                 BYTES_LITERAL("\"tableoid\""));
     else
@@ -155,7 +141,6 @@ void scan_refer(struct lineage *l, const struct range *range, int attribute)
             return;
         }
         note_found(l, l->ref, range, attribute);
-        trim(l, l->ref);
         return;
     }
     if (attribute < 0 || (attribute > 0 && !item->masked[attribute - 1])) return;
@@ -206,9 +191,9 @@ static void star_text(struct lineage *l, const struct scope_item *of, struct buf
 static void spell_out(struct lineage *l, const struct scope_item *items, size_t n, const ColumnRef *ref)
 {
     struct walk *walk = l->walk;
-    struct place place;
+    struct scan_place place;
     struct buf out;
-    if (is_done(l, ref) || !find_place(l, ref, &place)) return;
+    if (scan_is_done(walk, ref) || !scan_place_of(walk, ref, &place)) return;
     buf_init(&out, 4 << 20);
     for (size_t i = 0; i < n && !walk->trouble; i++) {
         if (!items[i].columns) continue;
@@ -249,12 +234,12 @@ void scan_refer_star(struct lineage *l, const struct scope *scope, const ColumnR
     }
     size_t n =
         tree_name_before(ref->fields, 1, &name) ? scope_ranges(l, scope, name, ranges, SCOPE_RANGES) : 0;
+    if (n > 1) scan_ambiguous(l, ranges, n);
     for (size_t i = 0; i < n; i++) {
         struct scan_item *item = ranges[i]->node ? scan_item_of(scans, ranges[i]->node) : NULL;
         if (!item) continue;
         if (!item->target) {
             note_found(l, ref, ranges[i], SCAN_ALL);
-            trim(l, ref);
         } else if (n == 1 && l->returning == ranges[i] && l->returned &&
                    l->returned->val == (const void *)ref) {
             struct scope_item one = { ranges[i], true, true };

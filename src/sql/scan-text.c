@@ -93,7 +93,7 @@ struct bytes scan_guard(struct walk *walk, const struct catalog_relation *relati
     if (!walk->names->scans->masking->guard || catalog_is_own(relation->oid)) return BYTES_LITERAL("");
     if (relation->temporary) schema = BYTES_LITERAL("pg_temp");
     buf_init(&b, TEXT_CEILING);
-    buf_append_text(&b, " WHERE 1 OPERATOR(pg_catalog./) (CASE WHEN ");
+    buf_append_text(&b, " WHERE CAST(CASE WHEN ");
     for (size_t i = 0; i < relation->n_columns; i++) {
         if (!(masked[i] & SQL_MASKED) || !relation->columns[i].name.p) continue;
         buf_printf(&b,
@@ -108,6 +108,6 @@ struct bytes scan_guard(struct walk *walk, const struct catalog_relation *relati
         buf_append_text(&b, "]");
         between = " AND ";
     }
-    buf_append_text(&b, " THEN 1 ELSE 0 END) OPERATOR(pg_catalog.=) 1");
+    buf_append_text(&b, " THEN 'true' ELSE '" SQL_GUARD_SAYS "' END AS pg_catalog.bool)");
     return taken(walk, &b);
 }

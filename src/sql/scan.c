@@ -225,7 +225,9 @@ static void wrap(struct walk *walk, const struct scan_item *item)
     struct bytes name = full_name(walk, item->relation);
     struct bytes database =
         node->catalogname ? scan_quoted(walk, bytes_of(node->catalogname)) : (struct bytes){ 0 };
-    struct bytes alias = bytes_of(node->alias && item->sample ? node->alias->aliasname : node->relname);
+    struct bytes alias = node->alias && item->sample ? bytes_of(node->alias->aliasname)
+                         : item->shared              ? scan_alias_of(walk, item)
+                                                     : bytes_of(node->relname);
     struct bytes quoted = scan_quoted(walk, alias);
     if (walk->trouble) return;
     bool named = node->alias && !item->sample;
@@ -353,6 +355,7 @@ void scan_finish(struct walk *walk, const Node *top, bool gave_up)
             cannot(walk, item, "what this does with them cannot be told", "Write it in a simpler way.");
         }
     }
+    if (!walk->trouble) scan_settle(walk);
     if (!walk->trouble) mark_columns(walk);
 }
 

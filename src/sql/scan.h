@@ -30,6 +30,7 @@ struct scan_item {
     const uint8_t *masked;
     bool target; /* it is written, or copied */
     bool looked; /* of a target: lineage has looked at what refers to it */
+    bool shared; /* another relation of that name stands beside it: the sub-select gets an alias of its own */
     bool read;   /* its rows come out of it */
 };
 /* An edit of the text on its way. Those of one place stand in the order of `rank`. */
@@ -55,7 +56,7 @@ struct scans {
         const struct range *range;
         int attribute;
     } * found; /* what references to items that are read mean */
-    size_t n_found, found_size;
+    size_t n_found, found_size, n_settled;
     const ColumnRef **refs; /* that have an edit */
     size_t n_refs, refs_size;
     struct scan_edit *edits;
@@ -96,6 +97,18 @@ bool scan_mark(const struct scans *scans, size_t at, char mark);
 /* Behind the parenthesis that closes the one at `at`; more than n_tokens: there is none. */
 size_t scan_closing(const struct scans *scans, size_t at);
 
+/* scan-alias.c. The name by which a range is referred to in what is written. */
+struct bytes scan_alias(struct walk *walk, const struct range *range);
+struct bytes scan_alias_of(struct walk *walk, const struct scan_item *item);
+/* A relation comes to stand beside those of the scope: two of one name and no alias, as in FROM a.t, b.t. */
+void scan_beside(struct lineage *l, const struct scope *scope, const struct range *range);
+/* A name that stands for several ranges. */
+void scan_ambiguous(struct lineage *l, const struct range *const *ranges, size_t n);
+/* What is locked by the name of one that has another alias by now. */
+void scan_locks(struct lineage *l, const struct scope *scope, const SelectStmt *s);
+/* Behind the lineage of a statement: names before a dot that a sub-select's alias does not have. */
+void scan_settle(struct walk *walk);
+
 /* scan-text.c: what is written. p == NULL: there is no memory, and the walk has trouble. */
 struct bytes scan_quoted(struct walk *walk, struct bytes name);
 /* "a, <mask> AS b, …"; qualifier: what stands before each column ("c."), or nothing. */
@@ -103,7 +116,15 @@ struct bytes scan_columns(struct walk *walk, const struct catalog_relation *rela
                           struct bytes qualifier);
 struct bytes scan_guard(struct walk *walk, const struct catalog_relation *relation, const uint8_t *masked);
 
-/* scan-refer.c: lineage found what a reference means. attribute 0: the whole row. */
+struct scan_place {
+    size_t first, end; /* tokens */
+    uint32_t from, to; /* bytes */
+};
+/* scan-refer.c. False: it is not found, and that is told. */
+bool scan_place_of(struct walk *walk, const ColumnRef *ref, struct scan_place *out);
+/* Whether the reference has an edit; it has one from now on. */
+bool scan_is_done(struct walk *walk, const ColumnRef *ref);
+/* Lineage found what a reference means. attribute 0: the whole row. */
 void scan_refer(struct lineage *l, const struct range *range, int attribute);
 /* A column of the target that ON CONFLICT names: the server would look for its real values. */
 void scan_conflict(struct lineage *l, const struct range *target, int attribute);

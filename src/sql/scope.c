@@ -8,6 +8,7 @@
 void scope_push(struct lineage *l, struct scope *scope, const struct range *range, bool named, bool columns)
 {
     if (!range) return;
+    if (named) scan_beside(l, scope, range);
     if (scope->n == scope->size) {
         struct scope_item *more = lineage_larger(l, scope->items, scope->n, &scope->size, sizeof(*more));
         if (!more) return;
@@ -110,6 +111,7 @@ void lineage_unresolved(struct lineage *l, const char *code, const char *name, s
 
 static struct value whole_of(struct lineage *l, const struct range *const *ranges, size_t n)
 {
+    if (n > 1) scan_ambiguous(l, ranges, n);
     for (size_t i = 0; i < n; i++)
         scan_refer(l, ranges[i], 0);
     if (n == 1) return lineage_whole(l, ranges[0]);
@@ -189,6 +191,7 @@ static struct value look_up(struct lineage *l, const struct scope *scope, const 
         return (struct value){ 0 };
     }
     if (!last) return whole_of(l, ranges, found); /* x.* as a value */
+    if (found > 1) scan_ambiguous(l, ranges, found);
     struct sum sum = lineage_sum(l);
     struct value value = { 0 };
     for (size_t i = 0; i < found; i++)

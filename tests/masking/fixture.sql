@@ -17,6 +17,9 @@ CREATE TABLE notes (id serial PRIMARY KEY, body text);
 INSERT INTO notes (body) VALUES ('a note');
 CREATE VIEW contacts AS SELECT id AS k, name AS who, ssn AS reference, upper(mail) AS loud_mail FROM people;
 CREATE VIEW deep AS SELECT k, reference || '!' AS shout FROM contacts;
+CREATE VIEW mails AS SELECT k, m.mail AS plain, upper(m.mail) AS loud, pay FROM (SELECT id AS k, mail, salary AS pay FROM people) m
+    JOIN generate_series(1, 3) g ON g = m.k;
+CREATE VIEW both_mails AS SELECT k, plain FROM mails UNION ALL SELECT k, loud FROM mails;
 CREATE VIEW rich AS SELECT id, name FROM people WHERE salary > 1000;
 CREATE MATERIALIZED VIEW kept AS SELECT id, ssn AS s, country FROM people WITH NO DATA;
 CREATE TABLE payments (id int, card text, paid date) PARTITION BY RANGE (paid);
