@@ -589,7 +589,7 @@ static void play(struct play *p)
     talk_flush(p->talk);
     run_line(p, "record ok");
     talk_end_session(p->talk);
-    if (bytes_find(buf_bytes(&p->talk->ends[TALK_CLIENT].all), BYTES_LITERAL(VALUE)) >= 0) {
+    if (p->masked && bytes_find(buf_bytes(&p->talk->ends[TALK_CLIENT].all), BYTES_LITERAL(VALUE)) >= 0) {
         fprintf(stderr, "the client got a value of a masked column\n");
         abort();
     }
