@@ -394,7 +394,8 @@ static void answer_message(struct play *p, uint8_t type, struct bytes body)
         if (type == 'c' || type == 'f') end_copy(p, type == 'f');
         return;
     }
-    if (p->masked && (type == 'Q' || type == 'P')) check_masked(body);
+    /* In a transaction that has failed, texts go as they are, for the server to refuse them. */
+    if (p->masked && p->status != 'E' && (type == 'Q' || type == 'P')) check_masked(body);
     if (p->skips && type != 'S') return;
     switch (type) {
     case 'Q':
