@@ -131,7 +131,7 @@ static const struct yaml_field connection_fields[] = {
     { "outlives_token", YAML_BOOL, YAML_AT(config_connection, outlives_token),
       "Whether a session goes on when its token has expired." },
     { "accept_risk", YAML_BOOL, YAML_AT(config_connection, accept_risk),
-      "Whether a role that this gateway cannot guard (a superuser) may be logged in as." },
+      "Whether a superuser may be logged in as where columns are masked." },
 };
 const struct yaml_shape config_connection_shape = {
     "a connection",  sizeof(struct config_connection), connection_fields, CONFIG_N(connection_fields), NULL,

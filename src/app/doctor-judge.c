@@ -60,13 +60,25 @@ bool doctor_check_applies(const struct doctor_check *check, const struct doctor_
     if ((check->flags & DOCTOR_IF_COUNTED) &&
         !policy_snapshot_counts_rows(facts->policies, facts->connection))
         return false;
+    if ((check->flags & DOCTOR_IF_MASKED) && !policy_snapshot_masks(facts->policies, facts->connection))
+        return false;
     return facts->version >= check->since;
+}
+
+static bool is_masked(const struct doctor_report *r, const struct doctor_check *check,
+                      const struct doctor_values *v)
+{
+    const struct bytes *column = v->columns + v->n - 4;
+    struct policy_mask mask = policy_snapshot_mask_of(r->facts.policies, r->facts.connection, column[0],
+                                                      column[1], column[2], column[3]);
+    return mask.kind && (mask.written || !(check->flags & DOCTOR_IF_STORED));
 }
 
 /* Whether the row stands, by what policies say; fills in what they say. */
 static bool stands(const struct doctor_report *r, const struct doctor_check *check, struct doctor_values *v)
 {
     if (check->flags & DOCTOR_UNLESS_HARMLESS) return !policy_extension_is_harmless(v->columns[v->n - 1]);
+    if (check->flags & DOCTOR_IF_MASKED) return is_masked(r, check, v);
     if (!(check->flags & DOCTOR_IF_REGARDED)) return true;
     enum policy_regard regard = policy_snapshot_regards(
         r->facts.policies, r->facts.connection, v->columns[v->n - 2], v->columns[v->n - 1], &v->policy);

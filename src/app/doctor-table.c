@@ -48,7 +48,11 @@
     " WHERE p.prosecdef AND p.oid >= 16384 AND " LASTING " AND NOT EXISTS (SELECT FROM owners o WHERE "      \
     "o.oid = p.proowner) AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', "             \
     "p.proowner))) a JOIN hands h ON h.oid = a.grantee)"
-#define DEFINERS      " " DEFINERS_FROM DEFINERS_WHERE
+#define DEFINERS " " DEFINERS_FROM DEFINERS_WHERE
+/* Of a column t of relation c in n, what a policy's masks are asked about: the last four columns. */
+#define MASKED_COLUMN                                                                                        \
+    "n.nspname, c.relname, t.attname, coalesce(substring(col_description(c.oid, t.attnum) FROM 'postern: "   \
+    "*([^ ,]+(?: *, *[^ ,]+)*)'), '')"
 #define REACHING      "'dblink', 'adminpack', 'pg_surgery'"
 #define LOGIN_IS(how) "(SELECT f.login FROM facts f) = '" how "'"
 

@@ -22,7 +22,10 @@ enum doctor_flag {
     DOCTOR_IF_REGARDED = 2,  /* stands where a policy trusts the code, or lets it be called by name. The last
                                 two columns are its signature and extension, as the catalogue writes them */
     DOCTOR_UNLESS_HARMLESS = 4, /* falls where the extension, the last column, is of the harmless ones */
-    DOCTOR_IF_COUNTED = 8       /* stands where a policy needs changed rows to be counted */
+    DOCTOR_IF_COUNTED = 8,      /* stands where a policy needs changed rows to be counted */
+    DOCTOR_IF_MASKED = 16, /* stands where a policy masks the column. The last four columns are its schema,
+                              relation, name and tags, as the catalogue writes them */
+    DOCTOR_IF_STORED = 32  /* with IF_MASKED: and lets it be written */
 };
 
 struct doctor_check {

@@ -126,6 +126,7 @@ static bool build_target(struct arena *a, const struct config_connection *from, 
     to->n_databases = from->databases.n;
     to->database = from->target.database;
     to->outlives_token = from->outlives_token;
+    to->accepts_risk = from->accept_risk;
     return build_hosts(a, &from->target, to) && build_logins(a, from, to) && build_settings(a, from, to) &&
            build_tls(a, from, to);
 }

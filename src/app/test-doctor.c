@@ -37,6 +37,7 @@ static void every_row_of_the_table_is_whole(void **state)
         if (!is_sentence(c->what) || !is_sentence(c->why)) fail_msg("%s: what and why are sentences", c->id);
         assert_true(c->n_columns >= 1 && c->n_columns <= 9);
         if (c->flags & DOCTOR_IF_REGARDED) assert_true(c->n_columns >= 3);
+        if (c->flags & DOCTOR_IF_MASKED) assert_true(c->n_columns >= 5);
         struct doctor_values v = { .facts = &facts, .columns = columns, .n = c->n_columns };
         assert_true(doctor_fill(c->object, &v, DOCTOR_FILL_WORDS, &out)); /* a place too many would abort */
         assert_true(doctor_fill(c->mend, &v, DOCTOR_FILL_SQL, &out));
@@ -228,6 +229,39 @@ static void code_counts_as_policies_regard_it(void **state)
     policy_snapshot_unref(snapshot);
 }
 
+static bool add_column(struct doctor_report *r, const char *id, const char *relation, const char *column,
+                       const char *tags)
+{
+    struct bytes values[] = { bytes_of(relation), bytes_of(column), BYTES_LITERAL("public"),
+                              bytes_of(relation), bytes_of(column), bytes_of(tags) };
+    return doctor_report_row(r, check_of(id), values, 6);
+}
+
+static void what_undermines_masks_counts_where_a_column_is_masked(void **state)
+{
+    (void)state;
+    const struct policy_snapshot *snapshot = policies(
+        "[{ name: p, who: any, mask: [{ columns: [\"public.people.mail\", \"tag:pii\"], with: redact }, "
+        "{ columns: [\"public.people.nick\"], with: redact, write: allow }] }]");
+    const struct policy_snapshot *other = policies("[{ name: p, who: any, allow: [all] }]");
+    struct doctor_report *r = report_on(snapshot, "false");
+    assert_true(add_column(r, "mask-partition", "people", "name", ""));
+    assert_null(r->findings);
+    assert_true(add_column(r, "mask-partition", "people", "mail", ""));
+    assert_true(add_column(r, "mask-partition", "others", "mail", "x, pii"));
+    assert_int_equal(r->n_found[DOCTOR_NOTE], 2);
+    assert_true(add_column(r, "mask-unique", "people", "mail", ""));
+    assert_int_equal(r->n_found[DOCTOR_WARNING], 0);
+    assert_true(add_column(r, "mask-unique", "people", "nick", ""));
+    assert_bytes(r->findings->object, "people.nick");
+    assert_true(doctor_check_applies(check_of("mask-view"), &r->facts));
+    r->facts.policies = other;
+    assert_false(doctor_check_applies(check_of("mask-view"), &r->facts));
+    doctor_report_free(r);
+    policy_snapshot_unref(snapshot);
+    policy_snapshot_unref(other);
+}
+
 /* ---- print */
 
 static char text[1 << 16];
@@ -301,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_row_of_another_shape_is_refused),
         cmocka_unit_test(of_a_superuser_only_what_is_flagged_is_looked_at),
         cmocka_unit_test(code_counts_as_policies_regard_it),
+        cmocka_unit_test(what_undermines_masks_counts_where_a_column_is_masked),
         cmocka_unit_test(what_was_found_is_told_three_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,10 +10,11 @@ enum { CLASS_TYPE = 1247, CLASS_FUNCTION = 1255, CLASS_CAST = 2605, CLASS_OPERAT
 
 void catalog_build_begin(struct catalog_builder *b, struct catalog_layer *layer, const struct catalog *under)
 {
-    enum { CHUNK = 256 << 10, SMALL_CHUNK = 16 << 10 };
+    /* Most sessions have an overlay that is empty, and keep it. */
+    enum { CHUNK = 256 << 10, SMALL_CHUNK = 16 << 10, KEPT_CHUNK = 1 << 10 };
     *layer = (struct catalog_layer){ .seed = random_u64() };
     *b = (struct catalog_builder){ .layer = layer, .under = under };
-    arena_init(&layer->arena, under ? SMALL_CHUNK : CHUNK, CATALOG_MEMORY_CEILING);
+    arena_init(&layer->arena, under ? KEPT_CHUNK : CHUNK, CATALOG_MEMORY_CEILING);
     arena_init(&b->scratch, under ? SMALL_CHUNK : CHUNK, CATALOG_MEMORY_CEILING);
     if (under) {
         b->trust = under->trust;

@@ -141,16 +141,23 @@ static bool speaks_of(const struct policy_masking *m, const struct policy *polic
     return false;
 }
 
+struct policy_mask policy_mask_by(const struct policy *policy, struct bytes schema, struct bytes relation,
+                                  struct bytes column, struct bytes tags)
+{
+    struct policy_mask found = { 0 };
+    for (size_t k = 0; masks(policy) && k < policy->n_masks; k++)
+        if (speaks_of(&policy->masks[k], policy, schema, relation, column, tags))
+            found = policy_mask_stricter(found, policy->masks[k].mask);
+    return found;
+}
+
 struct policy_mask policy_ruleset_mask_of(const struct policy_ruleset *ruleset, struct bytes schema,
                                           struct bytes relation, struct bytes column, struct bytes tags)
 {
     struct policy_mask found = { 0 };
-    for (size_t i = 0; i < ruleset->n; i++) {
-        const struct policy *p = ruleset->policies[i];
-        for (size_t k = 0; masks(p) && k < p->n_masks; k++)
-            if (speaks_of(&p->masks[k], p, schema, relation, column, tags))
-                found = policy_mask_stricter(found, p->masks[k].mask);
-    }
+    for (size_t i = 0; i < ruleset->n; i++)
+        found =
+            policy_mask_stricter(found, policy_mask_by(ruleset->policies[i], schema, relation, column, tags));
     return found;
 }
 

@@ -36,6 +36,11 @@ struct policy_mask policy_mask_stricter(struct policy_mask a, struct policy_mask
 /* Whether one of the tags (of a column's comment, comma-separated) matches the pattern. */
 bool policy_mask_has_tag(struct bytes tags, struct bytes pattern);
 
+/* What one policy says of a column; kind NONE: nothing. One that observes says nothing. */
+struct policy;
+struct policy_mask policy_mask_by(const struct policy *policy, struct bytes schema, struct bytes relation,
+                                  struct bytes column, struct bytes tags);
+
 /* Whether some policy that enforces masks anything for this session. */
 bool policy_ruleset_masks(const struct policy_ruleset *ruleset);
 /* What the policies say of one column; kind NONE: nothing. tags: of its comment, comma-separated. */

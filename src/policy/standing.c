@@ -21,6 +21,33 @@ bool policy_snapshot_counts_rows(const struct policy_snapshot *snapshot, struct 
     return false;
 }
 
+bool policy_snapshot_masks(const struct policy_snapshot *snapshot, struct bytes connection)
+{
+    for (size_t i = 0; i < snapshot->n; i++) {
+        const struct policy *p = &snapshot->policies[i];
+        if (is_about(p, connection) && !p->observe && p->n_masks) return true;
+    }
+    return false;
+}
+
+/* Somebody may come to whom one of them applies alone: what any lets be written may be written. */
+struct policy_mask policy_snapshot_mask_of(const struct policy_snapshot *snapshot, struct bytes connection,
+                                           struct bytes schema, struct bytes relation, struct bytes column,
+                                           struct bytes tags)
+{
+    struct policy_mask found = { 0 };
+    bool written = false;
+    for (size_t i = 0; i < snapshot->n; i++) {
+        const struct policy *p = &snapshot->policies[i];
+        if (!is_about(p, connection)) continue;
+        struct policy_mask mask = policy_mask_by(p, schema, relation, column, tags);
+        written |= mask.kind && mask.written;
+        found = policy_mask_stricter(found, mask);
+    }
+    found.written = written;
+    return found;
+}
+
 static bool trusts(const struct policy *p, struct bytes signature, struct bytes extension)
 {
     for (size_t i = 0; extension.n && i < p->trust.extensions.n; i++)

@@ -1,11 +1,18 @@
 /* What policies say of a connection whoever comes: for looking at a database before anybody is there. */
 #ifndef POSTERN_POLICY_STANDING_H
 #define POSTERN_POLICY_STANDING_H
-#include "policy/policy.h"
+#include "policy/masks.h"
 
 /* Whether a policy about the connection needs changed rows to be counted: a limit, a budget, or a hold with
  * `unless`. */
 bool policy_snapshot_counts_rows(const struct policy_snapshot *snapshot, struct bytes connection);
+
+/* Whether a policy about the connection masks anything, and what they mask a column with: the most hiding of
+ * all; kind NONE: nothing. tags: of its comment, comma-separated. */
+bool policy_snapshot_masks(const struct policy_snapshot *snapshot, struct bytes connection);
+struct policy_mask policy_snapshot_mask_of(const struct policy_snapshot *snapshot, struct bytes connection,
+                                           struct bytes schema, struct bytes relation, struct bytes column,
+                                           struct bytes tags);
 
 /* Whether the extension is of the published list (extensions.def): its code is trusted everywhere. */
 bool policy_extension_is_harmless(struct bytes extension);

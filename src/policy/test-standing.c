@@ -81,11 +81,33 @@ static void trust_is_more_than_an_allowed_call(void **state)
     done();
 }
 
+static void masks_count_wherever_a_policy_that_enforces_speaks_of_the_connection(void **state)
+{
+    (void)state;
+    struct bytes orders = bytes_of("orders"), public = bytes_of("public"), t = bytes_of("t"), none = { 0 };
+    given("[{ name: a, who: { users: [x] }, mask: [{ columns: [public.t.a], with: redact, write: allow }] },"
+          " { name: b, who: any, mask: [{ columns: [public.t.a], with: \"null\" }] },"
+          " { name: c, who: any, mode: observe, mask: [{ columns: [public.t.b], with: redact }] },"
+          " { name: d, who: any, on: { connections: [other] }, mask: [{ columns: [public.t.b], with: redact "
+          "}] }]");
+    assert_true(policy_snapshot_masks(snapshot, orders));
+    struct policy_mask mask = policy_snapshot_mask_of(snapshot, orders, public, t, bytes_of("a"), none);
+    assert_int_equal(mask.kind, POLICY_MASK_NULL);
+    assert_true(mask.written); /* somebody may come whom policy a alone is about */
+    assert_int_equal(policy_snapshot_mask_of(snapshot, orders, public, t, bytes_of("b"), none).kind,
+                     POLICY_MASK_NONE);
+    done();
+    given("[{ name: c, who: any, mode: observe, mask: [{ columns: [public.t.b], with: redact }] }]");
+    assert_false(policy_snapshot_masks(snapshot, orders));
+    done();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_counted_where_a_limit_a_budget_or_a_hold_needs_it),
         cmocka_unit_test(trust_is_more_than_an_allowed_call),
+        cmocka_unit_test(masks_count_wherever_a_policy_that_enforces_speaks_of_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -424,8 +424,9 @@ static enum step on_row_description(struct session *s, const struct message *m)
     if (p->kind != PENDING_QUERY && p->kind != PENDING_DESCRIBE) return unexpected(s, m);
     if (veil_describes_masked(s, m->body))
         return session_fail_text(s, REFUSAL_MASKED, "the server would send a column that is masked for you");
-    uint32_t number = s->recording && !s->unrecorded ? recording_description(s, m->body) : 0;
-    deliver(s, p, m->whole);
+    struct bytes whole = veil_description(s, p, m->whole), body = bytes_slice(whole, 5, whole.n);
+    uint32_t number = s->recording && !s->unrecorded ? recording_description(s, body) : 0;
+    deliver(s, p, whole);
     if (p->kind == PENDING_QUERY) {
         p->description = number;
         p->columns = n;
@@ -671,6 +672,9 @@ static enum step on_parameter_status(struct session *s, const struct message *m)
     if (!s->open && ((bytes_is(name, "standard_conforming_strings") && !bytes_is(value, "on")) ||
                      (bytes_is(name, "client_encoding") && !bytes_is(value, "UTF8"))))
         return session_fail_text(s, REFUSAL_POLICY, "a setting that the gateway pins was moved");
+    if (s->masks && !s->target->accepts_risk && bytes_is(name, "is_superuser") && !bytes_is(value, "off"))
+        return session_fail_text(s, REFUSAL_UNGUARDED,
+                                 "columns are masked for you, and the session became a superuser's");
     enum record_outcome outcome = recording_aside(s, FRAME_PARAMETER_STATUS, m->body);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     if (!s->terminated) buf_append(&s->client_out, m->whole);

@@ -1,8 +1,11 @@
 /* A client and a server that say anything, most of it sensible, to a session. The input is a list of
  * operations. Oracles: nothing goes to the server that was not recorded before (talk.c's audit); a session
  * that ends leaves nothing behind; where changed rows are limited, no Sync reaches a server that has changed
- * more (it knows, and its tags do not say all); and where the bytes are cut makes no difference to what
- * either side gets and to what is recorded. */
+ * more (it knows, and its tags do not say all); where columns are masked, no text reaches the server that
+ * reads their table but through masks, and nothing that it says behind a description of a masked column, nor
+ * what it says besides rows, brings a value to the client; and where the bytes are cut makes no difference to
+ * what either side gets and to what is recorded. */
+#include "catalog/queries.h"
 #include "session/talk.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +23,15 @@ static const char *const policies[] = {
     "name: p\nwho: any\nallow: [all]\nlimits: { affected_rows: 3, returned_rows: 2, statement: 10s }\n",
     ("name: p\nwho: any\nallow: [all]\nrecord: { rows: digest }\nlimits: { affected_rows: 3, bytes: 90kB, "
      "budget: { statements: 30, rows: 20, affected_rows: 9 } }\n"),
+    ("name: p\nwho: any\nallow: [all]\nguard: off\nmask: [{ columns: [\"public.people.mail\"], with: redact "
+     "}]\n"),
+    ("name: p\nwho: any\nallow: [all]\nguard: off\nmask: [{ columns: [\"public.people.mail\"], with: redact, "
+     "predicates: masked }]\nlimits: { returned_rows: 3, statement: 10s }\n"),
 };
-enum { FIRST_LIMITED = 6, LIMIT = 3 };
+enum { FIRST_LIMITED = 6, LIMIT = 3, FIRST_MASKED = 9 };
+static const char catalog_text[] =
+    "table public.people oid=20000 id:int4! mail:text\ntable public.t a:int4 b:int4\n";
+#define VALUE "ann@example.com"
 static const char *const texts[] = {
     "select a from t",
     "select a from t where b = 7",
@@ -53,6 +63,16 @@ static const char *const texts[] = {
     "prepare d as delete from t where b = 9",
     "execute d",
     "commit and chain",
+    "select mail from people",
+    "select * from people p join people q using (id) where p.id = 7",
+    "with x as (select * from people) select * from x",
+    "select people from people",
+    "select id from people where mail = 'x'",
+    "copy people to stdout",
+    "table people",
+    "begin; declare p cursor for select * from people",
+    "prepare a as select mail from people",
+    "delete from people where id = 1 returning mail",
 };
 static const char *const names[] = { "", "a", "p", "b" };
 #define PICK(array, byte) (array)[(byte) % (sizeof(array) / sizeof *(array))]
@@ -86,6 +106,8 @@ struct play {
     unsigned n_names;
     uint64_t before, changed; /* in earlier transactions, in this one */
     bool undoes;              /* an error: what was changed is rolled back */
+    bool masked, told;        /* columns are masked; one was described, and rows hold values from then on */
+    bool asked_view;          /* the gateway's own statement is the inquiry */
 };
 
 static void answer(struct play *p, const char *line)
@@ -106,13 +128,30 @@ static void answer_ready(struct play *p)
 static void answer_error(struct play *p)
 {
     if (p->status == 'T') p->status = 'E';
-    answer(p, "ErrorResponse ERROR 42601 \"no hunter22\"");
+    if (p->masked)
+        answer(p, "ErrorResponse ERROR 22P02 \"no such \\\"" VALUE "\\\"\" detail " VALUE " hint " VALUE);
+    else
+        answer(p, "ErrorResponse ERROR 42601 \"no hunter22\"");
+}
+
+/* The server may describe what nobody asked it for. */
+static void answer_description(struct play *p)
+{
+    if (p->masked && take(&p->in) % 8 == 7) {
+        p->told = true;
+        answer(p, "RowDescription a:text@20000.2");
+    } else {
+        answer(p, "RowDescription a:int4");
+    }
 }
 
 static void answer_rows(struct play *p, uint8_t n)
 {
     for (int i = 0; i < n % 6; i++)
-        answer(p, n == 250 ? "DataRow \"x\"*70000" : n == 251 ? "DataRow 1 2" : "DataRow 1");
+        if (p->told)
+            answer(p, "DataRow " VALUE);
+        else
+            answer(p, n == 250 ? "DataRow \"x\"*70000" : n == 251 ? "DataRow 1 2" : "DataRow 1");
 }
 
 static bool text_changes(struct bytes text)
@@ -149,6 +188,8 @@ static void note_names(struct play *p, uint8_t type, struct bytes body)
         *place_of(p, false, first) = text_changes(second)                  ? CHANGES
                                      : bytes_starts_with(second, "commit") ? COMMITS
                                                                            : 0;
+    if (type == 'P' && bytes_starts_with(first, "postern.own"))
+        p->asked_view = bytes_find(second, BYTES_LITERAL("pg_my_temp_schema")) >= 0;
     if (type == 'B') *place_of(p, true, first) = *place_of(p, false, second);
 }
 
@@ -170,6 +211,64 @@ static void answer_count(struct play *p)
     struct bytes line = arena_printf(&p->talk->arena, "DataRow %lu", (unsigned long)(p->before + p->changed));
     answer(p, (const char *)line.p);
     answer(p, "CommandComplete \"SELECT 1\"");
+}
+
+static void answer_view_row(struct play *p, const char *words, size_t n)
+{
+    struct buf line;
+    buf_init(&line, 4096);
+    buf_printf(&line, "DataRow %s", words);
+    for (; n < CATALOG_ROW_WIDTH; n++)
+        buf_append_text(&line, " NULL");
+    buf_put_u8(&line, 0);
+    answer(p, (const char *)buf_bytes(&line).p);
+    buf_free(&line);
+}
+
+/* The inquiry is answered truly: a session without temporary objects. */
+static void answer_view(struct play *p, bool simple)
+{
+    struct buf line;
+    buf_init(&line, 4096);
+    buf_append_text(&line, "RowDescription");
+    for (int i = 0; i < CATALOG_ROW_WIDTH; i++)
+        buf_printf(&line, " c%d:text", i);
+    buf_put_u8(&line, 0);
+    if (simple) answer(p, (const char *)buf_bytes(&line).p);
+    buf_free(&line);
+    answer_view_row(p, "P pg_catalog", 2);
+    answer_view_row(p, "P public", 2);
+    answer_view_row(p, "S \"\" f 100:100:", 4);
+    answer(p, "CommandComplete \"SELECT 1\"");
+    if (simple) answer_ready(p);
+}
+
+static bool ends_with(struct bytes text, const char *end)
+{
+    size_t n = strlen(end);
+    return text.n >= n && bytes_is(bytes_slice(text, text.n - n, n), end);
+}
+
+/* Wherever the table stands as one that is read, it stands in a sub-select that masks. */
+static void check_masked(struct bytes text)
+{
+    for (size_t at = 0; at < text.n; at++) {
+        struct bytes rest = bytes_slice(text, at, text.n), before = bytes_slice(text, 0, at);
+        bool bare = bytes_starts_with(rest, "from people") || bytes_starts_with(rest, "join people") ||
+                    bytes_starts_with(rest, "table people") || bytes_starts_with(rest, "copy people");
+        bool full =
+            bytes_starts_with(rest, "public.people") || bytes_starts_with(rest, "\"public\".\"people\"");
+        if (full && (ends_with(before, "'***' AS \"pg_catalog\".\"text\") AS \"mail\" FROM ") ||
+                     ends_with(before, "'***' AS \"pg_catalog\".\"text\") AS \"mail\" FROM ONLY ") ||
+                     ends_with(before, "delete from ")))
+            full = false;
+        if (bare || full) {
+            fprintf(stderr, "the server is asked for what is masked: %.*s\n", BYTES_FMT(text));
+            abort();
+        }
+    }
+    bool writes = bytes_find(text, BYTES_LITERAL("returning mail")) >= 0;
+    CHECK(!writes);
 }
 
 static void answer_commit(struct play *p)
@@ -207,7 +306,7 @@ static bool answer_statement(struct play *p, bool simple)
         answer(p, "CommandComplete \"COPY 1\"");
         return true;
     default:
-        if (simple) answer(p, "RowDescription a:int4");
+        if (simple) answer_description(p);
         answer_rows(p, take(&p->in));
         answer(p, choice % 8 == 4 && !simple ? "PortalSuspended" : "CommandComplete \"SELECT 1\"");
         return true;
@@ -241,7 +340,10 @@ static void answer_extended(struct play *p, uint8_t type, struct bytes body, boo
     }
     note_names(p, type, body);
     if (own && type == 'E') {
-        answer_count(p);
+        if (p->asked_view)
+            answer_view(p, false);
+        else
+            answer_count(p);
         return;
     }
     int does = p->limited && type == 'E' ? *place_of(p, true, string_at(body, 0)) : 0;
@@ -259,7 +361,10 @@ static void answer_extended(struct play *p, uint8_t type, struct bytes body, boo
     case 'C': answer(p, "CloseComplete"); break;
     case 'D':
         if (body.n && body.p[0] == 'S') answer(p, "ParameterDescription int4");
-        answer(p, take(&p->in) % 2 ? "NoData" : "RowDescription a:int4");
+        if (take(&p->in) % 2)
+            answer(p, "NoData");
+        else
+            answer_description(p);
         break;
     default: answer_statement(p, false); break;
     }
@@ -289,9 +394,14 @@ static void answer_message(struct play *p, uint8_t type, struct bytes body)
         if (type == 'c' || type == 'f') end_copy(p, type == 'f');
         return;
     }
+    if (p->masked && (type == 'Q' || type == 'P')) check_masked(body);
     if (p->skips && type != 'S') return;
     switch (type) {
     case 'Q':
+        if (p->masked && bytes_find(body, BYTES_LITERAL("pg_my_temp_schema")) >= 0) {
+            answer_view(p, true);
+            break;
+        }
         if (p->limited && !poison && text_changes(body)) {
             fprintf(stderr, "a limited statement reached the server as a Query\n");
             abort();
@@ -367,6 +477,8 @@ static void say_anything(struct play *p, enum talk_side from)
                                             "DataRow NULL",
                                             "NoticeResponse NOTICE 00000 hello",
                                             "NotificationResponse 1 channel \"text\"",
+                                            "NotificationResponse 1 channel " VALUE,
+                                            "NoticeResponse NOTICE 00000 \"is '" VALUE "'\" detail x",
                                             "ParameterStatus TimeZone UTC",
                                             "ParameterStatus client_encoding LATIN1",
                                             "ErrorResponse FATAL 57P01 bye",
@@ -440,12 +552,23 @@ static void happen(struct play *p, uint8_t what)
                                          "cancel",      "c eof",       "s eof",     "c cut",     "stop" };
     uint8_t which = what % 16;
     talk_flush(p->talk);
+    if (p->masked && which == 10) {
+        run_line(p, "catalog looked");
+        return;
+    }
     if (which >= 10) which = 2;
     run_line(p, lines[which]);
 }
 
 static void play(struct play *p)
 {
+    struct talk_line catalog;
+    if (p->masked) {
+        bool good = talk_line_split(BYTES_LITERAL("catalog"), 0, &p->talk->arena, &catalog);
+        CHECK(good);
+        catalog.block = BYTES_LITERAL(catalog_text);
+        talk_line_run(p->talk, &catalog);
+    }
     run_line(p, "login");
     CHECK(!p->talk->failed);
     for (int i = 0; i < OPERATIONS && p->in.n && !p->talk->failed; i++) {
@@ -466,6 +589,10 @@ static void play(struct play *p)
     talk_flush(p->talk);
     run_line(p, "record ok");
     talk_end_session(p->talk);
+    if (bytes_find(buf_bytes(&p->talk->ends[TALK_CLIENT].all), BYTES_LITERAL(VALUE)) >= 0) {
+        fprintf(stderr, "the client got a value of a masked column\n");
+        abort();
+    }
 }
 
 /* For the reader of a finding: everything that the side got, a message a line. */
@@ -535,7 +662,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     for (int i = 0; i < 2; i++) {
         size_t policy = data[0] % (sizeof policies / sizeof *policies);
         struct play p = {
-            .talk = &talks[i], .in = { data + 2, n - 2 }, .status = 'I', .limited = policy >= FIRST_LIMITED
+            .talk = &talks[i],
+            .in = { data + 2, n - 2 },
+            .status = 'I',
+            .limited = policy >= FIRST_LIMITED && policy < FIRST_MASKED,
+            .masked = policy >= FIRST_MASKED,
         };
         talk_init(&talks[i], &script, cuts[i], data[1] * 2654435761u + 1);
         bool good = talk_world_policy(&talks[i].world, bytes_of(PICK(policies, data[0])), "fuzz");

@@ -207,9 +207,17 @@ static enum step on_parameter_status(struct session *s, const struct message *m)
         return refuse_server(s, "The server runs with standard_conforming_strings off.");
     if (!s->open && bytes_is(name, "client_encoding") && !bytes_is(value, "UTF8"))
         return refuse_server(s, "The server does not take client_encoding UTF8.");
+    if (bytes_is(name, "is_superuser")) s->logging_in->is_ordinary = bytes_is(value, "off");
     buf_append(&s->logging_in->parameters, m->whole);
     if (s->logging_in->parameters.failed) return refuse_server(s, "The server sends parameters without end.");
     return STEP_NEXT;
+}
+
+/* Nothing stands behind the masks where the role is a superuser. A server that does not tell is not believed.
+ */
+static bool is_guarded(const struct session *s)
+{
+    return !s->masks || s->target->accepts_risk || s->logging_in->is_ordinary;
 }
 
 /* The session begins: from here on every byte is accounted for. The process id is the real one (drivers
@@ -220,6 +228,11 @@ static enum step on_ready(struct session *s, const struct message *m)
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server is ready without a log-in");
     if (m->body.n != 1 || m->body.p[0] != 'I')
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL, "the server is not idle after log-in");
+    if (!is_guarded(s))
+        return session_fail(
+            s, REFUSAL_UNGUARDED,
+            BYTES_LITERAL("columns are masked for you, and this connection logs in as a superuser"),
+            BYTES_LITERAL("The gateway's operator can give it another login, or accept the risk."));
     switch (recording_start(s)) {
     case RECORD_WAIT: return STEP_WAIT;
     case RECORD_FULL:

@@ -36,6 +36,7 @@ struct login_state {
     struct server_login dialogue;
     struct bytes server_address;
     struct buf parameters; /* ParameterStatus messages for the client, whole */
+    bool is_ordinary;      /* the server says that the login is no superuser */
 };
 
 struct session {
@@ -292,6 +293,10 @@ struct bytes veil_error(struct session *s, const struct pending *p, struct bytes
 struct bytes veil_notice(struct session *s, const struct pending *p, struct bytes body);
 /* Whether a RowDescription names a column that is masked: then something came past the masks. */
 bool veil_describes_masked(struct session *s, struct bytes body);
+/* A RowDescription, whole, for the client: where an output is the mask of a column, it is described as that
+ * column, as drivers expect that read names of tables and keys from it. What the server says of itself is
+ * asked about before (veil_describes_masked). In the session's scratch, or the message itself. */
+struct bytes veil_description(struct session *s, const struct pending *p, struct bytes whole);
 enum record_outcome recording_aside(struct session *s, enum frame_type type, struct bytes body);
 enum record_outcome recording_notice(struct session *s, uint32_t run, struct bytes body,
                                      const struct understood *u);

@@ -117,21 +117,40 @@ static void put_value(struct writer *w)
         buf_put_counted(w->out, text);
 }
 
-/* name:type, name:type/format */
+/* Takes "@oid.attribute" off the end of the word. */
+static bool take_origin(struct bytes *word, uint32_t *oid_out, uint16_t *attribute_out)
+{
+    ptrdiff_t at = bytes_find(*word, BYTES_LITERAL("@"));
+    if (at < 0) return true;
+    struct bytes origin = bytes_slice(*word, (size_t)at + 1, word->n);
+    ptrdiff_t dot = bytes_find(origin, BYTES_LITERAL("."));
+    int64_t oid, attribute;
+    if (dot < 0 || !bytes_to_int64(bytes_slice(origin, 0, (size_t)dot), &oid) ||
+        !bytes_to_int64(bytes_slice(origin, (size_t)dot + 1, origin.n), &attribute))
+        return false;
+    *oid_out = (uint32_t)oid;
+    *attribute_out = (uint16_t)attribute;
+    word->n = (size_t)at;
+    return true;
+}
+
+/* name:type, name:type@oid.attribute, and "/1" behind it for binary */
 static void put_column(struct writer *w)
 {
     struct bytes word = next(w);
     ptrdiff_t colon = bytes_find(word, BYTES_LITERAL(":"));
-    uint32_t oid = 0;
+    uint32_t oid = 0, table = 0;
+    uint16_t attribute = 0;
     bool binary = word.n > 2 && bytes_is(bytes_slice(word, word.n - 2, 2), "/1");
     if (binary) word.n -= 2;
+    w->failed |= !take_origin(&word, &table, &attribute);
     if (colon < 0 || !type_oid(bytes_slice(word, (size_t)colon + 1, word.n), &oid)) {
         w->failed = true;
         return;
     }
     buf_put_cstring(w->out, bytes_slice(word, 0, (size_t)colon));
-    buf_put_u32(w->out, 0);
-    buf_put_u16(w->out, 0);
+    buf_put_u32(w->out, table);
+    buf_put_u16(w->out, attribute);
     buf_put_u32(w->out, oid);
     buf_put_u16(w->out, UINT16_MAX);
     buf_put_u32(w->out, UINT32_MAX);
@@ -357,15 +376,17 @@ static void take_value(struct reader *r, struct cursor *c)
 static void take_column(struct reader *r, struct cursor *c)
 {
     struct bytes name = cursor_cstring(c);
-    cursor_take(c, 6);
+    uint32_t table = cursor_u32(c);
+    int16_t attribute = (int16_t)cursor_u16(c);
     uint32_t oid = cursor_u32(c);
     cursor_take(c, 6);
     bool binary = cursor_u16(c) == 1;
     const char *type = talk_type_name(oid);
-    struct bytes number = arena_printf(r->arena, "%u", oid);
+    struct bytes number = arena_printf(r->arena, "%u", oid), origin = BYTES_LITERAL("");
+    if (table) origin = arena_printf(r->arena, "@%u.%d", table, attribute);
     add(r,
-        arena_printf(r->arena, "%.*s:%s%s", BYTES_FMT(name), type ? type : (const char *)number.p,
-                     binary ? "/1" : ""),
+        arena_printf(r->arena, "%.*s:%s%.*s%s", BYTES_FMT(name), type ? type : (const char *)number.p,
+                     BYTES_FMT(origin), binary ? "/1" : ""),
         false);
 }
 

@@ -425,6 +425,12 @@ static void on_outlives(struct talk *t, const struct talk_line *line)
     t->world.target.outlives_token = true;
 }
 
+static void on_accepts_risk(struct talk *t, const struct talk_line *line)
+{
+    (void)line;
+    t->world.target.accepts_risk = true;
+}
+
 static void on_certificate(struct talk *t, const struct talk_line *line)
 {
     (void)line;
@@ -514,10 +520,12 @@ static void on_login(struct talk *t, const struct talk_line *line)
         "s < Startup user=* database=orders ...",
         "s > Authentication 0",
         "s > ParameterStatus server_version 15.20",
+        "s > ParameterStatus is_superuser off",
         "s > BackendKeyData 4711 01020304",
         "s > ReadyForQuery I",
         "c < Authentication 0",
         "c < ParameterStatus server_version 15.20",
+        "c < ParameterStatus is_superuser off",
         "c < BackendKeyData 4711 *",
         "c < ReadyForQuery I",
         "silent",
@@ -627,6 +635,7 @@ static const struct {
     { "role", on_role, true },
     { "database", on_database, true },
     { "outlives-token", on_outlives, true },
+    { "accepts-risk", on_accepts_risk, true },
     { "certificate", on_certificate, true },
     { "remote", on_remote, true },
     { "crowded", on_crowded, true },

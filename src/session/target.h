@@ -37,6 +37,7 @@ struct target {
     const struct target_setting *settings;
     size_t n_settings;
     bool outlives_token;
+    bool accepts_risk; /* a superuser may be logged in as where columns are masked */
 };
 
 /* One configuration, as sessions use it. Counted: a session holds the one that it began with. */

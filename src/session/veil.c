@@ -233,11 +233,15 @@ struct bytes veil_notice(struct session *s, const struct pending *p, struct byte
 
 static bool is_masked(const struct session *s, uint32_t oid, int attribute)
 {
-    const struct catalog_relation *r = s->view.key ? catalog_by_oid(&s->view.view, oid) : NULL;
+    /* A session that has named nothing yet has no view of its own; what everybody sees is masked for it too.
+     */
+    struct catalog_view shared = { .catalog = s->view.shared ? s->view.shared->newest : NULL };
+    const struct catalog_view *view = s->view.key ? &s->view.view : &shared;
+    const struct catalog_relation *r = view->catalog ? catalog_by_oid(view, oid) : NULL;
     if (!r) return false;
-    if (attribute > 0) return mask_choose(s->ruleset, &s->view.view, r, attribute).reason != MASK_CLEAR;
+    if (attribute > 0) return mask_choose(s->ruleset, view, r, attribute).reason != MASK_CLEAR;
     for (size_t i = 0; attribute == 0 && i < r->n_columns; i++)
-        if (mask_choose(s->ruleset, &s->view.view, r, (int)i + 1).reason != MASK_CLEAR) return true;
+        if (mask_choose(s->ruleset, view, r, (int)i + 1).reason != MASK_CLEAR) return true;
     return false;
 }
 
@@ -253,4 +257,49 @@ bool veil_describes_masked(struct session *s, struct bytes body)
         if (oid && is_masked(s, oid, attribute)) return true;
     }
     return false;
+}
+
+/* The statement whose rows are described; NULL: it is not known. */
+static const struct sql_statement *described(const struct pending *p)
+{
+    const struct understood *u = p->kind == PENDING_QUERY ? p->understood
+                                 : p->binding             ? p->binding->understood
+                                                          : NULL;
+    size_t which = p->kind == PENDING_QUERY ? p->statement : 0;
+    if (!u || !u->facts || u->outcome != SQL_UNDERSTOOD || which >= u->facts->n_statements) return NULL;
+    return &u->facts->statements[which];
+}
+
+/* The masked column of a relation that the text names, whose mask is the output; NULL: it is none. */
+static const struct sql_column *mask_of(const struct sql_statement *st, size_t output)
+{
+    const struct sql_output *o = &st->outputs[output];
+    if (!o->plain || o->n_columns != 1) return NULL;
+    const struct sql_column *c = &st->columns[o->columns[0]];
+    const struct sql_relation *r = &st->relations[c->relation];
+    return c->masked && c->attribute > 0 && r->oid && !r->through ? c : NULL;
+}
+
+struct bytes veil_description(struct session *s, const struct pending *p, struct bytes whole)
+{
+    enum { HEAD = 5, ORIGIN = 6, TYPE = 12 };
+    const struct sql_statement *st = s->masks ? described(p) : NULL;
+    struct cursor c = cursor_over(bytes_slice(whole, HEAD, whole.n));
+    if (!st || !st->masks || st->outputs_open || st->n_outputs != cursor_u16(&c)) return whole;
+    struct bytes copy = arena_copy(&s->scratch, whole);
+    uint8_t *out = (uint8_t *)(uintptr_t)copy.p;
+    for (size_t i = 0; out && i < st->n_outputs; i++) {
+        const struct sql_column *column = mask_of(st, i);
+        cursor_cstring(&c);
+        size_t at = whole.n - cursor_left(&c);
+        uint32_t table = cursor_u32(&c);
+        cursor_take(&c, ORIGIN - 4 + TYPE);
+        if (c.failed) return whole;
+        if (table || !column) continue;
+        uint32_t oid = __builtin_bswap32(st->relations[column->relation].oid);
+        uint16_t attribute = __builtin_bswap16((uint16_t)column->attribute);
+        memcpy(out + at, &oid, sizeof oid);
+        memcpy(out + at + sizeof oid, &attribute, sizeof attribute);
+    }
+    return out ? copy : whole;
 }

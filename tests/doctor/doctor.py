@@ -151,7 +151,27 @@ EXPECTED = {
     "setting-server": ["password_encryption = md5"], "track-counts": ["track_counts = off"],
     "timeout-idle": ["app"], "timeout-statement": ["app"],
 }
-ELSEWHERE = {"role-superuser", "role-bootstrap", "login-open", "login-md5", "around-the-gate"}
+# What undermines masks, in a database of its own, and which of it is mended by SQL.
+MASKS = {"mask-check": ["rich of public.people reads pay"], "mask-trigger": ["watch on public.people reads pay"],
+         "mask-row-security": ["own on public.people reads mail"], "mask-partition": ["public.parts, by mail", "public.odd, by mail"],
+         "mask-unique": ["public.people.nick"], "mask-view": ["public.directory reads public.people.mail, through modest",
+                                                               "public.directory reads public.people.pay, through modest"]}
+MASKED = """
+CREATE TABLE people (id int PRIMARY KEY, mail text, pay int, cap int, nick text UNIQUE, name text,
+                     CONSTRAINT rich CHECK (pay < cap), CONSTRAINT alone CHECK (pay > 0), CONSTRAINT clear CHECK (cap < id));
+COMMENT ON COLUMN people.pay IS 'What somebody earns. postern: x, money';
+CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER watch BEFORE UPDATE ON people FOR EACH ROW WHEN (new.pay > 10) EXECUTE FUNCTION noted();
+CREATE TRIGGER every BEFORE UPDATE ON people FOR EACH ROW WHEN (new.cap > 10) EXECUTE FUNCTION noted();
+ALTER TABLE people ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON people USING (mail = current_user); CREATE POLICY small ON people USING (cap < 9);
+CREATE TABLE parts (mail text, id int) PARTITION BY LIST (mail); CREATE TABLE fine (mail text, id int) PARTITION BY LIST (id);
+CREATE TABLE odd (mail text) PARTITION BY LIST (lower(mail));
+CREATE VIEW directory AS SELECT name, mail, pay FROM people; CREATE VIEW harmless AS SELECT name FROM people;
+CREATE VIEW fair AS SELECT nick FROM people; CREATE VIEW closed AS SELECT mail FROM people;
+GRANT SELECT (id, name, nick) ON people TO modest; GRANT SELECT ON directory, harmless, fair TO modest;
+"""
+ELSEWHERE = {*MASKS, "role-superuser", "role-bootstrap", "login-open", "login-md5", "around-the-gate"}
 NOT_HERE = {"login-clear": "the server is on a loopback address", "version-old": "the server is PostgreSQL 15",
             "version-new": "the server is PostgreSQL 15"}
 # What the role did with its own before, and must be able to do afterwards.
@@ -177,6 +197,8 @@ def configure(config):
          "logins": [{"name": "root", "user": "postgres", "password": source}]},
         {"name": "served", "via": "direct", "databases": ["b*", "gone"], "target": config["connections"][0]["target"],
          "logins": [{"name": "ro", "user": "modest", "password": source}]},
+        {"name": "veiled", "via": "direct", "target": {**config["connections"][0]["target"], "database": "veiled"},
+         "logins": [{"name": "ro", "user": "modest", "password": source}]},
     ]
     config["policies"] = [
         {"name": "p", "who": "any", "on": {"connections": ["orders"]}, "allow": ["read"],
@@ -184,6 +206,9 @@ def configure(config):
         {"name": "q", "who": "any", "on": {"connections": ["orders"]},
          "allow": [{"effects": ["procedure"], "functions": ["tools.as_helper"]}]},
         {"name": "r", "who": "any", "on": {"connections": ["old", "modest"]}, "allow": ["all"]},
+        {"name": "v", "who": "any", "on": {"connections": ["veiled"]}, "allow": ["all"],
+         "mask": [{"columns": ["*.*.mail", "tag:money"], "with": "redact"},
+                  {"columns": ["public.people.nick"], "with": "redact", "write": "allow"}]},
     ]
 
 
@@ -193,7 +218,7 @@ class Ward:
     def __init__(self, world):
         self.cluster = postgres.Cluster(world, hba=HBA)
         self.gateway = gateway.Gateway(world, self.cluster, change=configure, start=False)
-        self.run_sql("CREATE DATABASE orders; CREATE DATABASE bare;", "postgres")
+        self.run_sql("CREATE DATABASE orders; CREATE DATABASE bare; CREATE DATABASE veiled;", "postgres")
 
     def run_sql(self, text, database="orders", user="postgres", check=True):
         """A script, a statement at a time; gives back what psql did."""
@@ -303,6 +328,27 @@ def mend(t, ward, found):
     t.check("but no more than that", "must be owner" in done.stderr, done.stderr)
 
 
+def masked(t, ward):
+    """What undermines masks is found where a policy masks, and nothing beside it."""
+    ward.run_sql(MASKED, database="veiled")
+    found, _ = ward.find("veiled")
+    t.check("what undermines masks could be looked at", "nothing" not in found and
+            not any(one["severity"] == "unknown" for many in found.values() for one in many), found)
+    for check, objects in MASKS.items():
+        t.check(f"{check} finds what it looks for, and no more",
+                sorted(one["object"] for one in found.get(check, [])) == sorted(objects), found.get(check))
+        for one in found.get(check, []):
+            if one["place"] == "sql":
+                ward.run_sql(one["mend"], database="veiled")
+    again, _ = ward.find("veiled")
+    mended = {check for check in MASKS if found.get(check, [{}])[0].get("place") == "sql"}
+    t.check("what mends it mends it", len(mended) == 3 and not mended & set(again), again)
+    ward.gateway.config["policies"][-1]["mode"] = "observe"
+    ward.gateway.write()
+    found, _ = ward.find("veiled")
+    t.check("nothing undermines masks that are only observed", not set(MASKS) & set(found), found)
+
+
 def superusers(t, ward):
     found, code = ward.find("root")
     t.check("the cluster's own superuser is found, and nothing that hangs on it", code == 1 and
@@ -407,6 +453,7 @@ def main():
         ward = Ward(world)
         ward.run_sql(ROLES)
         healthy(t, ward)
+        masked(t, ward)
         found = cases(t, ward)
         mend(t, ward, found)
         superusers(t, ward)

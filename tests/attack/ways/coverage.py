@@ -51,6 +51,13 @@ A try is a case as one role under one policy.
 |---|---|---|---|---|---|
 """
 REST = """
+## Masks
+
+`tests/masking` holds what is tried against masked columns: each case runs on two databases that differ in masked values alone, as simple and as extended
+queries, as text and as binary, and must give the same bytes; a case that does not tell them apart without masks is broken. Statements made at random, sqlsmith's and
+pgbench's run as well. What masks cannot stop is told in [masking.md](masking.md#what-is-not-stopped), and what is open in
+`tests/masking/cases`, with the reason.
+
 ## What no gateway can hold
 
 * **Who may do everything.** Behind a role that is superuser, owns the tables or may make roles stands nothing but the
