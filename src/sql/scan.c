@@ -344,6 +344,7 @@ void scan_finish(struct walk *walk, const Node *top, bool gave_up)
     if (walk->trouble) return;
     if (scans->n_items && !scan_tokens(scans)) walk->trouble = WALK_FULL;
     if (scans->n_items) scan_need(walk, top, gave_up);
+    scans->n_seen = 0;
     const CopyStmt *copy = tree_tag(top) == T_CopyStmt ? (const CopyStmt *)top : NULL;
     for (size_t i = 0; i < scans->n_items && !walk->trouble; i++) {
         struct scan_item *item = &scans->items[i];
