@@ -16,8 +16,8 @@ struct closure {
     const struct policy_ruleset *ruleset;
     const struct catalog_view *view;
     int depth;
-    struct known known[KNOWN];
     size_t n_known;
+    struct known known[KNOWN]; /* cleared when the first is looked for: most columns need none */
 };
 
 static struct mask_choice stricter(struct mask_choice a, struct mask_choice b)
@@ -94,12 +94,13 @@ static bool has_kin(const struct catalog_relation *r)
     return false;
 }
 
-/* A relation's own column and those of its name in what shares rows with it. */
-static struct mask_choice of_rows(const struct closure *c, const struct catalog_relation *r, int attribute)
+/* Those of its name in what shares rows with it. */
+static struct mask_choice of_kin(const struct closure *c, const struct catalog_relation *r, int attribute,
+                                 struct mask_choice choice)
 {
-    struct mask_choice choice = named(c, r, attribute);
-    struct kin kin = { .n = 0 };
-    if (!has_kin(r)) return choice;
+    struct kin kin;
+    kin.n = 0;
+    kin.full = false;
     find_kin(c, r, &kin);
     if (kin.full) return hidden(MASK_BY_RELATIVE, choice.mask, NULL);
     for (size_t i = 0; i < kin.n; i++) {
@@ -110,6 +111,12 @@ static struct mask_choice of_rows(const struct closure *c, const struct catalog_
         choice = stricter(choice, other);
     }
     return choice;
+}
+
+static struct mask_choice of_rows(const struct closure *c, const struct catalog_relation *r, int attribute)
+{
+    struct mask_choice choice = named(c, r, attribute);
+    return has_kin(r) ? of_kin(c, r, attribute, choice) : choice;
 }
 
 static struct mask_choice choose(struct closure *c, const struct catalog_relation *r, int attribute);
@@ -153,15 +160,19 @@ static struct mask_choice of_view(struct closure *c, const struct catalog_relati
     return choice;
 }
 
-/* A column of another relation's rows, or of arrays of them, has all that they have. */
-static struct mask_choice of_type(struct closure *c, const struct catalog_relation *r, int attribute)
+/* The relation whose rows, or arrays of them, a column holds; NULL: none. */
+static const struct catalog_relation *rows_in(const struct closure *c, const struct catalog_column *column)
 {
-    struct mask_choice choice = { 0 };
-    const struct catalog_type *type = catalog_type_by_oid(c->view, r->columns[attribute - 1].type);
+    const struct catalog_type *type = catalog_type_by_oid(c->view, column->type);
     for (int i = 0; type && (type->base || type->element) && i < DEPTH; i++)
         type = catalog_type_by_oid(c->view, type->base ? type->base : type->element);
-    const struct catalog_relation *of =
-        type && type->relation ? catalog_by_oid(c->view, type->relation) : NULL;
+    return type && type->relation ? catalog_by_oid(c->view, type->relation) : NULL;
+}
+
+/* A column of another relation's rows has all that they have. */
+static struct mask_choice of_type(struct closure *c, const struct catalog_relation *of)
+{
+    struct mask_choice choice = { 0 };
     for (size_t i = 0; of && i < of->n_columns; i++) {
         if (!of->columns[i].name.p) continue;
         struct mask_choice other = choose(c, of, (int)i + 1);
@@ -182,6 +193,10 @@ static struct known *known_of(struct closure *c, uint32_t relation, int attribut
 /* Too deep, or more columns than anybody would want to look at: nobody can tell. */
 static struct mask_choice choose(struct closure *c, const struct catalog_relation *r, int attribute)
 {
+    const struct catalog_column *column = &r->columns[attribute - 1];
+    const struct catalog_relation *of = rows_in(c, column);
+    if (!is_view(r) && !column->generated && !of) return of_rows(c, r, attribute);
+    if (c->n_known == 0) memset(c->known, 0, sizeof c->known);
     struct known *known = known_of(c, r->oid, attribute);
     if (known->relation) return known->choice;
     if (c->depth >= DEPTH || c->n_known >= KNOWN_MOST)
@@ -192,8 +207,8 @@ static struct mask_choice choose(struct closure *c, const struct catalog_relatio
     c->depth++;
     struct mask_choice choice = of_rows(c, r, attribute);
     if (is_view(r)) choice = stricter(choice, of_view(c, r, attribute));
-    choice = stricter(choice, of_type(c, r, attribute));
-    if (r->columns[attribute - 1].generated) choice = stricter(choice, of_generated(c, r));
+    choice = stricter(choice, of_type(c, of));
+    if (column->generated) choice = stricter(choice, of_generated(c, r));
     c->depth--;
     known->choice = choice;
     return choice;
@@ -202,7 +217,11 @@ static struct mask_choice choose(struct closure *c, const struct catalog_relatio
 struct mask_choice mask_choose(const struct policy_ruleset *ruleset, const struct catalog_view *view,
                                const struct catalog_relation *relation, int attribute)
 {
-    struct closure c = { .ruleset = ruleset, .view = view };
+    struct closure c;
+    c.ruleset = ruleset;
+    c.view = view;
+    c.depth = 0;
+    c.n_known = 0;
     if (attribute < 1 || (size_t)attribute > relation->n_columns || !relation->columns[attribute - 1].name.p)
         return (struct mask_choice){ 0 };
     struct mask_choice choice = choose(&c, as_seen(&c, relation), attribute);

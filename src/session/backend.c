@@ -697,10 +697,10 @@ static enum step on_notification(struct session *s, const struct message *m)
 {
     struct cursor c = cursor_over(m->body);
     cursor_u32(&c);
-    cursor_cstring(&c);
-    cursor_cstring(&c);
+    struct bytes channel = cursor_cstring(&c), payload = cursor_cstring(&c);
     if (!cursor_done(&c) || m->body.n > ASIDE_CEILING) return unexpected(s, m);
-    enum record_outcome outcome = recording_aside(s, FRAME_NOTIFICATION, m->body);
+    enum record_outcome outcome =
+        s->masks ? veil_notification(s, channel, payload) : recording_aside(s, FRAME_NOTIFICATION, m->body);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     if (!s->terminated && !s->masks) buf_append(&s->client_out, m->whole);
     return STEP_NEXT;

@@ -394,7 +394,8 @@ static void answer_message(struct play *p, uint8_t type, struct bytes body)
         if (type == 'c' || type == 'f') end_copy(p, type == 'f');
         return;
     }
-    if (p->masked && (type == 'Q' || type == 'P')) check_masked(body);
+    /* In a transaction that has failed, texts go as they are, for the server to refuse them. */
+    if (p->masked && p->status != 'E' && (type == 'Q' || type == 'P')) check_masked(body);
     if (p->skips && type != 'S') return;
     switch (type) {
     case 'Q':
@@ -589,7 +590,7 @@ static void play(struct play *p)
     talk_flush(p->talk);
     run_line(p, "record ok");
     talk_end_session(p->talk);
-    if (bytes_find(buf_bytes(&p->talk->ends[TALK_CLIENT].all), BYTES_LITERAL(VALUE)) >= 0) {
+    if (p->masked && bytes_find(buf_bytes(&p->talk->ends[TALK_CLIENT].all), BYTES_LITERAL(VALUE)) >= 0) {
         fprintf(stderr, "the client got a value of a masked column\n");
         abort();
     }

@@ -291,6 +291,8 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
  * record. */
 struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body);
 struct bytes veil_notice(struct session *s, const struct pending *p, struct bytes body);
+/* A notification's words, sealed. */
+enum record_outcome veil_notification(struct session *s, struct bytes channel, struct bytes payload);
 /* Whether a RowDescription names a column that is masked: then something came past the masks. */
 bool veil_describes_masked(struct session *s, struct bytes body);
 /* A RowDescription, whole, for the client: where an output is the mask of a column, it is described as that

@@ -231,6 +231,22 @@ struct bytes veil_notice(struct session *s, const struct pending *p, struct byte
     return (struct bytes){ 0 };
 }
 
+/* It is not delivered: who sent it may see what this session may not. */
+enum record_outcome veil_notification(struct session *s, struct bytes channel, struct bytes payload)
+{
+    struct buf body;
+    buf_init(&body, 4 * VEIL_CEILING);
+    buf_put_u32(&body, 0); /* of no run */
+    struct frame_fields f = frame_fields_begin(&body);
+    frame_fields_add(&f, "channel", channel);
+    frame_fields_add(&f, "payload", payload);
+    if (body.failed) session_drop(s, "out of memory");
+    enum record_outcome outcome =
+        body.failed ? RECORD_FULL : recording_aside(s, FRAME_SEALED, buf_bytes(&body));
+    buf_free(&body);
+    return outcome;
+}
+
 static bool is_masked(const struct session *s, uint32_t oid, int attribute)
 {
     /* A session that has named nothing yet has no view of its own; what everybody sees is masked for it too.

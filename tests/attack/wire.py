@@ -7,7 +7,9 @@ and every message that comes back must be the same. OWN is a list of what a gate
 usage: tests/attack/wire.py [--through relay] [PATTERN]     PATTERN: W49, W7*"""
 import argparse
 import fnmatch
+import os
 import pathlib
+import shutil
 import socket
 import struct
 import sys
@@ -539,6 +541,29 @@ def _(ways):
     gate.stop()
 
 
+@own("server-tls", "the server's TLS is verified, its SCRAM bound to the channel, and a wrong certificate refused")
+def _(ways):
+    folder = make_certificate(ways.world, "server-certificate")
+    for name in ("key.pem", "cert.pem"):
+        shutil.chown(folder / name, "postgres", "postgres")
+        os.chmod(folder / name, 0o600)
+    os.chmod(folder, 0o755)
+    server = postgres.Cluster(ways.world, "with-tls", {"ssl": "on", "ssl_cert_file": str(folder / "cert.pem"), "ssl_key_file": str(folder / "key.pem")})
+    stranger = make_certificate(ways.world, "strange-certificate")
+
+    def answer(mode, ca):
+        def change(config):
+            config["connections"][0]["target"].update(host="127.0.0.1", port=server.port, tls=mode, **({"ca": str(ca / "cert.pem")} if ca else {}))
+        gate = gateway.Gateway(ways.world, server, name=f"tls-{mode}-{ca.name if ca else 'none'}", change=change)
+        raw = rawpg.Raw(gate.port)
+        error = rawpg.error(raw.login(gate.token(), "agent"))
+        said = error.get("C") if raw.status is None else raw.value("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+        gate.stop()
+        return said
+    got = answer("verify-full", folder), answer("require", None), answer("verify-full", stranger)
+    return got == ("t", "t", "08001") or told(got)
+
+
 @own("W104", "ParameterStatus has the server's own spelling")
 def _(ways):
     with ways.connect(client_encoding="utf-8") as raw:
@@ -690,8 +715,8 @@ for name, answer in (("a DataRow with a length below -1", server_says("T", ROW_H
         return alive
 
 
-def make_certificate(world):
-    folder = world.make_folder("certificate")
+def make_certificate(world, name="certificate"):
+    folder = world.make_folder(name)
     process.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
                  "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                  "-keyout", folder / "key.pem", "-out", folder / "cert.pem"])
