@@ -177,3 +177,17 @@ bool mask_seen_of(const struct policy_ruleset *ruleset, const struct catalog_vie
     buf_free(&outputs.out);
     return good;
 }
+
+bool mask_seen_next(struct bytes *list, struct bytes *member_out)
+{
+    bool quoted = false;
+    size_t n = 0;
+    if (!list->n) return false;
+    for (; n < list->n; n++) {
+        if (list->p[n] == '"') quoted = !quoted;
+        if (!quoted && list->p[n] == ',') break;
+    }
+    *member_out = bytes_slice(*list, 0, n);
+    *list = bytes_slice(*list, n + 2, list->n);
+    return true;
+}

@@ -22,4 +22,6 @@ struct mask_seen {
 bool mask_seen_of(const struct policy_ruleset *ruleset, const struct catalog_view *view,
                   const struct sql_statement *statement, struct arena *arena,
                   struct mask_seen *seen_out) MUST_USE;
+/* The next member of such a list; *list becomes what is behind it. False: there is none. */
+bool mask_seen_next(struct bytes *list, struct bytes *member_out);
 #endif

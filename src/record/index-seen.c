@@ -1,30 +1,20 @@
 /* Lists of columns, as mask/seen.h writes them: members with ", " between, parts with a dot between, a part
  * that is no plain word in double quotes. */
 #include "record/index-seen.h"
+#include "mask/seen.h"
 #include "record/frame.h"
 #include <errno.h>
 
-/* The first place outside of quotes where the text has `what`; the last one, where that is wanted. */
-static ptrdiff_t find_outside(struct bytes text, const char *what, size_t n, bool last)
+/* The last dot outside of quotes. */
+static ptrdiff_t last_dot(struct bytes member)
 {
     bool quoted = false;
     ptrdiff_t found = -1;
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '"') quoted = !quoted;
-        if (quoted || text.n - i < n || memcmp(text.p + i, what, n) != 0) continue;
-        found = (ptrdiff_t)i;
-        if (!last) break;
+    for (size_t i = 0; i < member.n; i++) {
+        if (member.p[i] == '"') quoted = !quoted;
+        if (!quoted && member.p[i] == '.') found = (ptrdiff_t)i;
     }
     return found;
-}
-
-static bool next_member(struct bytes *list, struct bytes *member_out)
-{
-    if (!list->n) return false;
-    ptrdiff_t at = find_outside(*list, ", ", 2, false);
-    *member_out = at < 0 ? *list : bytes_slice(*list, 0, (size_t)at);
-    *list = at < 0 ? (struct bytes){ 0 } : bytes_slice(*list, (size_t)at + 2, list->n);
-    return true;
 }
 
 /* "masked.3" is "masked" of statement 3. */
@@ -50,7 +40,7 @@ struct reading {
 static void add_member(struct reading *r, const char *state, uint32_t statement, struct bytes member)
 {
     struct index_seen *seen = ARENA_NEW(r->arena, struct index_seen);
-    ptrdiff_t dot = find_outside(member, ".", 1, true);
+    ptrdiff_t dot = last_dot(member);
     bool whole = strcmp(state, "untraced") == 0;
     if (!whole && dot < 0) return;
     if (!seen) {
@@ -72,7 +62,7 @@ static void read_field(void *context, struct bytes name, struct bytes value)
     uint32_t statement;
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         if (!is_list(name, states[i], &statement)) continue;
-        for (struct bytes list = value, member; !r->full && next_member(&list, &member);)
+        for (struct bytes list = value, member; !r->full && mask_seen_next(&list, &member);)
             add_member(r, states[i], statement, member);
     }
 }

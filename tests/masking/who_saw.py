@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Who saw what: an agent from whom columns are masked, an analyst from whom they are not, and an administrator whose
-statements nobody looks into, on a real server; the record and `audit who-saw` tell which columns came out, and how."""
+statements nobody looks into, on a real server; the record, `audit who-saw` and `policy replay` tell which columns came out, and how."""
 import json
 import pathlib
+import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -161,6 +162,58 @@ def check_mistakes(t, g):
             "is not known" in shown, shown)
 
 
+def make_catalogue(cluster, folder):
+    sql = process.run([gateway.binary(), "policy", "catalog"]).stdout
+    done = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1"], input=sql, env=cluster.environment(),
+                          capture_output=True, text=True, timeout=120, check=True)
+    (folder / "shop.catalog").write_text(done.stdout)
+    return folder / "shop.catalog"
+
+
+def replay(g, folder, policies, *options):
+    """(exit code, {(principal, change, columns): executions}, the sum, what a person reads)."""
+    path = folder / "new.yaml"
+    path.write_text(json.dumps(policies))
+    done = g.cli("policy", "replay", "--json", *options, path, check=False)
+    if done.returncode not in (0, 1):
+        raise process.Failed(done.stderr)
+    *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
+    sums = {}
+    for one in lines:
+        key = one["principal"], one["change"], one.get("columns", one.get("rule"))
+        sums[key] = sums.get(key, 0) + one["executions"]
+    return done.returncode, sums, last, g.cli("policy", "replay", *options, path, check=False).stdout
+
+
+def check_new_policies(t, g, cluster, folder):
+    catalogue = make_catalogue(cluster, folder)
+    agents, analysts, administrators = POLICIES
+    code, changed, last, _ = replay(g, folder, POLICIES, "--catalog", catalogue)
+    t.check("policies that mask the same change nothing", code == 0 and not changed and last["masks_known"] and
+            last["unchanged"] == last["statements"], (changed, last))
+    mask = [{"columns": ["public.people.mail"], "with": "redact"}]
+    code, changed, last, shown = replay(g, folder, [agents, {**analysts, "mask": mask}, administrators], "--catalog", catalogue)
+    # What PREPARE and DECLARE make shows by EXECUTE and FETCH; the texts of those name no column.
+    t.check("what would be newly masked is told, by column", changed == {
+        ("anna", "masked", "public.people.mail"): 6, ("anna", "masked", "public.contacts.address, public.people.mail"): 2}
+        and code == 0, changed)
+    t.check("for a person too", "8 would show masks of what was not masked" in shown and "public.people.mail" in shown, shown)
+    without = {key: value for key, value in agents.items() if key != "mask"}
+    code, changed, last, shown = replay(g, folder, [without, analysts, administrators], "--catalog", catalogue)
+    t.check("what would come out clear is told, and is a reason to stop", changed == {
+        ("agent", "clear", "public.people.mail"): 6, ("agent", "clear", "public.contacts.address, public.people.mail"): 2,
+        ("agent", "clear", 'public."Odd, one"."E.mail"'): 1} and code == 1, (code, changed))
+    code, changed, last, _ = replay(g, folder, [{**agents, "mask": [{"columns": ["tag:pii"], "with": "null"}]}, analysts,
+                                                administrators], "--catalog", catalogue)
+    t.check("of one statement a column may be newly masked while another is not any more",
+            changed.get(("agent", "masked", "public.people.note")) == 1 and changed.get(("agent", "clear", "public.people.mail")) == 6,
+            changed)
+    code, changed, last, shown = replay(g, folder, [without, analysts, administrators])
+    t.check("without a catalogue masks are not compared, which is said", not last["masks_known"] and
+            not any(change in ("masked", "clear") for _, change, _ in changed) and "which columns would be masked is not known" in
+            shown, (changed, shown))
+
+
 def main():
     t = tally.Tally()
     with process.World() as world:
@@ -177,6 +230,7 @@ def main():
         check_odd(t, g)
         check_replay(t, g)
         check_mistakes(t, g)
+        check_new_policies(t, g, cluster, world.make_folder("new"))
     t.finish()
 
 
