@@ -138,7 +138,7 @@ static bool wait_for_postgres(struct demo *d)
     const char *argv[] = { path_in(d, "pg/../bin-isready"), NULL };
     argv[0] = (const char *)arena_printf(&d->arena, "%s/pg_isready", d->bin).p;
     const char *full[] = { argv[0], "-q", "-h", path_in(d, "pg"), NULL };
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 2400; i++) {
         struct run run = { .argv = full };
         if (run_wait(&run) == 0) return true;
         usleep(50000);

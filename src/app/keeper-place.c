@@ -9,7 +9,7 @@
 enum {
     LOOK_EVERY_US = 1000000,
     LOOK_PAUSE_US = 10000, /* between two looks, whoever asks */
-    OPEN_US = 10000000,
+    OPEN_US = 30000000,
     LOOK_US = 10000000,
     LOAD_QUERY_US = 60000000,
     RETRY_US = 500000,

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CATALOG_WAIT_US = 5000000, CHECK_WAIT_US = 1000000, COLUMNS = 64 };
+enum { CATALOG_WAIT_US = 30000000, COLUMNS = 64 };
 
 static void forget(struct session_view *v)
 {
@@ -209,9 +209,13 @@ bool view_look_again(struct session *s)
         v->dirty |= newer;
         return newer && view_ready(s, &says, &hint) == VIEW_WAITS;
     }
-    if (s->pendings.n || s->status == 'E' || !s->world->catalog_check(s->world, v->shared)) return false;
-    v->check_from_us = session_now(s);
-    wait_for(s, VIEW_WAIT_CHECK, CHECK_WAIT_US);
+    if (s->pendings.n || s->status == 'E') return false;
+    v->check_from_us = session_now(s); /* before whoever looks can have begun to */
+    if (!s->world->catalog_check(s->world, v->shared)) {
+        v->check_from_us = 0;
+        return false;
+    }
+    wait_for(s, VIEW_WAIT_CHECK, CATALOG_WAIT_US);
     return true;
 }
 
