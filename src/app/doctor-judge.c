@@ -60,7 +60,8 @@ bool doctor_check_applies(const struct doctor_check *check, const struct doctor_
     if ((check->flags & DOCTOR_IF_COUNTED) &&
         !policy_snapshot_counts_rows(facts->policies, facts->connection))
         return false;
-    if ((check->flags & DOCTOR_IF_MASKED) && !policy_snapshot_masks(facts->policies, facts->connection))
+    if ((check->flags & (DOCTOR_IF_MASKED | DOCTOR_IF_MASKS)) &&
+        !policy_snapshot_masks(facts->policies, facts->connection))
         return false;
     return facts->version >= check->since;
 }
@@ -68,10 +69,16 @@ bool doctor_check_applies(const struct doctor_check *check, const struct doctor_
 static bool is_masked(const struct doctor_report *r, const struct doctor_check *check,
                       const struct doctor_values *v)
 {
-    const struct bytes *column = v->columns + v->n - 4;
-    struct policy_mask mask = policy_snapshot_mask_of(r->facts.policies, r->facts.connection, column[0],
-                                                      column[1], column[2], column[3]);
-    return mask.kind && (mask.written || !(check->flags & DOCTOR_IF_STORED));
+    const struct doctor_facts *f = &r->facts;
+    const struct bytes *column = v->columns + v->n - 4, *other = column - 4;
+    struct policy_mask mask =
+        policy_snapshot_mask_of(f->policies, f->connection, column[0], column[1], column[2], column[3]);
+    if (!mask.kind || (!mask.written && (check->flags & DOCTOR_IF_STORED))) return false;
+    if ((check->flags & DOCTOR_IF_UNREAD) &&
+        !policy_snapshot_hides(f->policies, f->connection, column[0], column[1], column[2], column[3]))
+        return false;
+    return !(check->flags & DOCTOR_UNLESS_BOTH) ||
+           !policy_snapshot_mask_of(f->policies, f->connection, other[0], other[1], other[2], other[3]).kind;
 }
 
 /* Whether the row stands, by what policies say; fills in what they say. */

@@ -50,9 +50,14 @@
     "p.proowner))) a JOIN hands h ON h.oid = a.grantee)"
 #define DEFINERS " " DEFINERS_FROM DEFINERS_WHERE
 /* Of a column t of relation c in n, what a policy's masks are asked about: the last four columns. */
-#define MASKED_COLUMN                                                                                        \
-    "n.nspname, c.relname, t.attname, coalesce(substring(col_description(c.oid, t.attnum) FROM 'postern: "   \
-    "*([^ ,]+(?: *, *[^ ,]+)*)'), '')"
+#define COLUMN_ASKED(n, c, t)                                                                                \
+    n ".nspname, " c ".relname, " t ".attname, coalesce(substring(col_description(" c ".oid, " t ".attnum) " \
+      "FROM 'postern: *([^ ,]+(?: *, *[^ ,]+)*)'), '')"
+#define MASKED_COLUMN COLUMN_ASKED("n", "c", "t")
+/* Whether the index i of c reads t in an expression or its WHERE. */
+#define INDEX_READS                                                                                          \
+    "EXISTS (SELECT FROM pg_depend id WHERE id.classid = 1259 AND id.objid = i.indexrelid AND "              \
+    "id.refclassid = 1259 AND id.refobjid = c.oid AND id.refobjsubid = t.attnum)"
 #define REACHING      "'dblink', 'adminpack', 'pg_surgery'"
 #define LOGIN_IS(how) "(SELECT f.login FROM facts f) = '" how "'"
 

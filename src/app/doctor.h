@@ -23,9 +23,13 @@ enum doctor_flag {
                                 two columns are its signature and extension, as the catalogue writes them */
     DOCTOR_UNLESS_HARMLESS = 4, /* falls where the extension, the last column, is of the harmless ones */
     DOCTOR_IF_COUNTED = 8,      /* stands where a policy needs changed rows to be counted */
-    DOCTOR_IF_MASKED = 16, /* stands where a policy masks the column. The last four columns are its schema,
-                              relation, name and tags, as the catalogue writes them */
-    DOCTOR_IF_STORED = 32  /* with IF_MASKED: and lets it be written */
+    DOCTOR_IF_MASKED = 16,   /* stands where a policy masks the column. The last four columns are its schema,
+                                relation, name and tags, as the catalogue writes them */
+    DOCTOR_IF_STORED = 32,   /* with IF_MASKED: and lets it be written */
+    DOCTOR_IF_MASKS = 64,    /* it is looked at where a policy masks anything */
+    DOCTOR_IF_UNREAD = 128,  /* with IF_MASKED: and no policy lets anybody see it, or a part of it */
+    DOCTOR_UNLESS_BOTH = 256 /* with IF_MASKED: falls where another column is masked too, which the four
+                                columns before the last four are */
 };
 
 struct doctor_check {

@@ -48,6 +48,19 @@ struct policy_mask policy_snapshot_mask_of(const struct policy_snapshot *snapsho
     return found;
 }
 
+bool policy_snapshot_hides(const struct policy_snapshot *snapshot, struct bytes connection,
+                           struct bytes schema, struct bytes relation, struct bytes column, struct bytes tags)
+{
+    bool any = false;
+    for (size_t i = 0; i < snapshot->n; i++) {
+        const struct policy *p = &snapshot->policies[i];
+        if (!is_about(p, connection) || !p->n_allows) continue;
+        if (policy_mask_by(p, schema, relation, column, tags).kind < POLICY_MASK_CONSTANT) return false;
+        any = true;
+    }
+    return any;
+}
+
 static bool trusts(const struct policy *p, struct bytes signature, struct bytes extension)
 {
     for (size_t i = 0; extension.n && i < p->trust.extensions.n; i++)

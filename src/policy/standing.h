@@ -14,6 +14,12 @@ struct policy_mask policy_snapshot_mask_of(const struct policy_snapshot *snapsho
                                            struct bytes schema, struct bytes relation, struct bytes column,
                                            struct bytes tags);
 
+/* Whether nobody who may come sees anything of the column: each policy about the connection that allows
+ * anything masks it by what is made without looking at it (redact, null, a constant). */
+bool policy_snapshot_hides(const struct policy_snapshot *snapshot, struct bytes connection,
+                           struct bytes schema, struct bytes relation, struct bytes column,
+                           struct bytes tags);
+
 /* Whether the extension is of the published list (extensions.def): its code is trusted everywhere. */
 bool policy_extension_is_harmless(struct bytes extension);
 

@@ -102,12 +102,41 @@ static void masks_count_wherever_a_policy_that_enforces_speaks_of_the_connection
     done();
 }
 
+static void a_column_is_hidden_where_nobody_who_may_come_sees_anything_of_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *policies;
+        bool hidden;
+    } cases[] = {
+        { "[{ name: a, who: any, allow: [read], mask: [{ columns: [public.t.a], with: redact }] }]", true },
+        { "[{ name: a, who: any, allow: [read], mask: [{ columns: [public.t.a], with: \"keep_last(4)\" }] }]",
+          false },
+        { "[{ name: a, who: any, allow: [read], mask: [{ columns: [public.t.a], with: redact }] },"
+          " { name: b, who: any, allow: [read] }]",
+          false },
+        { "[{ name: a, who: any, allow: [read], mask: [{ columns: [public.t.a], with: redact }] },"
+          " { name: b, who: any, deny: [{ name: d, effects: [delete] }] },"
+          " { name: c, who: any, on: { connections: [other] }, allow: [read] }]",
+          true },
+        { "[{ name: b, who: any, deny: [{ name: d, effects: [delete] }] }]", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        given(cases[i].policies);
+        assert_int_equal(policy_snapshot_hides(snapshot, bytes_of("orders"), bytes_of("public"),
+                                               bytes_of("t"), bytes_of("a"), (struct bytes){ 0 }),
+                         cases[i].hidden);
+        done();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_counted_where_a_limit_a_budget_or_a_hold_needs_it),
         cmocka_unit_test(trust_is_more_than_an_allowed_call),
         cmocka_unit_test(masks_count_wherever_a_policy_that_enforces_speaks_of_the_connection),
+        cmocka_unit_test(a_column_is_hidden_where_nobody_who_may_come_sees_anything_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
