@@ -29,7 +29,7 @@ class Cluster:
         self.own(secret)
         done = world.start([f"{BIN}/initdb", "-D", self.data, "-U", "postgres", "-A", "scram-sha-256", "-N",
                             f"--pwfile={secret}", "-E", "UTF8", f"--locale={locale}"], f"{name}-initdb", "postgres")
-        if done.wait(120):
+        if done.wait(900):
             raise process.Failed(done.output_path.read_text())
         (self.data / "pg_hba.conf").write_text(hba)
         with open(self.data / "postgresql.auto.conf", "a") as out:
@@ -47,7 +47,7 @@ class Cluster:
         self.process = self.world.start([f"{BIN}/postgres", "-D", self.data], self.name, "postgres",
                                         death_signal=signal.SIGQUIT)
         self.world.callback(process.stop, self.process, signal.SIGINT)
-        process.wait_for(self.is_ready, f"PostgreSQL {self.name}", 30)
+        process.wait_for(self.is_ready, f"PostgreSQL {self.name}")
 
     def is_ready(self):
         if self.process.poll() is not None:
@@ -62,7 +62,7 @@ class Cluster:
         return {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": user,
                 "PGPASSWORD": self.password, "PGDATABASE": database}
 
-    def sql(self, text, database="postgres", timeout=600):
+    def sql(self, text, database="postgres", timeout=1800):
         """Runs SQL as superuser, directly; gives back psql's unaligned output."""
         return process.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", text], timeout,
                            env=self.environment(database)).stdout.rstrip("\n")

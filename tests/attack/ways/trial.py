@@ -254,7 +254,7 @@ class Trial:
                  f"AND datname = '{self.shop.database}'")
         for _ in range(2):
             last = self.shop.direct.value(asked)
-            process.wait_for(lambda: self.shop.direct.value(asked) not in (None, last), "the gateway's look", 30)
+            process.wait_for(lambda: self.shop.direct.value(asked) not in (None, last), "the gateway's look")
         time.sleep(0.2)
 
     def do_many(self, raw, step, text):
