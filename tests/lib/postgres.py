@@ -1,6 +1,7 @@
 """A throw-away PostgreSQL: its own cluster in the world's folder, on a loopback port and a Unix socket."""
 import os
 import signal
+import time
 
 import process
 
@@ -54,6 +55,24 @@ class Cluster:
             raise process.Failed(self.process.output_path.read_text())
         return process.run([f"{BIN}/pg_isready", "-q", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres"],
                            check=False).returncode == 0
+
+    def reload(self):
+        """Reads its configuration and pg_hba.conf anew; a session that begins afterwards meets them."""
+        asked = "SELECT pg_conf_load_time()"
+        before = self.sql(asked)
+        self.sql("SELECT pg_reload_conf()")
+        process.wait_for(lambda: self.sql(asked) != before, "the server's new configuration", every=0.1)
+
+    def wait_for_looks(self, database="postgres", direct=None):
+        """Until the gateway has asked twice what has changed in a database, which it does every second. direct: a
+        superuser's own connection, where there is one."""
+        asked = ("SELECT query_start FROM pg_stat_activity WHERE application_name = 'postern' AND state = 'idle' "
+                 f"AND datname = '{database}'")
+        ask = (lambda: direct.value(asked)) if direct else (lambda: self.sql(asked))
+        for _ in range(2):
+            last = ask()
+            process.wait_for(lambda: ask() not in (None, "", last), "the gateway's look", every=0.05)
+        time.sleep(0.2)
 
     def stop(self, number=signal.SIGINT):
         process.stop(self.process, number)
