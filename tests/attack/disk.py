@@ -53,7 +53,7 @@ class Ballast:
 
 
 def log_in(gate):
-    raw = rawpg.Raw(gate.port, timeout=60)
+    raw = rawpg.Raw(gate.port)
     raw.login(gate.token(), "agent")
     return raw
 
@@ -73,7 +73,7 @@ def write_until_refused(gate, raw, label, most=200000):
     return done, {}
 
 
-def not_recorded(gate, names, patience=20):
+def not_recorded(gate, names, patience=process.PATIENCE):
     """What is not in the record; what was written while the disk was full comes into the log when it has room."""
     until = time.monotonic() + patience
     while True:
@@ -106,15 +106,15 @@ def main():
 
             began, tries, names = time.monotonic(), 0, []
             # The next segment is made beside the sessions: a statement may come too early, and is refused.
-            while len(names) < 50 and time.monotonic() - began < 20:
+            while len(names) < 50 and time.monotonic() - began < process.PATIENCE:
                 tries += 1
                 names, error = write_until_refused(gate, raw, f"again-{turn}-{tries}", 50)
                 done += names
                 time.sleep(0.2)
             counted.check(f"turn {turn}: with room again the same session goes on and writes, after {tries - 1} refusals",
                           len(names) == 50, error)
-        ballast.fill(leave_mb=8)
         large = log_in(gate)
+        ballast.fill(leave_mb=8)
         rows, error, n = 0, {}, 0
         if large.status is not None:
             large.send(rawpg.query("SELECT md5(i::text) || md5((-i)::text) || md5(i || 'b') || md5(i || 'c') || md5(i || 'd') FROM generate_series(1, 3000000) i"))
@@ -132,9 +132,12 @@ def main():
         counted.check("the gateway lives", gate.alive(), gate.stderr()[-2000:])
         large.socket.close()
         ballast.remove()
-        time.sleep(3)
-        fresh = log_in(gate)
-        counted.check("with room again a new session works", fresh.status is not None and fresh.value("SELECT 1") == "1")
+
+        def works():
+            fresh = log_in(gate)
+            return fresh.status is not None and fresh.value("SELECT 1") == "1"
+        counted.run("with room again a new session works",
+                    lambda: process.wait_for(works, "a session that works", every=0.5))
         lost = not_recorded(gate, done)
         counted.check(f"all of {len(done)} statements that ran are in the record", done and not lost, sorted(lost)[:10])
         counted.check("the log verifies", *gate.verify())

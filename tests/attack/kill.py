@@ -36,7 +36,7 @@ class Writer(threading.Thread):
 
     def run(self):
         try:
-            with rawpg.Raw(self.gate.port, timeout=10) as raw:
+            with rawpg.Raw(self.gate.port) as raw:
                 raw.login(self.token, "agent")
                 if raw.status is None:
                     return
@@ -86,7 +86,7 @@ def is_gone(raw):
     except BlockingIOError:
         return False
     finally:
-        raw.socket.settimeout(10)
+        raw.socket.settimeout(process.PATIENCE)
 
 
 rawpg.Raw.is_gone = is_gone
@@ -107,24 +107,29 @@ def main():
             writers = [Writer(gate, round_, number) for number in range(CLIENTS)]
             for writer in writers:
                 writer.start()
+            if round_ % 3:  # else perhaps before anybody is in
+                process.wait_for(lambda: any(writer.acknowledged for writer in writers), "the first row of a round")
             time.sleep(random.uniform(0.05, 1.2))
             family = process.children(gate.process.pid)
             gate.kill()
             for writer in writers:
-                writer.join(20)
+                writer.join(process.PATIENCE)
                 acknowledged += writer.acknowledged
             gone = lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in family[1:])
             counted.run(f"round {round_}: the children of a killed gateway end by themselves",
-                        lambda: process.wait_for(gone, "the end of the children", 5) or True)
+                        lambda: process.wait_for(gone, "the end of the children") or True)
             try:
                 gate.start()
                 counted.check(f"round {round_}: the gateway starts again", True)
             except process.Failed as error:
                 counted.check(f"round {round_}: the gateway starts again", False, error)
                 counted.finish()
-        time.sleep(2.5)
-        written = set(server.sql("SELECT id FROM written").split())
-        recorded = set(ID.findall(gate.whole_record()))
+        written, recorded = set(server.sql("SELECT id FROM written").split()), set()
+        until = time.monotonic() + process.PATIENCE
+        while not written <= recorded and time.monotonic() < until:  # the index follows
+            time.sleep(0.5)
+            recorded = set(ID.findall(gate.whole_record()))
+        gate.wait_for_ends()
         counted.check(f"{len(acknowledged)} acknowledged rows are in the database", acknowledged and set(acknowledged) <= written,
                       sorted(set(acknowledged) - written)[:10])
         counted.check(f"every one of {len(written)} ids in the database is in the record", written <= recorded,

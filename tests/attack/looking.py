@@ -34,12 +34,12 @@ def psql(g, *texts, options=""):
     env = g.environment()
     if options:
         env["PGOPTIONS"] = options
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
 
 
 def start_sleeper(g):
     """A psql that says something, sleeps on the server, and would say something else."""
-    one = subprocess.Popen([PSQL, "-X", "-q", "-c", "SELECT 'before' AS word", "-c", "SELECT pg_sleep(60)",
+    one = subprocess.Popen([PSQL, "-X", "-q", "-c", "SELECT 'before' AS word", "-c", "SELECT pg_sleep(3600)",
                             "-c", "SELECT 'after' AS word"], env=g.environment(), stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return one
@@ -53,15 +53,14 @@ def open_session(g):
             if one.get("ended") is None:
                 return one["session"]
         return None
-    return process.wait_for(look, "an open session in the list", 20)
+    return process.wait_for(look, "an open session in the list")
 
 
 def replays(g, cluster):
     psql(g, "CREATE TABLE goods (id int PRIMARY KEY, name text)", "INSERT INTO goods VALUES (1, 'bolt'), (2, 'nut')",
          "SELECT pg_sleep(0.4)", "SELECT name FROM goods ORDER BY id", "SELECT nonsense",
          options="-c postern.task=T-17 -c postern.prompt=count\\ the\\ goods")
-    process.wait_for(lambda: g.sessions(), "the session in the index", 20)
-    session = g.sessions()[0]
+    session = g.wait_for_ends()[0]
     text = g.cli("sessions", "replay", session).stdout
     check("bolt" in text and "nut" in text and "count the goods" in text and "42703" in text,
           "replay shows prompt, rows and the server's error", text)
@@ -72,13 +71,13 @@ def replays(g, cluster):
     took = time.monotonic() - began
     check(took >= 0.2, "--play --speed 2 takes half of the session's time at least", took)
     stepped = subprocess.run([gateway.binary(), "sessions", "replay", session, "--step", "--config", g.config_path],
-                             input="\n\nq\n", capture_output=True, text=True, timeout=30)
+                             input="\n\nq\n", capture_output=True, text=True, timeout=600)
     check(stepped.returncode == 0 and "CREATE TABLE" in stepped.stdout and "nonsense" not in stepped.stdout,
           "--step stops where it is told to", stepped.stdout + stepped.stderr)
     script = g.cli("sessions", "replay", session, "--as", "sql").stdout
     cluster.sql("CREATE DATABASE again")
     rerun = subprocess.run([PSQL, "-X", "-q", "-At", "-d", "again"], input=script, capture_output=True, text=True,
-                           env=cluster.environment("again"), timeout=60)
+                           env=cluster.environment("again"), timeout=600)
     check("bolt\nnut" in rerun.stdout and "nonsense" in rerun.stderr, "--as sql is a script that psql runs", rerun)
     events = g.replay(session)
     check(all(isinstance(one, dict) for one in events) and any("bolt" in json.dumps(one) for one in events),
@@ -111,13 +110,15 @@ def follows(g):
     reader = threading.Thread(target=lambda: lines.extend(iter(tail.stdout.readline, "")), daemon=True)
     reader.start()
     try:
-        time.sleep(0.5)
-        psql(g, "SELECT 'seen from afar' AS word")
-        process.wait_for(lambda: "seen from afar" in "".join(lines), "the statement in tail -f", 20)
+        def is_seen():
+            psql(g, "SELECT 'seen from afar' AS word")
+            return "seen from afar" in "".join(lines)
+        process.wait_for(is_seen, "the statement in tail -f", every=0.5)
         check(True, "tail -f shows a session that begins later")
+        g.wait_for_ends(2)
         sleeper = start_sleeper(g)
         session = open_session(g)
-        process.wait_for(lambda: "pg_sleep" in "".join(lines), "the running statement in tail -f", 20)
+        process.wait_for(lambda: "pg_sleep" in "".join(lines), "the running statement in tail -f")
         check("after" not in "".join(lines), "tail -f shows a statement while it runs")
         return sleeper, session
     finally:
@@ -129,13 +130,14 @@ def kills(g, cluster, sleeper, session):
     check("before" in one and "pg_sleep" in one, "tail of an open session shows what it ran", one)
     killed = g.cli("sessions", "kill", session, "--reason", "enough for today")
     check(killed.returncode == 0, "kill says yes", killed.stdout + killed.stderr)
-    said, _ = sleeper.communicate(timeout=20)
+    said, _ = sleeper.communicate(timeout=process.PATIENCE)
     check("enough for today" in said or "terminat" in said, "the client is told why", said)
     check(sleeper.returncode != 0 and "after" not in said, "nothing runs after the kill", said)
-    process.wait_for(lambda: cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' "
-                                         "AND pid <> pg_backend_pid()").strip() == "0", "the server to be free", 20)
+    process.wait_for(lambda: cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' "
+                                         "AND pid <> pg_backend_pid()").strip() == "0", "the server to be free")
     check(True, "what ran at the server is cancelled")
-    process.wait_for(lambda: "57P01" in g.cli("sessions", "replay", session).stdout, "the end in the record", 20)
+    process.wait_for(lambda: "57P01" in g.cli("sessions", "replay", session).stdout, "the end in the record")
+    g.wait_for_ends()
     check("enough for today" in g.cli("sessions", "replay", session, "--everything").stdout,
           "the reason is in the record", g.cli("sessions", "replay", session, "--everything").stdout)
     check(g.cli("sessions", "kill", session, check=False).returncode == 1, "a session that has ended is the answer no")

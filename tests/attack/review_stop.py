@@ -24,10 +24,20 @@ def knock(port, over):
 
 
 def sleepers(cluster):
-    return int(cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()"))
+    return int(cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND pid <> pg_backend_pid()"))
 
 
-def round_of(g):
+def left_after(cluster):
+    """How many statements go on for good; what was cancelled may take a moment to end."""
+    until = time.monotonic() + process.PATIENCE
+    while left := sleepers(cluster):
+        if time.monotonic() > until:
+            break
+        time.sleep(0.1)
+    return left
+
+
+def round_of(g, cluster):
     over = threading.Event()
     knockers = [threading.Thread(target=knock, args=(g.port, over)) for _ in range(4)]
     for one in knockers:
@@ -37,8 +47,8 @@ def round_of(g):
         sessions = [rawpg.Raw(g.port) for _ in range(8)]
         for one in sessions:
             one.login(g.token())
-            one.send(rawpg.query("SELECT pg_sleep(30)"))
-        time.sleep(0.2)
+            one.send(rawpg.query("SELECT pg_sleep(3600)"))
+        process.wait_for(lambda: sleepers(cluster), "a statement that runs")
         return g.stop()
     finally:
         over.set()
@@ -53,9 +63,8 @@ def main():
         cluster = postgres.Cluster(world)
         g = gateway.Gateway(world, cluster, start=False, change=lambda config: config.update(workers=4))
         for number in range(rounds):
-            status = round_of(g)
-            time.sleep(0.3)
-            left = sleepers(cluster)
+            status = round_of(g, cluster)
+            left = left_after(cluster)
             good = status == 0 and left == 0
             failed += not good
             print(f"{'ok' if good else 'FAIL'}  round {number}: the gateway ended with {status}, {left} statements run on")

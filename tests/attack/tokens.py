@@ -52,7 +52,7 @@ def bad_tokens(issuer):
     yield "not valid yet", issuer.mint(nbf=now + 600)
     yield "without an expiry", issuer.mint(exp=None)
     yield "with an expiry that is text", issuer.mint(exp=str(now + 3600))
-    yield "with an expiry past every calendar", issuer.mint(text=claims.replace(f'"exp": {now + 3600}', '"exp": 1e400'))
+    yield "with an expiry past every calendar", issuer.mint(text=json.dumps(issuer.claims(exp=1400)).replace('"exp": 1400', '"exp": 1e400'))
     yield "for another audience", issuer.mint(aud="another")
     yield "for several others", issuer.mint(aud=["another", "postern-eu"])
     yield "without an audience", issuer.mint(aud=None)
@@ -122,15 +122,18 @@ def main():
         entered, error = login(gate.port, issuer.mint(groups=["strangers"]))
         counted.check("a good token whose owner no policy names is refused with 28000", not entered and error.get("C") == "28000", error)
         # A session ends with its token.
-        with rawpg.Raw(gate.port) as raw:
-            raw.login(issuer.mint(exp=int(time.time()) + 3), "agent")
+        for life in (3, 30, 100):  # a slow machine is in after more than three seconds
+            raw = rawpg.Raw(gate.port)
+            raw.login(issuer.mint(exp=int(time.time()) + life), "agent")
             entered = raw.status is not None and raw.value("SELECT 1") == "1"
-            raw.socket.settimeout(15)
+            if entered:
+                break
+        with raw:
             began = time.monotonic()
             try:
                 state = rawpg.error(raw.rest()).get("C")
             except TimeoutError:
-                state = "nothing in 15 s"
+                state = "nothing"
             counted.check("a session ends with 57P01 when its token has expired", entered and state == "57P01",
                           (entered, state, time.monotonic() - began))
         # Rotation: a new key is known after a reload, and the old one is not.
@@ -140,7 +143,7 @@ def main():
         issuer.write()
         gate.process.send_signal(signal.SIGHUP)
         try:
-            process.wait_for(lambda: login(gate.port, issuer.mint())[0], "the new key", 15, 0.3)
+            process.wait_for(lambda: login(gate.port, issuer.mint())[0], "the new key", every=0.3)
             counted.check("a rotated key lets in after a reload", True)
         except process.Failed as error:
             counted.check("a rotated key lets in after a reload", False, error)

@@ -27,8 +27,10 @@ POLICY = {
     "deny": [{"name": 'no "secrets"\\ – ünï', "relations": ["public.secrets"], "message": "ask"}],
     "hold": [{"name": "whereless", "effects": ["delete"], "where": "missing", "by": ["dba", "leads"]},
              {"name": "some", "effects": ["update"], "unless": {"affected_rows": "<= 3"}, "by": ["leads"]}],
-    "limits": {"returned_rows": 100, "affected_rows": 10, "statement": "1s"},
+    "limits": {"returned_rows": 100, "affected_rows": 10},
 }
+# Apart, so that a machine that pauses ends nothing else.
+BRIEF = {"name": "brief", "who": {"groups": ["brief"]}, "allow": ["read"], "limits": {"statement": "1s"}}
 # What is sent, its SQLSTATE and code, and what else the JSON has.
 REFUSED = [
     ("SELECT * FROM secrets", "42501", "policy", {"rule": 'no "secrets"\\ – ünï', "policy": 'the "team"'}),
@@ -41,8 +43,8 @@ REFUSED = [
     ("SELECT 1_000", "42501", "not-understood", {"rule": "not understood"}),
     ("DELETE FROM things WHERE id > 5", "53400", "affected-rows", {"rule": "affected_rows", "policy": 'the "team"'}),
     ("UPDATE things SET what = 'y' WHERE id > 15", "42501", "needs-approval", {"rule": "some", "by": ["leads"]}),
-    ("SELECT pg_sleep(3)", "53400", "statement-time", {"hint": "Ask for less at a time."}),
 ]
+TIMED = ("SELECT pg_sleep(3600)", "53400", "statement-time", {"hint": "Ask for less at a time."})
 # The last of its connection: the gateway cancels it at the server, and a late cancel request hits what comes next.
 OVERRUN = ("SELECT * FROM many", "53400", "returned-rows", {"detail": "The limit is 100 rows; those up to it were delivered."})
 
@@ -85,7 +87,7 @@ def main():
     with process.World() as world:
         cluster = postgres.Cluster(world)
         cluster.sql(FIXTURE)
-        g = gateway.Gateway(world, cluster, change=lambda config: config.update(policies=[POLICY]))
+        g = gateway.Gateway(world, cluster, change=lambda config: config.update(policies=[POLICY, BRIEF]))
         parameters = {"host": "127.0.0.1", "port": g.port, "user": "agent", "dbname": "postgres", "autocommit": True}
         requests = set()
         with psycopg.connect(**parameters, password=g.token()) as connection:
@@ -108,7 +110,10 @@ def main():
         with psycopg.connect(**parameters, password=g.token(), options="-c postern.errors=json") as connection:
             check_refusals(t, connection, "chosen when connecting", requests)
             check_refusals(t, connection, "chosen when connecting", requests, [OVERRUN])
-        t.check("each refusal has a number of its own", len(requests) == 3 * sum(1 for one in REFUSED if one[2]) + 1, len(requests))
+        for prepare in (None, True):
+            with psycopg.connect(**parameters, password=g.token(groups=["brief"]), options="-c postern.errors=json") as connection:
+                check_refusals(t, connection, f"where time is short{', prepared' if prepare else ''}", requests, [TIMED], prepare=prepare)
+        t.check("each refusal has a number of its own", len(requests) == 3 * sum(1 for one in REFUSED if one[2]) + 3, len(requests))
         g.stop()
         record = g.whole_record()
         t.check("under which the record knows it", all(f'"{one.split("-")[0]}"' in record or one.split("-")[0] in record

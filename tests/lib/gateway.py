@@ -71,7 +71,7 @@ class Gateway:
     def write(self):
         self.config_path.write_text(yaml.safe_dump(self.config, sort_keys=False))
 
-    def start(self, timeout=30):
+    def start(self):
         def limits():
             process._libc.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
             resource.setrlimit(resource.RLIMIT_NOFILE, (16384, 16384))
@@ -82,7 +82,7 @@ class Gateway:
                                             cwd=self.folder, preexec_fn=limits,
                                             env={**os.environ, **(self.env or {})})
         self.world.callback(process.stop, self.process)
-        process.wait_for(self.is_ready, "the gateway", timeout)
+        process.wait_for(self.is_ready, "the gateway")
 
     def is_ready(self):
         if self.process.poll() is not None:
@@ -111,13 +111,20 @@ class Gateway:
         return {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "agent",
                 "PGPASSWORD": self.token(**changes), "PGDATABASE": database}
 
-    def cli(self, *arguments, check=True, timeout=600):
+    def cli(self, *arguments, check=True, timeout=1800):
         """`postern ARGUMENTS --config FILE`."""
         return process.run([binary(), *arguments, "--config", self.config_path], timeout, check)
 
     def sessions(self):
         """The ids of the sessions in the record."""
         return [one["session"] for one in parse_json(self.cli("sessions", "list", "--json", "--limit", "0").stdout)]
+
+    def wait_for_ends(self, least=1):
+        """Waits until at least so many sessions are in the index, and each of them with its end; all their ids."""
+        def ended():
+            all_ = parse_json(self.cli("sessions", "list", "--json", "--limit", "0").stdout)
+            return len(all_) >= least and all(one.get("ended") is not None for one in all_) and all_
+        return [one["session"] for one in process.wait_for(ended, f"the end of {least} sessions in the index", every=0.2)]
 
     def rejections(self):
         """The connections that were turned away, as text: an object a line."""

@@ -16,6 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
 _libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+PATIENCE = 300  # seconds for whatever is to come: a machine may be slow, and may be paused
+_given = set()
 
 
 class Failed(Exception):
@@ -23,13 +25,17 @@ class Failed(Exception):
 
 
 def free_port():
-    """A loopback port that the kernel says is free."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A loopback port that the kernel says is free; never the same again."""
+    while True:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
-def wait_for(condition, what, timeout=20.0, every=0.02):
+def wait_for(condition, what, timeout=PATIENCE, every=0.02):
     """The first true value of condition(); Failed with `what` when there is none in time."""
     deadline = time.monotonic() + timeout
     while True:
@@ -43,7 +49,7 @@ def wait_for(condition, what, timeout=20.0, every=0.02):
 
 def answers(port, host="127.0.0.1"):
     try:
-        socket.create_connection((host, port), 1).close()
+        socket.create_connection((host, port), 60).close()
         return True
     except OSError:
         return False
@@ -127,7 +133,7 @@ class World(contextlib.ExitStack):
         return process
 
 
-def stop(process, number=signal.SIGTERM, timeout=20):
+def stop(process, number=signal.SIGTERM, timeout=PATIENCE):
     """Ends one process by its pid: politely, then not."""
     if process.poll() is None:
         process.send_signal(number)
@@ -139,7 +145,7 @@ def stop(process, number=signal.SIGTERM, timeout=20):
     return process.returncode
 
 
-def run(command, timeout=600, check=True, **options):
+def run(command, timeout=1800, check=True, **options):
     """Runs a command to its end and gives back what it did; its text stands in the exception."""
     done = subprocess.run([str(word) for word in command], stdin=options.pop("stdin", subprocess.DEVNULL),
                           capture_output=True, text=True, timeout=timeout, **options)

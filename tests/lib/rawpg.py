@@ -95,7 +95,7 @@ class Closed(Exception):
 class Raw:
     """A connection. It logs in only when told to."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=20):
+    def __init__(self, port, host="127.0.0.1", timeout=300):
         self.socket = socket.create_connection((host, port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer, self.process_id, self.secret, self.parameters, self.status = b"", None, None, {}, None
@@ -218,7 +218,7 @@ class Raw:
 
 def cancel(port, process_id, secret, host="127.0.0.1"):
     """Sends a CancelRequest and waits for the end of its connection; whatever was answered."""
-    with socket.create_connection((host, port), 10) as s:
+    with socket.create_connection((host, port), 300) as s:
         s.sendall(struct.pack("!III", 12 + len(secret), CANCEL_REQUEST, process_id) + secret)
         return s.recv(100)
 

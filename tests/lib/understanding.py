@@ -43,7 +43,7 @@ def load_rows(client, path):
                               else struct.pack("=I", len(value)) + value)
 
 
-def ask(rows, texts, path="pg_catalog public", timed=False, timeout=600):
+def ask(rows, texts, path="pg_catalog public", timed=False, timeout=1800):
     """The tool's lines for each text."""
     done = subprocess.run([TOOL, "facts", rows, path, *(["timed"] if timed else [])], input="\0".join([*texts, ""]).encode(),
                           capture_output=True, timeout=timeout)
@@ -64,6 +64,6 @@ def run_regress(world, cluster):
                f"--schedule={source}/parallel_schedule"]
     done = world.start(["nice", *map(str, command)], "pg_regress", "postgres",
                        env={"PGPASSWORD": cluster.password, "PATH": f"{postgres.BIN}:/usr/bin:/bin", "TZ": "UTC"})
-    done.wait(1200)
+    done.wait(2000)
     print(f"      {done.output_path.read_text(errors='replace').strip().splitlines()[-3:]}")
     return sorted((source / "sql").glob("*.sql"))

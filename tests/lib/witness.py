@@ -115,7 +115,7 @@ class Witness:
     def sessions(self):
         return [seen for seen in self.connections if seen.is_session()]
 
-    def wait_idle(self, timeout=5):
+    def wait_idle(self, timeout=process.PATIENCE):
         """Waits until nothing new passes."""
         last = None
 

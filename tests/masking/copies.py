@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PASSWORD = "shop-password"
 ROLES = ("owner", "app", "reader", "clerk")
 SETTINGS = {"autovacuum": "off", "max_connections": "60", "max_parallel_workers_per_gather": "0", "jit": "off",
-            "timezone": "UTC", "checkpoint_timeout": "1h", "statement_timeout": "10s", "lock_timeout": "3s",
+            "timezone": "UTC", "checkpoint_timeout": "1h", "statement_timeout": "60s", "lock_timeout": "30s",
             "stats_fetch_consistency": "none"}
 HBA = postgres.HBA.replace("127.0.0.1/32", "127.0.0.0/8")
 GROUPS = {  # what a token's group means: how each item of policies.yaml's `mask` goes on
@@ -59,7 +59,7 @@ class Server(postgres.Cluster):
         process.run(["psql", "-XqAt", "-1", "-v", "ON_ERROR_STOP=1", *settings, "-f", path], env=self.environment(database))
 
     def connect(self, user="postgres", database="postgres", password=None):
-        raw = rawpg.Raw(self.port, self.address, timeout=60)
+        raw = rawpg.Raw(self.port, self.address)
         seen = raw.login(password or self.password, user, database)
         if seen[-1][0] != "Z":
             raise process.Failed(f"{user} is not let in: {rawpg.error(seen)}")
@@ -140,14 +140,14 @@ class Side:
         """Waits until no client is left: what the sessions did is done, or is not."""
         asked = ("SELECT count(*) FROM pg_stat_activity WHERE usename ~ '^shop_' AND application_name <> 'postern' "
                  f"AND datname = '{self.database}'")
-        process.wait_for(lambda: self.direct.value(asked) == "0", "the end of a case", 20, every=0.005)
+        process.wait_for(lambda: self.direct.value(asked) == "0", "the end of a case", every=0.005)
 
     def enter(self, role, group):
         """A client's connection, and what came until the first ReadyForQuery."""
         if self.gate is None:
-            raw = rawpg.Raw(self.server.port, self.server.address, timeout=60)
+            raw = rawpg.Raw(self.server.port, self.server.address)
             return raw, raw.login(PASSWORD, f"shop_{role}", self.database)
-        raw = rawpg.Raw(self.gate.port, timeout=60)
+        raw = rawpg.Raw(self.gate.port)
         token = self.gate.token(groups=[group], login=role)
         return raw, raw.login(token, "agent", self.database)
 

@@ -21,7 +21,7 @@ def sqlsmith(server, database, n, seed, catalogue=False):
     """Statements that sqlsmith makes up over a database; it asks the server, runs nothing, and knows no masks."""
     where = f"host={server.address} port={server.port} user=postgres dbname={database} password='{server.password}'"
     command = ["nice", "sqlsmith", f"--target={where}", f"--max-queries={n}", f"--seed={seed}", "--dry-run"]
-    done = subprocess.run(command + ([] if catalogue else ["--exclude-catalog"]), capture_output=True, timeout=600)
+    done = subprocess.run(command + ([] if catalogue else ["--exclude-catalog"]), capture_output=True, timeout=1800)
     if not done.stdout:
         raise process.Failed(done.stderr.decode())
     texts = [text.strip().rstrip(";") for text in re.split(r";\n", done.stdout.decode(errors="replace")) if text.strip(";\n ")]
@@ -42,7 +42,7 @@ class Pgbench:
             before = len(seen.connections)
             environment = side.gate.environment(side.database, groups=[self.group], login=self.role)
             done = subprocess.run(["pgbench", "-n", "-c", "1", "-t", str(times), f"--random-seed={seed}", "-M", kind, "-f", path],
-                                  env={**environment, "PGPORT": str(seen.port), "PGSSLMODE": "disable", "PGGSSENCMODE": "disable"}, capture_output=True, text=True, timeout=300)
+                                  env={**environment, "PGPORT": str(seen.port), "PGSSLMODE": "disable", "PGGSSENCMODE": "disable"}, capture_output=True, text=True, timeout=1800)
             told.append(f"{done.returncode} {done.stderr[-500:]}")
             seen.wait_idle()
             sessions = [one for one in seen.connections[before:] if one.is_session()]

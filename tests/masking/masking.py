@@ -271,7 +271,7 @@ def words_are_sealed(t, g):
         return next((text for text in (g.cli("sessions", "replay", session, "--json", *more).stdout
                                        for session in g.sessions()[:5]) if "/* sealed */" in text), "")
 
-    process.wait_for(lambda: "LEFT" in replay("--sealed"), "the sealed words in the record", 20)
+    process.wait_for(lambda: "LEFT" in replay("--sealed"), "the sealed words in the record")
     t.check("they are in the record for who asks", True)
     t.check("replaying does not show them", "LEFT" not in replay())
 

@@ -64,7 +64,7 @@ class Shop:
 
     def run(self, command, where, role):
         done = subprocess.run([str(word) for word in command], env=self.environment(where, role), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900)
         return settle(done.stdout.decode(errors="replace") + f"status {done.returncode}\n")
 
 
@@ -103,13 +103,13 @@ def dump(shop, counted):
     secrets = [value.decode() for row in shop.side.server.connect(database=shop.side.database).rows(
         "SELECT email, card_number, profile->>'passport' FROM customers WHERE email IS NOT NULL") for value in row]
     env = shop.environment("gateway", "owner", "dumped")
-    done = subprocess.run(["pg_dump", "--exclude-table-data=newsletter"], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["pg_dump", "--exclude-table-data=newsletter"], env=env, capture_output=True, text=True, timeout=900)
     if not counted.check("a dump is made", done.returncode == 0, done.stderr):
         return
     there = [value for value in secrets if value in done.stdout]
     counted.check(f"none of {len(secrets)} masked values is in it", not there, there[:5])
     shop.side.server.sql("CREATE DATABASE restored TEMPLATE template0")
-    done = subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", "restored"], input=done.stdout, capture_output=True, text=True, timeout=120,
+    done = subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", "restored"], input=done.stdout, capture_output=True, text=True, timeout=900,
                           env=shop.side.server.environment("restored"))
     if not counted.check("it is restored", done.returncode == 0, done.stderr[-2000:]):
         return

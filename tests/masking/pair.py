@@ -172,6 +172,99 @@ class Talk:
         for side in self.copies.sides:
             if not side.masked:
                 continue
+            side.server.wait_for_looks(side.database, side.direct)
+
+    def difference(self):
+        return streams.difference(self.left, self.right)
+
+
+class Talk:
+    """A case in steps, with connections of its own."""
+
+    def __init__(self, copies, role, group):
+        self.copies, self.role, self.group, self.pairs = copies, role, group, {}
+
+    def pair(self, name="a", role=None, group=None):
+        if name not in self.pairs:
+            self.pairs[name] = Pair(self.copies, role or self.role, group or self.group)
+        return self.pairs[name]
+
+    def close(self):
+        for pair in self.pairs.values():
+            pair.close()
+
+    def step(self, step):
+        if isinstance(step, str):
+            step = {"query": step}
+        verb = next((verb for verb in self.VERBS if verb in step), None)
+        if verb is None:
+            raise process.Failed(f"no such step: {step}")
+        getattr(self, f"do_{verb}")(step, step[verb])
+
+    VERBS = ("query", "extended", "wire", "copy", "call", "open", "admin", "pause", "seen")
+
+    def do_query(self, step, text):
+        self.pair(step.get("via", "a")).send(query(text))
+
+    def do_extended(self, step, text):
+        values = [None if v is None else str(v).encode() for v in step.get("values", [])]
+        self.pair(step.get("via", "a")).send(parse(text) + bind(values, results=step.get("results", [])) + describe("P")
+                                             + execute() + SYNC)
+
+    def do_wire(self, step, messages):
+        """Messages in one write: a list each, its first item the message's letter."""
+        out, ready = b"", 0
+        for kind, *rest in messages:
+            ready += kind in "SQF"
+            if kind == "P":
+                out += parse(rest[1], rest[0])
+            elif kind == "B":
+                out += bind([str(v).encode() for v in (rest[2] if len(rest) > 2 else [])], rest[0], rest[1],
+                            results=rest[3] if len(rest) > 3 else [])
+            elif kind == "D":
+                out += describe(rest[0], rest[1])
+            elif kind == "E":
+                out += execute(rest[0] if rest else "", rest[1] if len(rest) > 1 else 0)
+            elif kind == "C":
+                out += rawpg.close(rest[0], rest[1])
+            elif kind == "Q":
+                out += query(rest[0])
+            else:
+                out += rawpg.message(kind)
+        self.pair(step.get("via", "a")).send(out, ready)
+
+    def do_copy(self, step, text):
+        self.pair(step.get("via", "a")).send(query(text), feed=step["data"].encode())
+
+    def do_call(self, step, signature):
+        """FunctionCall, by the number that the catalogue has for it."""
+        side = self.copies.sides[0]
+        with side.server.connect(database=side.database) as raw:
+            oid = int(raw.value(f"SELECT '{signature}'::regprocedure::oid::int8"))
+        body = struct.pack("!IHH", oid, 0, len(step.get("values", [])))
+        for value in step.get("values", []):
+            body += struct.pack("!i", len(str(value).encode())) + str(value).encode()
+        self.pair(step.get("via", "a")).send(rawpg.message("F", body + struct.pack("!H", 0)))
+
+    def do_open(self, step, name):
+        self.pair(name, step.get("role"), step.get("group"))
+
+    def do_admin(self, _, text):
+        """What somebody else does meanwhile, who may."""
+        for side in self.copies.sides:
+            with side.server.connect(database=side.database) as raw:
+                told = rawpg.error(raw.simple(text))
+                if told:
+                    raise process.Failed(f"{text}: {told['M']}")
+
+    def do_pause(self, _, seconds):
+        time.sleep(seconds)
+
+    def do_seen(self, *_):
+        """Until either gateway has asked what has changed, which it does every second."""
+        for side in self.copies.sides:
+            if not side.masked:
+                continue
             asked = ("SELECT query_start FROM pg_stat_activity WHERE application_name = 'postern' AND state = 'idle' "
                      f"AND datname = '{side.database}'")
             for _ in range(2):

@@ -37,7 +37,7 @@ def clean(seen, number):
     return text.replace("\r", "").replace("\b", "").replace("\a", "").replace(f"done-{number}-of-it", "")
 
 
-def read_until(terminal, mark, timeout=20):
+def read_until(terminal, mark, timeout=300):
     seen, deadline = b"", time.monotonic() + timeout
     while mark not in seen:
         if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:

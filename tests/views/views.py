@@ -103,6 +103,14 @@ def code(answer):
     return answer[1] and answer[1]["C"]
 
 
+def until(ask, good):
+    """The answer once it is as it should be; what it is after a long time where it never is."""
+    end = time.monotonic() + process.PATIENCE
+    while not good(answer := ask()) and time.monotonic() < end:
+        time.sleep(0.2)
+    return answer
+
+
 def names(t, g):
     s = Session(g)
     t.check("a relation is read under its bare name", s.value("SELECT what FROM orders WHERE id = 2") == "two")
@@ -228,13 +236,13 @@ def others(t, g, cluster):
     s.raw.send(parse("SELECT id FROM late", "p"), bind(name="p"), execute(), SYNC)
     t.check("and prepared", s.answer()[0] == [["3"]])
     cluster.sql("ALTER TABLE public.late RENAME TO late_before; ALTER TABLE public.secrets RENAME TO late")
-    time.sleep(1.5)
-    answer = s.query("SELECT * FROM late")
+    cluster.wait_for_looks()
+    answer = until(lambda: s.query("SELECT * FROM late"), lambda answer: code(answer) is None)
     t.check("a name that has come to stand for something else is judged as that", code(answer) is None, answer)
     cluster.sql("ALTER TABLE public.late RENAME TO secrets")
     cluster.sql("ALTER TABLE public.late_before RENAME TO late; ALTER TABLE public.late SET SCHEMA other")
-    time.sleep(1.5)
-    answer = s.send(bind(name="p"), execute(), SYNC)
+    cluster.wait_for_looks()
+    answer = until(lambda: s.send(bind(name="p"), execute(), SYNC), lambda answer: code(answer) in ("42P01", "0A000"))
     t.check("a prepared statement whose names are gone is refused", code(answer) in ("42P01", "0A000"), answer)
     s.query("SET search_path TO other, public")
     answer = s.send(bind(name="p"), execute(), SYNC)
@@ -370,8 +378,8 @@ def around(t, g, cluster):
     answer = s.send(bind([b"x"], name="labelled"), execute(), SYNC)
     t.check("a domain without a CHECK runs nothing", answer == ([["x"]], None), answer)
     cluster.sql("ALTER DOMAIN public.label ADD CHECK (public.tell(1) IS NOT NULL)")
-    time.sleep(1.5)
-    answer = s.send(bind([b"x"], name="labelled"), execute(), SYNC)
+    cluster.wait_for_looks()
+    answer = until(lambda: s.send(bind([b"x"], name="labelled"), execute(), SYNC), lambda answer: code(answer) == "42501")
     t.check("one that got a CHECK since is judged when the statement is bound", code(answer) == "42501", answer)
     cluster.sql("ALTER DOMAIN public.label DROP CONSTRAINT label_check")
 

@@ -250,12 +250,7 @@ class Trial:
         """Until the gateway has asked twice what has changed, which it does every second."""
         if not self.shop.gate:
             return
-        asked = ("SELECT query_start FROM pg_stat_activity WHERE application_name = 'postern' AND state = 'idle' "
-                 f"AND datname = '{self.shop.database}'")
-        for _ in range(2):
-            last = self.shop.direct.value(asked)
-            process.wait_for(lambda: self.shop.direct.value(asked) not in (None, last), "the gateway's look", 30)
-        time.sleep(0.2)
+        self.shop.cluster.wait_for_looks(self.shop.database, self.shop.direct)
 
     def do_many(self, raw, step, text):
         """The same again and again, {n} counting from 1."""

@@ -55,7 +55,7 @@ class Copies:
 
     def _make(self):
         try:
-            raw, made = rawpg.Raw(self.cluster.port, timeout=60), 0
+            raw, made = rawpg.Raw(self.cluster.port), 0
             raw.login(self.cluster.password)
             while True:
                 made += 1
@@ -71,7 +71,7 @@ class Copies:
             self.ready.put(error)
 
     def take(self):
-        name = self.ready.get(timeout=120)
+        name = self.ready.get(timeout=900)
         if isinstance(name, Exception):
             raise name
         return name
@@ -139,7 +139,7 @@ class Shop:
         if self.gate and not bare:
             port, user = self.gate.port, "agent"
             password = self.gate.token(sub=principal, groups=[policy], shop_role=role)
-        raw = rawpg.Raw(port, timeout=8)
+        raw = rawpg.Raw(port, timeout=60)
         raw.send(rawpg.startup([("user", user), ("database", self.database), *(parameters or [])]))
         return raw, raw.authenticate(password)
 
@@ -148,7 +148,7 @@ class Shop:
         process.wait_for(lambda: self.direct.value(f"SELECT count(*) FROM pg_stat_activity WHERE (datname = '{self.database}' OR "
                                                    "backend_type = 'walsender') AND usename ~ '^shop_' AND "
                                                    "application_name <> 'postern'") == "0",
-                         "the end of a case's sessions", 20, every=0.002)
+                         "the end of a case's sessions", every=0.002)
 
     def prepare(self, spoilt=False):
         """The name of a database that is as the template was."""

@@ -259,14 +259,14 @@ func main() {
 	operation("notify")
 	run(c, "LISTEN news")
 	run(c, "NOTIFY news, 'the payload'")
-	wait, stop := context.WithTimeout(ctx, 5*time.Second)
+	wait, stop := context.WithTimeout(ctx, 60*time.Second)
 	n2, err := c.WaitForNotification(wait)
 	stop()
 	if !failed(err) {
 		show(n2.Channel, n2.Payload, n2.PID == c.PgConn().PID())
 	}
 	operation("cancel")
-	timer := time.AfterFunc(500*time.Millisecond, func() { failed(c.PgConn().CancelRequest(ctx)) })
+	timer := time.AfterFunc(time.Second, func() { failed(c.PgConn().CancelRequest(ctx)) })
 	run(c, "SELECT pg_sleep(30)")
 	timer.Stop()
 	run(c, "SELECT 'still here'")

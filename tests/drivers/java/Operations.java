@@ -268,13 +268,13 @@ public class Operations {
         operation("notify");
         run("LISTEN news");
         run("NOTIFY news, 'the payload'");
-        PGNotification[] notifications = pg.getNotifications(5000);
+        PGNotification[] notifications = pg.getNotifications(60000);
         for (PGNotification n : notifications) show(n.getName(), n.getParameter(), n.getPID() == pg.getBackendPID());
         operation("cancel");
         try (Statement s = c.createStatement()) {
             Thread canceller = new Thread(() -> {
                 try {
-                    Thread.sleep(500);
+                    Thread.sleep(1000);
                     s.cancel();
                 } catch (Exception e) {
                     System.out.println("   cancel failed: " + e.getMessage());

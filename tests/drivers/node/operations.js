@@ -120,7 +120,7 @@ async function main () {
   show(n.channel, n.payload, n.processId === c.processID)
   operation('cancel')
   const sleeping = run('SELECT pg_sleep(30)')
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  await new Promise((resolve) => setTimeout(resolve, 1000))
   const killer = new Client(config)
   killer.on('error', () => {})
   killer.cancel(c, c.activeQuery || c._activeQuery)

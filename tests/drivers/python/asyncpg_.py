@@ -120,10 +120,10 @@ async def main():
     heard = asyncio.Queue()
     await c.add_listener("news", lambda _, pid, channel, payload: heard.put_nowait((pid == c.get_server_pid(), channel, payload)))
     await c.execute("NOTIFY news, 'the payload'")
-    show(await asyncio.wait_for(heard.get(), 5))
+    show(await asyncio.wait_for(heard.get(), 60))
     operation("cancel")
     try:
-        await c.fetch("SELECT pg_sleep(30)", timeout=0.5)
+        await c.fetch("SELECT pg_sleep(30)", timeout=1)
     except asyncio.TimeoutError:
         show("timed out")
     show(await c.fetchval("SELECT 'still here'"))

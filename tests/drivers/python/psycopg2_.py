@@ -81,11 +81,11 @@ def main():
     do("LISTEN news")
     do("NOTIFY news, 'the payload'")
     if not c.notifies:
-        select.select([c], [], [], 5)
+        select.select([c], [], [], 60)
         c.poll()
     show([(n.channel, n.payload, n.pid == c.info.backend_pid) for n in c.notifies])
     operation("cancel")
-    timer = threading.Timer(0.5, c.cancel)
+    timer = threading.Timer(1, c.cancel)
     timer.start()
     do("SELECT pg_sleep(30)")
     timer.join()

@@ -219,7 +219,7 @@ def notify(c):
     c.execute("SELECT 1")
     got = []
     c.add_notify_handler(lambda n: got.append((n.channel, n.payload, n.pid == c.info.backend_pid)))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while len(got) < 2 and time.monotonic() < deadline:
         c.execute("SELECT 1")
     c.execute("NOTIFY news, 'again'")
@@ -230,7 +230,7 @@ def notify(c):
 
 def cancel(c):
     operation("cancel")
-    timer = threading.Timer(0.5, c.cancel)
+    timer = threading.Timer(1, c.cancel)
     timer.start()
     attempt(lambda: c.execute("SELECT pg_sleep(30)"))
     timer.join()

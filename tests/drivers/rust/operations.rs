@@ -172,13 +172,13 @@ async fn work(c: &Client, heard: &mut tokio::sync::mpsc::UnboundedReceiver<(Stri
     operation("notify");
     simple(c, "LISTEN news").await;
     simple(c, "NOTIFY news, 'the payload'").await;
-    if let Ok(Some((channel, payload, from))) = tokio::time::timeout(Duration::from_secs(5), heard.recv()).await {
+    if let Ok(Some((channel, payload, from))) = tokio::time::timeout(Duration::from_secs(60), heard.recv()).await {
         println!("   {} {} {}", channel, payload, from == pid);
     }
     operation("cancel");
     let token = c.cancel_token();
     let cancel = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         if let Err(e) = token.cancel_query(NoTls).await {
             failed(&e)
         }
