@@ -1,17 +1,21 @@
 /* The list of catalogue.def. */
 #include "mask/mask.h"
 
+#define TEXT(literal)                                                                                        \
+    {                                                                                                        \
+        (const uint8_t *)(literal), sizeof(literal) - 1                                                      \
+    }
 static const struct {
-    const char *schema, *relation, *column;
+    struct bytes schema, relation, column;
 } held[] = {
-#define COLUMN(schema, relation, column) { schema, relation, column },
+#define COLUMN(schema, relation, column) { TEXT(schema), TEXT(relation), TEXT(column) },
 #include "mask/catalogue.def"
 #undef COLUMN
 };
 
-static bool fits(struct bytes name, const char *pattern)
+static bool fits(struct bytes name, struct bytes pattern)
 {
-    return bytes_is(name, pattern) || bytes_is(bytes_of(pattern), "*");
+    return bytes_equal(name, pattern) || (pattern.n == 1 && pattern.p[0] == '*');
 }
 
 bool mask_catalogue_holds(struct bytes schema, struct bytes relation, struct bytes column)

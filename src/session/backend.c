@@ -424,7 +424,7 @@ static enum step on_row_description(struct session *s, const struct message *m)
         !message_row_description_check(m->body, &n))
         return unexpected(s, m);
     if (p->kind != PENDING_QUERY && p->kind != PENDING_DESCRIBE) return unexpected(s, m);
-    if (veil_describes_masked(s, m->body))
+    if (veil_describes_masked(s, p, m->body))
         return session_fail_text(s, REFUSAL_MASKED, "the server would send a column that is masked for you");
     struct bytes whole = veil_description(s, p, m->whole), body = bytes_slice(whole, 5, whole.n);
     uint32_t number = s->recording && !s->unrecorded ? recording_description(s, body) : 0;

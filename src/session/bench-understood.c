@@ -1,5 +1,6 @@
 /* What judging adds to a statement: one that comes again (the same text; another text of its template), and
- * one that is new, in a view of a catalogue of some size, under policies that speak of relations and columns.
+ * one that is new, in a view of a catalogue of some size, under policies that speak of relations and columns;
+ * and the same where columns are masked: what is written into the text, and proven.
  * usage: bench-session-understood [--json] */
 #include "base/clock.h"
 #include "catalog/test-catalog.h"
@@ -25,6 +26,18 @@ static const char policies[] =
     "  hold:\n"
     "    - { name: many, effects: [update], unless: { affected_rows: '<= 100' }, by: [leads] }\n"
     "  limits: { returned_rows: 100000, statement: 30s }\n";
+/* For somebody else, from whom columns are masked. */
+static const char masks[] = "- name: agents\n"
+                            "  who: any\n"
+                            "  allow: [read]\n"
+                            "  mask:\n"
+                            "    - { columns: ['public.people.mail', '*.*.ssn', 'tag:pii'], with: redact }\n"
+                            "    - { columns: ['public.people.phone'], with: partial_phone }\n"
+                            "    - { columns: ['public.people.born'], with: year }\n";
+static const char people[] =
+    "table public.people id:int4!@ name:text! mail:text phone:text ssn:text born:date street:text city:text "
+    "zip:text country:text note:text made:timestamptz seen:timestamptz score:int4\n"
+    "tag public.people.note pii\n";
 
 struct bench {
     struct arena arena;
@@ -32,23 +45,24 @@ struct bench {
     struct catalog_view view;
     struct bytes path[16];
     struct target target;
-    struct understood_context context;
+    struct understood_context context, masked;
     struct understood_cache *cache;
 };
 
-static const struct policy_snapshot *compile(struct arena *arena)
+static const struct policy_snapshot *compile(struct arena *arena, const char *policies_text)
 {
     struct yaml_errors errors;
     yaml_errors_init(&errors);
     const struct yaml_node *list =
-        yaml_tree_parse(bytes_of(policies), BYTES_LITERAL("policies"), arena, &errors);
+        yaml_tree_parse(bytes_of(policies_text), BYTES_LITERAL("policies"), arena, &errors);
     const struct policy_snapshot *snapshot = list ? policy_compile(list->items, list->n, &errors) : NULL;
     yaml_errors_free(&errors);
     CHECK(snapshot);
     return snapshot;
 }
 
-static void begin(struct bench *b, const struct policy_snapshot **snapshot_out)
+static void begin(struct bench *b, const struct policy_snapshot **snapshot_out,
+                  const struct policy_snapshot **masks_out)
 {
     static const struct principal who = { .user = BYTES_LITERAL("ada"), .claims = BYTES_LITERAL("{}") };
     struct policy_request request = { &who, BYTES_LITERAL("shop"), BYTES_LITERAL("shop") };
@@ -56,17 +70,22 @@ static void begin(struct bench *b, const struct policy_snapshot **snapshot_out)
     arena_init(&b->arena, 1 << 16, 16 << 20);
     buf_init(&world, 4 << 20);
     buf_append_text(&world, bench_world);
+    buf_append_text(&world, people);
     for (int i = 0; i < TABLES; i++)
         buf_printf(&world, "table public.t%d a:int4! b:text c:timestamptz d:numeric e:text f:int8\n", i);
     buf_put_u8(&world, 0);
     b->catalog = catalog_from_text((const char *)buf_bytes(&world).p);
     buf_free(&world);
     b->view = catalog_view_of(b->catalog, "pg_catalog public", b->path);
-    *snapshot_out = compile(&b->arena);
+    *snapshot_out = compile(&b->arena, policies);
+    *masks_out = compile(&b->arena, masks);
     const struct policy_ruleset *ruleset = policy_ruleset_for(*snapshot_out, &request, &b->arena);
     CHECK(ruleset);
     b->target.name = request.connection;
     b->context = (struct understood_context){ ruleset, &b->target, &b->view, 1 };
+    ruleset = policy_ruleset_for(*masks_out, &request, &b->arena);
+    CHECK(ruleset);
+    b->masked = (struct understood_context){ ruleset, &b->target, &b->view, 1 };
     b->cache = understood_cache_new(ENTRIES, 64 << 20, 7);
     CHECK(b->cache);
 }
@@ -137,6 +156,25 @@ static double anew(struct bench *b, const struct understood_context *context, co
     return median(each);
 }
 
+/* Microseconds of asking of each column of a row description whether it is masked. */
+static double describe(struct bench *b)
+{
+    double each[RUNS];
+    const struct catalog_relation *r =
+        catalog_find(&b->view, BYTES_LITERAL("public"), BYTES_LITERAL("people"));
+    CHECK(r);
+    for (int run = 0; run < RUNS; run++) {
+        double start = now_us();
+        size_t masked = 0;
+        for (int i = 0; i < NEW; i++)
+            for (size_t k = 1; k <= r->n_columns; k++)
+                masked += mask_choose(b->masked.ruleset, &b->view, r, (int)k).reason != MASK_CLEAR;
+        CHECK(masked == 5UL * NEW);
+        each[run] = (now_us() - start) / NEW;
+    }
+    return median(each);
+}
+
 static void tell(bool json, const char *name, double us)
 {
     if (json)
@@ -148,17 +186,27 @@ static void tell(bool json, const char *name, double us)
 int main(int argc, char **argv)
 {
     struct bench b = { 0 };
-    const struct policy_snapshot *snapshot;
+    const struct policy_snapshot *snapshot, *masks_snapshot;
     const char *brief = "SELECT id, total FROM orders WHERE customer_id = 5";
     bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
-    begin(&b, &snapshot);
+    begin(&b, &snapshot, &masks_snapshot);
     tell(json, "again: short, the same text", again(&b, &b.context, brief));
     tell(json, "again: short, another literal",
          again(&b, &b.context, "SELECT id, total FROM orders WHERE customer_id = %d"));
     tell(json, "again: 30 lines, the same text", again(&b, &b.context, bench_report));
     tell(json, "new: short, in a view", anew(&b, &b.context, brief));
     tell(json, "new: 30 lines, in a view", anew(&b, &b.context, bench_report));
+    const char *all = "SELECT * FROM people WHERE id = 5";
+    tell(json, "clear again: 14 columns, the same text", again(&b, &b.context, all));
+    tell(json, "masked again: 14 columns, the same text", again(&b, &b.masked, all));
+    tell(json, "masked again: 14 columns, another literal",
+         again(&b, &b.masked, "SELECT * FROM people WHERE id = %d"));
+    tell(json, "clear new: 14 columns", anew(&b, &b.context, all));
+    tell(json, "masked new: 14 columns", anew(&b, &b.masked, all));
+    tell(json, "masked new: one clear column", anew(&b, &b.masked, "SELECT name FROM people WHERE id = 5"));
+    tell(json, "whether 14 columns are masked", describe(&b));
     understood_cache_free(b.cache);
+    policy_snapshot_unref(masks_snapshot);
     policy_snapshot_unref(snapshot);
     catalog_release(b.catalog);
     arena_free(&b.arena);

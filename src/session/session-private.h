@@ -294,7 +294,7 @@ struct bytes veil_notice(struct session *s, const struct pending *p, struct byte
 /* A notification's words, sealed. */
 enum record_outcome veil_notification(struct session *s, struct bytes channel, struct bytes payload);
 /* Whether a RowDescription names a column that is masked: then something came past the masks. */
-bool veil_describes_masked(struct session *s, struct bytes body);
+bool veil_describes_masked(struct session *s, const struct pending *p, struct bytes body);
 /* A RowDescription, whole, for the client: where an output is the mask of a column, it is described as that
  * column, as drivers expect that read names of tables and keys from it. What the server says of itself is
  * asked about before (veil_describes_masked). In the session's scratch, or the message itself. */

@@ -16,6 +16,7 @@ enum {
     ARENA_BASE = 1 << 20,
     ARENA_MASKS = 16 << 20, /* what masks: each mention of a wide table is written out */
     NAMES_SHOWN = 64,
+    DESCRIPTION_KEPT = 2048,
     SEEN_BYTES = 160 << 10, /* of lists of columns in the record of one text */
     EVICT_STEPS = 64,
     TEMPLATE_EDITS = 256
@@ -77,6 +78,14 @@ void understood_unpin(struct understood_cache *cache, struct understood *u)
     (void)cache;
     CHECK(u->n_pins > 0);
     if (--u->n_pins == 0 && !u->cached) understood_free(u);
+}
+
+void understood_keep_description(struct understood_cache *cache, struct understood *u, struct bytes body)
+{
+    size_t before = u->arena.used;
+    if (u->described.p || body.n == 0 || body.n > DESCRIPTION_KEPT) return;
+    u->described = arena_copy(&u->arena, body);
+    if (u->cached) cache->bytes += u->arena.used - before;
 }
 
 static void evict_some(struct understood_cache *cache)

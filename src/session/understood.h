@@ -49,6 +49,7 @@ struct understood {
     bool late; /* the server looks its names up as it runs, and not when it is prepared or bound */
     const struct sql_statement *unresolved; /* the first that names what the view does not have; NULL: none */
     uint64_t view;                          /* the key of the view that it was understood in; 0: in none */
+    struct bytes described; /* a row description of its answer that in this view names no masked column */
     struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */
     struct bytes key;     /* what it is kept under: the text, or its template */
     struct bytes recorded_text; /* the text without its secrets */
@@ -117,6 +118,8 @@ uint32_t understood_place(const struct understood *u, struct bytes text, int64_t
  * known, and the place is left out. In the arena, or the body itself where there is nothing to change. */
 struct bytes understood_place_back(const struct understood *u, struct bytes text, struct bytes body,
                                    struct arena *arena);
+/* Keeps the row description, where it is a short one. */
+void understood_keep_description(struct understood_cache *cache, struct understood *u, struct bytes body);
 static inline bool understood_has_edits(const struct understood *u)
 {
     return u->facts && u->facts->n_edits > 0;

@@ -261,10 +261,23 @@ static bool is_masked(const struct session *s, uint32_t oid, int attribute)
     return false;
 }
 
-bool veil_describes_masked(struct session *s, struct bytes body)
+/* The text whose answer is described; NULL: it is not known, or not the text's only one. */
+static struct understood *text_described(const struct pending *p)
+{
+    struct understood *u = p->kind == PENDING_QUERY ? p->understood
+                           : p->binding             ? p->binding->understood
+                                                    : NULL;
+    return u && u->facts && u->facts->n_statements == 1 ? u : NULL;
+}
+
+/* The same description of the same text says the same in the same view: it is not looked into again. */
+bool veil_describes_masked(struct session *s, const struct pending *p, struct bytes body)
 {
     struct cursor c = cursor_over(body);
     if (!s->masks) return false;
+    struct understood *u = text_described(p);
+    if (u && (!s->view.key || u->view != s->view.key)) u = NULL;
+    if (u && u->described.p && bytes_equal(u->described, body)) return false;
     for (uint16_t n = cursor_u16(&c); n > 0; n--) {
         cursor_cstring(&c);
         uint32_t oid = cursor_u32(&c);
@@ -272,6 +285,7 @@ bool veil_describes_masked(struct session *s, struct bytes body)
         cursor_take(&c, 4 + 2 + 4 + 2);
         if (oid && is_masked(s, oid, attribute)) return true;
     }
+    if (u && !c.failed) understood_keep_description(s->world->cache, u, body);
     return false;
 }
 

@@ -69,13 +69,16 @@ def children(pid):
     return found
 
 
-def cpu_seconds(pid):
-    """User and system time that a process, its threads and its living children have used."""
+def cpu_seconds(pid, ended=False):
+    """User and system time that a process, its threads and its living children have used; ended: and those of its children
+    that have ended."""
     ticks = 0
     for one in children(pid):
         with contextlib.suppress(OSError):
             fields = pathlib.Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
+            if ended and one == pid:
+                ticks += int(fields[13]) + int(fields[14])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
