@@ -285,6 +285,7 @@ static bool put_mask(struct writing *w, const struct policy_mask *mask, struct a
 {
     bool text = is_text(w) && w->type;
     switch (mask->kind) {
+    case POLICY_MASK_REPORT: /* is of values */
     case POLICY_MASK_NULL: put_null(w); return true;
     case POLICY_MASK_CONSTANT:
         if (!w->type) break;
