@@ -122,7 +122,7 @@ static bool is_local(uint8_t c)
     return is_word(c) || c >= 0x80 || (c && strchr("._%+-'~", c));
 }
 
-/* A domain at the front: labels of letters, digits and hyphens, two at least. */
+/* A domain at the front: labels of letters, digits and hyphens that begin with no hyphen, two at least. */
 static size_t domain_length(struct bytes text)
 {
     size_t n = 0, whole = 0;
@@ -131,7 +131,7 @@ static size_t domain_length(struct bytes text)
         size_t start = n;
         while (n < text.n && n < EMAIL_MOST && (is_word(text.p[n]) || text.p[n] >= 0x80 || text.p[n] == '-'))
             n++;
-        if (n == start) break;
+        if (n == start || text.p[start] == '-') break;
         if (dot) whole = n;
         if (n == text.n || text.p[n] != '.') break;
         dot = true;

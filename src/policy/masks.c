@@ -186,7 +186,7 @@ static bool is_plain_constant(struct bytes text)
         bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '*' || c == '-' || c == '_';
         if (!word) return false;
     }
-    return text.n > 0;
+    return text.n > 0 && text.n <= POLICY_VALUES_CONSTANT_CEILING;
 }
 
 const char *policy_values_wrong(const struct policy_mask *mask, uint32_t values)
@@ -206,9 +206,9 @@ const char *policy_values_wrong(const struct policy_mask *mask, uint32_t values)
                    ? NULL
                    : "more of a value than is shown: its first six characters and last four at most";
     case POLICY_MASK_CONSTANT:
-        return is_plain_constant(mask->constant) ? NULL
-                                                 : "a constant of other characters than letters, *, - and _, "
-                                                   "and values stand inside of others";
+        return is_plain_constant(mask->constant)
+                   ? NULL
+                   : "a constant of other characters than letters, *, - and _, or of more than 16";
     case POLICY_MASK_REPORT:
     case POLICY_MASK_REDACT:
     case POLICY_MASK_NULL: break;

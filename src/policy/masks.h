@@ -26,7 +26,11 @@ struct policy_mask {
     struct bytes with;      /* as it was written */
     struct bytes policy;    /* whose it is */
 };
-enum { POLICY_MASK_SHOWN_CEILING = 64, POLICY_MASK_CONSTANT_CEILING = 256 };
+enum {
+    POLICY_MASK_SHOWN_CEILING = 64,
+    POLICY_MASK_CONSTANT_CEILING = 256,
+    POLICY_VALUES_CONSTANT_CEILING = 16
+};
 
 /* "redact", "partial(2, 4)" …; NULL: *mask_out is it, borrowing from the text; else why it is none, as the
  * end of a sentence. */

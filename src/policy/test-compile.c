@@ -118,8 +118,8 @@ static void a_mask_of_values_that_is_not_understood_is_refused(void **state)
                   "p:1:53: this is more of a value than is shown: its first six characters and last four at "
                   "most\n");
     expect_errors("- { name: a, who: any, mask: [{ values: iban, with: 'constant(a\"b)' }] }",
-                  "p:1:53: this is a constant of other characters than letters, *, - and _, and values stand "
-                  "inside of others\n");
+                  "p:1:53: this is a constant of other characters than letters, *, - and _, or of more than "
+                  "16\n");
     expect_errors("- { name: a, who: any, mask: [{ values: iban, with: redact, predicates: masked }] }",
                   "p:1:73: \"predicates\" goes with \"columns\"\n");
     expect_errors("- { name: a, who: any, mask: [{ values: iban, with: redact, write: allow }] }",

@@ -79,7 +79,11 @@
     /* fields: request id, state, who, decision, reason, count: the life of a hold */                        \
     X(27, APPROVAL, "approval")                                                                              \
     /* u32 run, then fields that only one role may see: texts withheld from a client */                      \
-    X(28, SEALED, "sealed")
+    X(28, SEALED, "sealed")                                                                                  \
+    /* u32 run, then fields: COLUMN.KIND.HOW = a count: how many values of a kind (card_number … or unseen:  \
+     * too long to be looked through) were masked, or found and shown, in which column of the result, from   \
+     * 1; 0: in rows of COPY; more: so many counts that found no room */                                     \
+    X(30, FOUND, "found")
 
 enum frame_type {
 #define X(number, NAME, name) FRAME_##NAME = number,
