@@ -44,7 +44,7 @@ enum look_way look_way(uint32_t type, bool binary)
     if (holds_none(type)) return LOOK_NOT;
     if (type == JSON) return LOOK_JSON;
     if (type == JSONB) return binary ? LOOK_JSONB : LOOK_JSON;
-    if (type == BYTEA) return binary ? LOOK_BYTES : LOOK_HEX;
+    if (type == BYTEA) return LOOK_BYTES;
     /* "char", name, text, xml, unknown, bpchar, varchar, refcursor, cstring */
     if (IS_AMONG(type, 18, 19, 25, 142, 705, 1042, 1043, 1790, 2275)) return LOOK_BYTES;
     if (binary)
@@ -172,39 +172,119 @@ static bool is_of_number(uint8_t c)
     return (c >= '0' && c <= '9') || (c && strchr("+-.eE", c));
 }
 
-static enum look_outcome look_text(const struct look *l, struct bytes text, bool json)
+/* A part of a text, from..to, in which no bytes stand as hexadecimal digits. The place in JSON is that of the
+ * whole. Whether something is masked; *hidden_out: all of the value is to go. */
+static bool look_part(const struct look *l, struct bytes text, size_t from, size_t to,
+                      struct json_place *json, bool *hidden_out)
 {
-    size_t from = buf_length(l->out), at = 0;
-    struct json_place place = { 0 };
-    bool hidden = false;
-    if (!values_may_hold(text, l->rules->looked)) return LOOK_SAME;
-    count_reported(l, text);
-    struct values_walk walk = values_begin(text, l->rules->masked);
+    struct bytes part = bytes_slice(text, from, to - from);
+    size_t at = from, start = buf_length(l->out);
+    if (!values_may_hold(part, l->rules->looked)) return false;
+    count_reported(l, part);
+    struct values_walk walk = values_begin(part, l->rules->masked);
     struct values_found f = values_next(&walk);
-    if (!f.kind) return LOOK_SAME;
+    bool found = f.kind != 0;
     for (; f.kind; f = values_next(&walk)) {
         const struct policy_mask *mask = &l->rules->by[index_of(f.kind)];
-        size_t to = f.at, end = f.at + f.n;
+        size_t begins = from + f.at, ends = begins + f.n;
+        struct bytes value = bytes_slice(text, begins, f.n);
         l->tally->found[index_of(f.kind)]++;
-        hidden |= mask->kind == POLICY_MASK_NULL && !l->never_null;
-        if (f.at < at) continue; /* it was a part of a number that is gone */
-        bool bare = json && !is_in_string(&place, text, f.at);
-        while (bare && to > at && is_of_number(text.p[to - 1]))
-            to--;
-        while (bare && end < text.n && is_of_number(text.p[end]))
-            end++;
-        if (to > at) buf_append(l->out, bytes_slice(text, at, to - at));
+        *hidden_out |= mask->kind == POLICY_MASK_NULL && !l->never_null;
+        if (begins < at) continue; /* it was a part of a number that is gone */
+        bool bare = json && !is_in_string(json, text, begins);
+        while (bare && begins > at && is_of_number(text.p[begins - 1]))
+            begins--;
+        while (bare && ends < to && is_of_number(text.p[ends]))
+            ends++;
+        if (begins > at) buf_append(l->out, bytes_slice(text, at, begins - at));
         if (bare)
             buf_append_text(l->out, "null");
         else
-            put_masked(l->out, mask, bytes_slice(text, f.at, end - f.at));
+            put_masked(l->out, mask, value);
+        at = ends;
+    }
+    if (found && to > at) buf_append(l->out, bytes_slice(text, at, to - at));
+    if (found) redact_again(l, start);
+    return found;
+}
+
+static int digit_of(uint8_t c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* How bytea stands in text: \x and two digits a byte. The next one at or behind `from` that can hold a value;
+ * *end_out - *at_out is its length, digits and all. */
+static bool next_hex(struct bytes text, size_t from, size_t *at_out, size_t *end_out)
+{
+    enum { LEAST = 2 + 2 * 5 };
+    while (from < text.n) {
+        const uint8_t *p = memchr(text.p + from, '\\', text.n - from);
+        if (!p) return false;
+        size_t at = (size_t)(p - text.p), end = at + 2;
+        from = at + 1;
+        if (at + 1 >= text.n || text.p[at + 1] != 'x') continue;
+        while (end + 1 < text.n && digit_of(text.p[end]) >= 0 && digit_of(text.p[end + 1]) >= 0)
+            end += 2;
+        if (end - at < LEAST) continue;
+        *at_out = at;
+        *end_out = end;
+        return true;
+    }
+    return false;
+}
+
+/* Digits, behind their \x. As look_part. */
+static bool look_hex(const struct look *l, struct bytes digits, bool *hidden_out)
+{
+    static const char hex[] = "0123456789abcdef";
+    struct buf raw, changed;
+    struct look inner = *l;
+    buf_init(&raw, digits.n);
+    buf_init(&changed, 4 * digits.n);
+    inner.out = &changed;
+    for (size_t i = 0; i + 1 < digits.n; i += 2)
+        buf_put_u8(&raw, (uint8_t)(digit_of(digits.p[i]) << 4 | digit_of(digits.p[i + 1])));
+    size_t n = buf_length(&raw);
+    bool found = look_part(&inner, buf_bytes(&raw), 0, n, NULL, hidden_out);
+    struct bytes bytes = buf_bytes(&changed);
+    for (size_t i = 0; found && i < bytes.n; i++) {
+        buf_put_u8(l->out, (uint8_t)hex[bytes.p[i] >> 4]);
+        buf_put_u8(l->out, (uint8_t)hex[bytes.p[i] & 15]);
+    }
+    if (raw.failed || changed.failed) l->out->failed = true;
+    buf_free(&raw);
+    buf_free(&changed);
+    return found;
+}
+
+/* A text: its parts, and the bytes that stand in it as hexadecimal digits. */
+static enum look_outcome look_text(const struct look *l, struct bytes text, bool json)
+{
+    size_t from = buf_length(l->out), at = 0, hex_at = 0, end = 0;
+    struct json_place place = { 0 };
+    bool hidden = false, any = false;
+    if (!values_may_hold(text, l->rules->looked)) return LOOK_SAME;
+    while (next_hex(text, end, &hex_at, &end)) {
+        size_t digits = hex_at + 2;
+        if (look_part(l, text, at, digits, json ? &place : NULL, &hidden))
+            any = true;
+        else
+            buf_append(l->out, bytes_slice(text, at, digits - at));
+        struct bytes run = bytes_slice(text, digits, end - digits);
+        if (look_hex(l, run, &hidden))
+            any = true;
+        else
+            buf_append(l->out, run);
         at = end;
     }
-    buf_append(l->out, bytes_slice(text, at, text.n));
-    redact_again(l, from);
-    if (!hidden) return LOOK_CHANGED;
+    if (look_part(l, text, at, text.n, json ? &place : NULL, &hidden))
+        any = true;
+    else if (any)
+        buf_append(l->out, bytes_slice(text, at, text.n));
+    if (any && !hidden) return LOOK_CHANGED;
     cut_back(l->out, from);
-    return LOOK_HIDDEN;
+    return any ? LOOK_HIDDEN : LOOK_SAME;
 }
 
 /* Nothing can be put in its place: all of it goes. */
@@ -217,39 +297,6 @@ static enum look_outcome look_whole(const struct look *l, struct bytes text)
 }
 
 /* ---- what is no text */
-
-static int digit_of(uint8_t c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static enum look_outcome look_hex(const struct look *l, struct bytes text)
-{
-    static const char digits[] = "0123456789abcdef";
-    struct buf raw, changed;
-    struct look inner = *l;
-    if (!bytes_starts_with(text, "\\x")) return look_text(l, text, false);
-    buf_init(&raw, text.n);
-    buf_init(&changed, 4 * (size_t)LOOK_CEILING);
-    inner.out = &changed;
-    for (size_t i = 2; i + 1 < text.n; i += 2) {
-        int high = digit_of(text.p[i]), low = digit_of(text.p[i + 1]);
-        buf_put_u8(&raw, (uint8_t)((high < 0 ? 0 : high) << 4 | (low < 0 ? 0 : low)));
-    }
-    enum look_outcome outcome = look_text(&inner, buf_bytes(&raw), false);
-    if (outcome == LOOK_CHANGED) {
-        struct bytes bytes = buf_bytes(&changed);
-        buf_append_text(l->out, "\\x");
-        for (size_t i = 0; i < bytes.n; i++) {
-            buf_put_u8(l->out, (uint8_t)digits[bytes.p[i] >> 4]);
-            buf_put_u8(l->out, (uint8_t)digits[bytes.p[i] & 15]);
-        }
-    }
-    if (raw.failed || changed.failed) outcome = LOOK_HIDDEN;
-    buf_free(&raw);
-    buf_free(&changed);
-    return outcome;
-}
 
 static enum look_outcome look_int8(const struct look *l, struct bytes value)
 {
@@ -303,7 +350,6 @@ enum look_outcome look_by_way(const struct look *l, enum look_way way, struct by
     case LOOK_JSON: return look_text(l, value, true);
     case LOOK_JSONB: return look_jsonb(l, value);
     case LOOK_WHOLE: return look_whole(l, value);
-    case LOOK_HEX: return look_hex(l, value);
     case LOOK_INT8: return look_int8(l, value);
     case LOOK_NUMERIC: return look_numeric(l, value);
     case LOOK_RANGE: return look_range(l, value);

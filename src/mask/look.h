@@ -1,8 +1,9 @@
 /* One value of a result, looked through for what policies mask or report by what it looks like (values.h).
  * Pure. How that goes hangs on the column's type and format: text is masked in place; a number becomes NULL;
- * in JSON a number becomes null; arrays and rows in binary are taken apart and put together again; of a type
- * that is not known here the whole value becomes NULL where something is found in its bytes. Types that
- * cannot hold any (dates, floating point, UUIDs …) are not looked at.
+ * in JSON a number becomes null; bytes that stand as hexadecimal digits are looked at as what they stand for;
+ * arrays and rows in binary are taken apart and put together again; of a type that is not known here the
+ * whole value becomes NULL where something is found in its bytes. Types that cannot hold any (dates, floating
+ * point, UUIDs …) are not looked at.
  *
  * Source: the _send functions of PostgreSQL 15 for what is binary. */
 #ifndef POSTERN_MASK_LOOK_H
@@ -17,7 +18,6 @@ enum look_way {
     LOOK_JSON,
     LOOK_JSONB,   /* binary: a version, and JSON */
     LOOK_WHOLE,   /* text, in which nothing can be put in place */
-    LOOK_HEX,     /* bytea as text */
     LOOK_INT8,    /* binary */
     LOOK_NUMERIC, /* binary */
     LOOK_RANGE,   /* binary, of either */

@@ -5,7 +5,17 @@
 #include "mask/look.h"
 
 #define CARD "4111111111111111"
-enum { BYTEA = 17, INT8 = 20, TEXT = 25, JSON = 114, JSONS = 199, FLOAT8 = 701, TEXTS = 1009, INT8S = 1016 };
+enum {
+    BYTEA = 17,
+    BYTEAS = 1001,
+    INT8 = 20,
+    TEXT = 25,
+    JSON = 114,
+    JSONS = 199,
+    FLOAT8 = 701,
+    TEXTS = 1009,
+    INT8S = 1016
+};
 enum {
     TIMESTAMP = 1114,
     NUMERIC = 1700,
@@ -120,6 +130,14 @@ static void bytea_is_looked_at_as_what_it_stands_for(void **state)
     (void)state;
     expect_text("redact", BYTEA, "\\x00616e6e40622e6300", "\\x002a2a2a402a2e2a00");
     expect_text("redact", BYTEA, "\\x00", "=");
+    expect_text("redact", BYTEA, "\\x6140622e63", "\\x2a402a2e2a");
+    /* Digits that are none of a number: nothing of them is looked at as text. */
+    expect_text("redact", BYTEA, "\\xff4111111111111111ff", "=");
+    expect_text("redact", OWN, "(\"\\\\x6140622e63\",a@b.c)", "(\"\\\\x2a402a2e2a\",*@*.*)");
+    expect_text("redact", JSON, "{\"a\": \"\\\\x6140622e63\", \"b\": " CARD "}",
+                "{\"a\": \"\\\\x2a402a2e2a\", \"b\": null}");
+    expect_text("null", BYTEA, "\\x6140622e63", NULL);
+    expect_text("redact", BYTEAS, "{\"\\\\x6140622e63\"}", NULL);
     expect("redact", BYTEA, true, BYTES_LITERAL("\0ann@b.c\n"), "\0***@*.*\n", 9);
 }
 
