@@ -5,7 +5,6 @@ in what the server says besides, and in rows of any size; and what is no such va
 usage: tests/masking/values.py"""
 import copy
 import json
-import time
 import pathlib
 import re
 import socket
@@ -266,9 +265,7 @@ def main():
         server.sql(FIXTURE)
         g = gateway.Gateway(world, server, change=change)
         for part in (types, everywhere, copies, words, merged, large, recorded):
-            begun = time.time()
             t.run(f"{part.__name__} runs to its end", part, t, g, server)
-            print(time.time()-begun)
         t.check("the gateway lives", g.alive(), g.stderr())
     t.finish()
 
