@@ -173,10 +173,12 @@ struct values_found values_next(struct values_walk *w)
         uint8_t c = text.p[at];
         size_t n = 0;
         uint32_t kind = 0;
-        if (is_digit(c))
-            n = c >= '2' && c <= '6' && (w->kinds & VALUES_CARD) ? card_at(text, at) : 0, kind = VALUES_CARD;
-        else if (is_letter(c))
-            n = w->kinds & VALUES_IBAN ? iban_at(text, at) : 0, kind = VALUES_IBAN;
+        /* Most bytes end here: a letter begins an IBAN only where the second next one is a digit. */
+        if (c >= '2' && c <= '6' && (w->kinds & VALUES_CARD))
+            n = card_at(text, at), kind = VALUES_CARD;
+        else if (c >= 'A' && at + 2 < text.n && is_digit(text.p[at + 2]) && is_letter(c) &&
+                 (w->kinds & VALUES_IBAN))
+            n = iban_at(text, at), kind = VALUES_IBAN;
         if (!n || (at == found.at && n < found.n)) continue;
         found = (struct values_found){ kind, at, n };
         break;
