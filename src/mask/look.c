@@ -108,6 +108,7 @@ static void put_masked(struct buf *out, const struct policy_mask *mask, struct b
         return;
     case POLICY_MASK_NONE:
     case POLICY_MASK_REPORT:
+    case POLICY_MASK_DEFINITION:
     case POLICY_MASK_PHONE:
     case POLICY_MASK_RANGE:
     case POLICY_MASK_YEAR:

@@ -159,6 +159,24 @@ struct policy_mask policy_ruleset_mask_of(const struct policy_ruleset *ruleset, 
     return found;
 }
 
+bool policy_ruleset_masks_somebody(const struct policy_ruleset *ruleset)
+{
+    for (size_t i = 0; i < ruleset->snapshot->n; i++)
+        if (ruleset->snapshot->policies[i].n_masks) return true;
+    return false;
+}
+
+bool policy_ruleset_speaks_of(const struct policy_ruleset *ruleset, struct bytes schema,
+                              struct bytes relation, struct bytes column, struct bytes tags)
+{
+    for (size_t i = 0; i < ruleset->snapshot->n; i++) {
+        const struct policy *p = &ruleset->snapshot->policies[i];
+        for (size_t k = 0; k < p->n_masks; k++)
+            if (speaks_of(&p->masks[k], p, schema, relation, column, tags)) return true;
+    }
+    return false;
+}
+
 static const char *const value_names[] = {
     [POLICY_VALUE_CARD] = "card_number", [POLICY_VALUE_IBAN] = "iban", [POLICY_VALUE_EMAIL] = "email"
 };
@@ -193,6 +211,7 @@ const char *policy_values_wrong(const struct policy_mask *mask, uint32_t values)
 {
     switch (mask->kind) {
     case POLICY_MASK_NONE:
+    case POLICY_MASK_DEFINITION:
     case POLICY_MASK_PHONE:
     case POLICY_MASK_RANGE:
     case POLICY_MASK_YEAR:
