@@ -180,6 +180,22 @@ static void verdict_text(const struct policy_verdict *v, const struct policy_rul
     line(out, "policies", policy_ruleset_terms(ruleset)->policies);
 }
 
+/* "redact card_number, report email" */
+static void values_text(const struct policy_ruleset *ruleset, struct buf *out)
+{
+    struct policy_values values = policy_ruleset_values(ruleset);
+    const char *between = "";
+    if (!values.looked) return;
+    buf_printf(out, "  %-10s ", "values");
+    for (enum policy_value v = 0; v < POLICY_N_VALUES; v++) {
+        if (!values.by[v].kind) continue;
+        buf_printf(out, "%s%s: ", between, policy_value_name(v));
+        safe_append(out, values.by[v].with, SAFE_ONE_LINE);
+        between = ", ";
+    }
+    buf_append_text(out, ", wherever results hold them\n");
+}
+
 static void answer_text(const struct asker *a, const struct asker_answer *answer, struct buf *out)
 {
     bool refused = answer->verdict.decision != POLICY_ALLOW;
@@ -189,6 +205,7 @@ static void answer_text(const struct asker *a, const struct asker_answer *answer
         line(out, "names", BYTES_LITERAL("as they are written: there is no catalogue to resolve them in"));
     if (!a->view && policy_ruleset_masks(a->ruleset))
         line(out, "masks", BYTES_LITERAL("cannot be told without a catalogue; see policy catalog"));
+    if (!refused) values_text(a->ruleset, out);
     line(out, "sent", answer->sent);
     for (size_t i = 0; answer->outcome == SQL_UNDERSTOOD && i < answer->facts->n_statements; i++) {
         buf_append_text(out, "\n");
@@ -254,12 +271,24 @@ static void verdict_json(struct json_writer *w, const struct policy_verdict *v)
     json_write_end(w);
 }
 
+static void values_json(struct json_writer *w, const struct policy_ruleset *ruleset)
+{
+    struct policy_values values = policy_ruleset_values(ruleset);
+    if (!values.looked) return;
+    json_write_name(w, "values");
+    json_write_object(w);
+    for (enum policy_value v = 0; v < POLICY_N_VALUES; v++)
+        if (values.by[v].kind) json_write_text_member(w, policy_value_name(v), values.by[v].with);
+    json_write_end(w);
+}
+
 static void answer_json(const struct asker *a, const struct asker_answer *answer, struct buf *out)
 {
     struct json_writer w = json_writer_over(out);
     json_write_object(&w);
     verdict_json(&w, &answer->verdict);
     if (answer->sent.n) json_write_text_member(&w, "sent", answer->sent);
+    values_json(&w, a->ruleset);
     json_write_text_member(&w, "policies", policy_ruleset_terms(a->ruleset)->policies);
     json_write_text_member(&w, "policy_hash", policy_ruleset_terms(a->ruleset)->hash);
     json_write_bool_member(&w, "understood", answer->outcome == SQL_UNDERSTOOD);

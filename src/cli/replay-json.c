@@ -179,6 +179,7 @@ static void put_body(struct json_writer *w, const struct transcript_event *e, bo
     case EVENT_CANCEL:
     case EVENT_REJECTED:
     case EVENT_GATEWAY:
+    case EVENT_FOUND:
     case EVENT_APPROVAL: put_fields(w, "fields", e->of.fields); break;
     case EVENT_SEALED:
         if (sealed) put_fields(w, "fields", e->of.fields);

@@ -392,6 +392,37 @@ static void rows_note(struct replay *r, const struct transcript_event *e)
     text(r, "\n");
 }
 
+/* "2.card_number.masked", "3": what it was, in which column, and how often. */
+static void found_field(void *context, struct bytes name, struct bytes value)
+{
+    struct replay *r = context;
+    ptrdiff_t first = bytes_find(name, BYTES_LITERAL("."));
+    struct bytes column = bytes_slice(name, 0, first < 0 ? 0 : (size_t)first);
+    struct bytes rest = bytes_slice(name, (size_t)(first + 1), name.n);
+    ptrdiff_t second = bytes_find(rest, BYTES_LITERAL("."));
+    text(r, "  ");
+    safe(r, value);
+    text(r, " ");
+    safe(r, second < 0 ? rest : bytes_slice(rest, 0, (size_t)second));
+    if (second >= 0) {
+        text(r, " ");
+        safe(r, bytes_slice(rest, (size_t)second + 1, rest.n));
+    }
+    if (column.n && !bytes_is(column, "0")) {
+        text(r, " in column ");
+        safe(r, column);
+    }
+    text(r, "\n");
+}
+
+static void found_note(struct replay *r, const struct transcript_event *e)
+{
+    whose(r, e->run);
+    colour(r, YELLOW);
+    frame_fields_each(e->of.fields, found_field, r);
+    colour(r, PLAIN);
+}
+
 static void add_copy(struct replay *r, const struct transcript_event *e)
 {
     if (r->copy_run != e->run || r->copy_in != e->of.copy.in) flush_rows(r);
@@ -423,6 +454,7 @@ void replay_text(struct replay *r, const struct transcript_event *e)
     case EVENT_SEALED:
         if (r->sealed) fields(r, e, "sealed", DIM);
         break;
+    case EVENT_FOUND: found_note(r, e); break;
     case EVENT_PREPARE: prepare(r, e); break;
     case EVENT_STATEMENT: statement(r, e); break;
     case EVENT_COMPLETE: complete(r, e); break;

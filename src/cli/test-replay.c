@@ -135,6 +135,31 @@ static void test_text(void **state)
     frames_free(&f);
 }
 
+static void test_found(void **state)
+{
+    (void)state;
+    struct buf out;
+    frames_init(&f, 7);
+    frames_text(&f, 1, "TABLE t", "allow", "p", "allow", "SELECT", "read", "t");
+    uint32_t run = frames_query(&f, 1);
+    buf_put_u32(&f.body, run);
+    frames_fields(&f, FRAME_FOUND, "2.card_number.masked", "3", "0.email.shown", "1", "more", "7", NULL);
+    frames_complete(&f, run, 3, 812, RUN_COMPLETED, "SELECT 3");
+    play(&out, to_text, false);
+    assert_string_equal((const char *)buf_bytes(&out).p, "\n   +0.001 s  #2  TABLE t\n"
+                                                         "  3 card_number masked in column 2\n"
+                                                         "  1 email shown\n"
+                                                         "  7 more\n"
+                                                         "  SELECT 3  812 µs\n");
+    buf_free(&out);
+    play(&out, to_json, false);
+    assert_non_null(
+        strstr((const char *)buf_bytes(&out).p,
+               "\"fields\":{\"2.card_number.masked\":\"3\",\"0.email.shown\":\"1\",\"more\":\"7\"}"));
+    buf_free(&out);
+    frames_free(&f);
+}
+
 static void test_sql(void **state)
 {
     (void)state;
@@ -257,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         { "a day reads as people expect", test_text, NULL, NULL, NULL },
+        { "what was found in a result stands before its end", test_found, NULL, NULL, NULL },
         { "the script asks what ran, and only that", test_sql, NULL, NULL, NULL },
         { "each event is one JSON object", test_json, NULL, NULL, NULL },
         { "nothing that a client writes reaches the terminal as a control", test_hostile, NULL, NULL, NULL },

@@ -300,6 +300,7 @@ static bool put_mask(struct writing *w, const struct policy_mask *mask, struct a
     case POLICY_MASK_DEFINITION:
         if (put_definition(w)) return true;
         break;
+    case POLICY_MASK_REPORT: /* is of values */
     case POLICY_MASK_NULL: put_null(w); return true;
     case POLICY_MASK_CONSTANT:
         if (!w->type) break;

@@ -239,10 +239,8 @@ static void compile_mask(struct compiler *c, const struct policy *policy, const 
     out->place = text->at->place;
     out->columns = compile_columns(c, &columns, text->at);
     const char *wrong = policy_mask_parse(text->with, &out->mask);
+    if (!wrong && out->mask.kind == POLICY_MASK_REPORT) wrong = "a mask for values, and not for columns";
     if (wrong) yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "with"), "this is %s", wrong);
-    if (text->values.n)
-        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "values"),
-                        "masking by value is not in this version");
     if (text->predicates == POLICY_PREDICATES_EQUALITY)
         yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "predicates"),
                         "\"predicates: equality\" is not in this version");
@@ -251,14 +249,37 @@ static void compile_mask(struct compiler *c, const struct policy *policy, const 
     out->mask.policy = policy->name;
 }
 
+static void compile_values(struct compiler *c, const struct policy *policy,
+                           const struct policy_mask_text *text, struct policy_valuing *out)
+{
+    enum policy_value value;
+    out->place = text->at->place;
+    for (size_t i = 0; i < text->values.n; i++)
+        if (policy_value_parse(text->values.items[i], &value))
+            out->values |= 1U << value;
+        else
+            yaml_errors_add(c->reader.errors, place_of_item(text->at, "values", i),
+                            "this is no kind of value; those are card_number, iban and email");
+    const char *wrong = policy_mask_parse(text->with, &out->mask);
+    if (!wrong || !out->mask.kind) wrong = policy_values_wrong(&out->mask, out->values);
+    if (wrong) yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "with"), "this is %s", wrong);
+    out->mask.policy = policy->name;
+}
+
 static void compile_masks(struct compiler *c, const struct policy_text *text, struct policy *out)
 {
     out->masks = ARENA_ARRAY(c->reader.arena, struct policy_masking, text->mask.n);
-    out->n_masks = text->mask.n;
+    out->values = ARENA_ARRAY(c->reader.arena, struct policy_valuing, text->mask.n);
     out->guard = text->guard == POLICY_GUARD_ON;
-    if (!out->masks) complain(c, out->place);
-    for (size_t i = 0; i < text->mask.n && out->masks; i++)
-        compile_mask(c, out, &text->mask.items[i], &out->masks[i]);
+    if (!out->masks || !out->values) {
+        complain(c, out->place);
+        return;
+    }
+    for (size_t i = 0; i < text->mask.n; i++)
+        if (text->mask.items[i].values.n)
+            compile_values(c, out, &text->mask.items[i], &out->values[out->n_values++]);
+        else
+            compile_mask(c, out, &text->mask.items[i], &out->masks[out->n_masks++]);
 }
 
 static void compile_trust(struct compiler *c, const struct policy_trust_text *text, struct policy_trust *out)
@@ -341,6 +362,8 @@ static bool own_places(struct compiler *c, struct policy *policy)
         policy->holds[i].place.file = file;
     for (size_t i = 0; i < policy->n_masks && policy->masks; i++)
         policy->masks[i].place.file = file;
+    for (size_t i = 0; i < policy->n_values; i++)
+        policy->values[i].place.file = file;
     return file.p != NULL;
 }
 

@@ -201,14 +201,21 @@ static void check_mask(struct yaml_reader *reader, void *object)
     if (!mask->columns.n == !mask->values.n)
         yaml_errors_add(reader->errors, mask->at ? mask->at->place : (struct yaml_place){ 0 },
                         "a mask is for \"columns\" or for \"values\"");
+    if (mask->values.n && mask->predicates != POLICY_PREDICATES_REFUSE)
+        yaml_errors_add(reader->errors, yaml_place_of(mask->at, "predicates"),
+                        "\"predicates\" goes with \"columns\"");
+    if (mask->values.n && mask->write != POLICY_MASK_WRITE_REFUSE)
+        yaml_errors_add(reader->errors, yaml_place_of(mask->at, "write"), "\"write\" goes with \"columns\"");
 }
 
 static const struct yaml_field mask_fields[] = {
     { "columns", YAML_TEXTS, YAML_AT(policy_mask_text, columns),
       "Columns: schema.relation.column, or tag:name.", .example = "[\"public.customers.email\"]" },
-    { "values", YAML_TEXTS, YAML_AT(policy_mask_text, values), "Kinds of values, found by looking at them.",
-      .example = "[card_number]" },
-    { "with", YAML_TEXT, YAML_AT(policy_mask_text, with), "The masking function.", .required = true,
+    { "values", YAML_TEXTS, YAML_AT(policy_mask_text, values),
+      "Kinds of values, found by looking at results: card_number, iban, email.",
+      .example = "[card_number, iban]" },
+    { "with", YAML_TEXT, YAML_AT(policy_mask_text, with),
+      "The mask; for values also report: they are shown, and counted in the record.", .required = true,
       .example = "redact" },
     { "predicates", YAML_CHOICE, YAML_AT(policy_mask_text, predicates),
       "What becomes of a masked column in a predicate.", .choices = predicates_choices },

@@ -219,6 +219,26 @@ static void check_trust(struct lint *l)
     }
 }
 
+/* Of one kind of value the most hiding mask counts, wherever the value comes from. */
+static void check_values(struct lint *l, size_t number)
+{
+    const struct policy_valuing *v = &l->policy->values[number];
+    uint32_t left = v->values;
+    for (size_t i = 0; i < l->policy->n_values; i++) {
+        const struct policy_valuing *other = &l->policy->values[i];
+        bool hides_more =
+            other->mask.kind > v->mask.kind ||
+            (other->mask.kind == v->mask.kind && v->mask.kind != POLICY_MASK_PARTIAL && i < number);
+        if (i != number && hides_more) left &= ~other->values;
+    }
+    if (!left)
+        find(l, "no-effect", v->place, BYTES_LITERAL("mask"),
+             "it masks nothing: others of this policy hide these values as much or more");
+    if (l->policy->schemas.n)
+        find(l, "misleading", v->place, BYTES_LITERAL("mask"),
+             "on.schemas does not narrow it: nobody can say where a value of a result comes from");
+}
+
 static void lint_policy(struct lint *l)
 {
     const struct policy *p = l->policy;
@@ -230,6 +250,8 @@ static void lint_policy(struct lint *l)
         const struct policy_rule *rule = is_hold ? &p->holds[i - p->n_denies] : &p->denies[i];
         check_rule(l, rule, i, is_hold);
     }
+    for (size_t i = 0; i < p->n_values; i++)
+        check_values(l, i);
     check_trust(l);
 }
 

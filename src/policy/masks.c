@@ -64,11 +64,9 @@ const char *policy_mask_parse(struct bytes text, struct policy_mask *mask_out)
     static const struct {
         const char *name;
         enum policy_mask_kind kind;
-    } plain[] = { { "redact", POLICY_MASK_REDACT },
-                  { "null", POLICY_MASK_NULL },
-                  { "partial_email", POLICY_MASK_EMAIL },
-                  { "partial_phone", POLICY_MASK_PHONE },
-                  { "year", POLICY_MASK_YEAR } };
+    } plain[] = { { "report", POLICY_MASK_REPORT },       { "redact", POLICY_MASK_REDACT },
+                  { "null", POLICY_MASK_NULL },           { "partial_email", POLICY_MASK_EMAIL },
+                  { "partial_phone", POLICY_MASK_PHONE }, { "year", POLICY_MASK_YEAR } };
     *mask_out = (struct policy_mask){ .with = text };
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (bytes_is(text, plain[i].name)) {
@@ -177,6 +175,81 @@ bool policy_ruleset_speaks_of(const struct policy_ruleset *ruleset, struct bytes
             if (speaks_of(&p->masks[k], p, schema, relation, column, tags)) return true;
     }
     return false;
+}
+
+static const char *const value_names[] = {
+    [POLICY_VALUE_CARD] = "card_number", [POLICY_VALUE_IBAN] = "iban", [POLICY_VALUE_EMAIL] = "email"
+};
+
+const char *policy_value_name(enum policy_value value)
+{
+    return value_names[value];
+}
+
+bool policy_value_parse(struct bytes name, enum policy_value *value_out)
+{
+    for (enum policy_value v = 0; v < POLICY_N_VALUES; v++) {
+        if (!bytes_is(name, value_names[v])) continue;
+        *value_out = v;
+        return true;
+    }
+    return false;
+}
+
+/* A constant takes the place of a part of whatever holds the value: JSON, an array, a row of COPY. */
+static bool is_plain_constant(struct bytes text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        uint8_t c = text.p[i];
+        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '*' || c == '-' || c == '_';
+        if (!word) return false;
+    }
+    return text.n > 0 && text.n <= POLICY_VALUES_CONSTANT_CEILING;
+}
+
+const char *policy_values_wrong(const struct policy_mask *mask, uint32_t values)
+{
+    switch (mask->kind) {
+    case POLICY_MASK_NONE:
+    case POLICY_MASK_DEFINITION:
+    case POLICY_MASK_PHONE:
+    case POLICY_MASK_RANGE:
+    case POLICY_MASK_YEAR:
+        return "no mask for values; those are report, redact, null, constant(…), partial(first, last), "
+               "keep_first(n), keep_last(n) and, of email, partial_email";
+    case POLICY_MASK_EMAIL:
+        return values == 1U << POLICY_VALUE_EMAIL ? NULL : "a mask for values: email alone";
+    case POLICY_MASK_PARTIAL:
+        /* As card numbers may be shown; a longer part could be the value. */
+        return mask->first <= 6 && mask->last <= 4
+                   ? NULL
+                   : "more of a value than is shown: its first six characters and last four at most";
+    case POLICY_MASK_CONSTANT:
+        return is_plain_constant(mask->constant)
+                   ? NULL
+                   : "a constant of other characters than letters, *, - and _, or of more than 16";
+    case POLICY_MASK_REPORT:
+    case POLICY_MASK_REDACT:
+    case POLICY_MASK_NULL: break;
+    }
+    return NULL;
+}
+
+struct policy_values policy_ruleset_values(const struct policy_ruleset *ruleset)
+{
+    struct policy_values out = { 0 };
+    for (size_t i = 0; i < ruleset->n; i++) {
+        const struct policy *p = ruleset->policies[i];
+        for (size_t k = 0; policy_in_view(p, POLICY_VIEW_ENFORCED) && k < p->n_values; k++)
+            for (unsigned v = 0; v < POLICY_N_VALUES; v++)
+                if (p->values[k].values & 1U << v)
+                    out.by[v] = policy_mask_stricter(out.by[v], p->values[k].mask);
+    }
+    for (unsigned v = 0; v < POLICY_N_VALUES; v++) {
+        if (out.by[v].kind) out.looked |= 1U << v;
+        if (out.by[v].kind > POLICY_MASK_REPORT) out.masked |= 1U << v;
+    }
+    return out;
 }
 
 /* Only what masks are judged by; nothing of the arena that it was made in. */

@@ -7,6 +7,7 @@
 /* From the least hiding to the most. */
 enum policy_mask_kind {
     POLICY_MASK_NONE = 0,
+    POLICY_MASK_REPORT,     /* of values: they are shown, and counted in the record */
     POLICY_MASK_DEFINITION, /* what looks like data in the text of a definition is hidden; no policy says it
                              */
     POLICY_MASK_EMAIL,      /* the domain is shown */
@@ -27,7 +28,11 @@ struct policy_mask {
     struct bytes with;      /* as it was written */
     struct bytes policy;    /* whose it is */
 };
-enum { POLICY_MASK_SHOWN_CEILING = 64, POLICY_MASK_CONSTANT_CEILING = 256 };
+enum {
+    POLICY_MASK_SHOWN_CEILING = 64,
+    POLICY_MASK_CONSTANT_CEILING = 256,
+    POLICY_VALUES_CONSTANT_CEILING = 16
+};
 
 /* "redact", "partial(2, 4)" …; NULL: *mask_out is it, borrowing from the text; else why it is none, as the
  * end of a sentence. */
@@ -43,7 +48,24 @@ struct policy;
 struct policy_mask policy_mask_by(const struct policy *policy, struct bytes schema, struct bytes relation,
                                   struct bytes column, struct bytes tags);
 
-/* Whether some policy that enforces masks anything for this session. */
+/* Values that are found by what they look like, wherever they come from (mask/look.h). */
+enum policy_value { POLICY_VALUE_CARD = 0, POLICY_VALUE_IBAN, POLICY_VALUE_EMAIL, POLICY_N_VALUES };
+/* "card_number" … */
+const char *policy_value_name(enum policy_value value);
+/* False: it is none of them. */
+bool policy_value_parse(struct bytes name, enum policy_value *value_out) MUST_USE;
+/* NULL, or why the mask is none for these values (bits of 1 << enum policy_value), as the end of a sentence.
+ */
+const char *policy_values_wrong(const struct policy_mask *mask, uint32_t values) MUST_USE;
+/* What becomes of them; kind NONE: they are not looked for. */
+struct policy_values {
+    uint32_t looked, masked; /* bits: looked for at all; looked for to be masked, and not only reported */
+    struct policy_mask by[POLICY_N_VALUES];
+};
+/* Over all policies that enforce; the most hiding mask for each. */
+struct policy_values policy_ruleset_values(const struct policy_ruleset *ruleset);
+
+/* Whether some policy that enforces masks columns for this session. */
 bool policy_ruleset_masks(const struct policy_ruleset *ruleset);
 /* What the policies say of one column; kind NONE: nothing. tags: of its comment, comma-separated. */
 struct policy_mask policy_ruleset_mask_of(const struct policy_ruleset *ruleset, struct bytes schema,

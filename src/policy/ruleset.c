@@ -194,7 +194,7 @@ static bool finish(struct policy_ruleset *r, struct arena *arena)
     for (enum policy_view view = POLICY_VIEW_ENFORCED; view < POLICY_N_VIEWS; view++)
         if (!make_sight(r, view, arena)) return false;
     r->masks = policy_ruleset_masks(r);
-    r->open = !r->masks && is_open(r);
+    r->open = !r->masks && !policy_ruleset_values(r).looked && is_open(r);
     r->key = make_key(r);
     return true;
 }

@@ -38,6 +38,11 @@ struct policy_masking {
     struct yaml_texts tags;         /* patterns; behind "tag:" */
     struct policy_mask mask;
 };
+struct policy_valuing {
+    struct yaml_place place;
+    uint32_t values; /* bits of 1 << enum policy_value */
+    struct policy_mask mask;
+};
 struct policy_trust {
     struct policy_signatures functions;
     struct yaml_texts extensions;
@@ -55,8 +60,9 @@ struct policy {
     struct policy_allow *allows;
     struct policy_rule *denies, *holds;
     size_t n_allows, n_denies, n_holds;
-    struct policy_masking *masks;
-    size_t n_masks;
+    struct policy_masking *masks; /* of columns */
+    struct policy_valuing *values;
+    size_t n_masks, n_values;
     bool guard;
     struct policy_trust trust;
     struct policy_limits limits;

@@ -1,6 +1,7 @@
 #include "base/test.h"
 
 #include "policy/compile.h"
+#include <stdio.h>
 
 /* What compiling says of a list of policies; "" where it is good. */
 static void expect_errors(const char *yaml, const char *expected)
@@ -90,10 +91,46 @@ static void a_mask_that_is_not_understood_is_refused(void **state)
     expect_errors(
         "- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: redact, predicates: equality }] }",
         "p:1:79: \"predicates: equality\" is not in this version\n");
-    expect_errors("- { name: a, who: any, mask: [{ values: iban, with: redact }] }",
-                  "p:1:41: masking by value is not in this version\n");
+    expect_errors("- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: report }] }",
+                  "p:1:59: this is a mask for values, and not for columns\n");
     expect_errors("- { name: a, who: any, mask: [{ with: redact }] }",
                   "p:1:31: a mask is for \"columns\" or for \"values\"\n");
+}
+
+static void a_mask_of_values_that_is_not_understood_is_refused(void **state)
+{
+    (void)state;
+    expect_errors("- { name: a, who: any, mask: [{ values: [iban, cvc], with: redact }] }",
+                  "p:1:48: this is no kind of value; those are card_number, iban and email\n");
+    static const char none[] = "this is no mask for values; those are report, redact, null, constant(…), "
+                               "partial(first, last), keep_first(n), keep_last(n) and, of email, "
+                               "partial_email\n";
+    static const char *const unfit[] = { "year", "\"range(10)\"", "partial_phone" };
+    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++) {
+        char yaml[200], expected[400];
+        snprintf(yaml, sizeof yaml, "- { name: a, who: any, mask: [{ values: iban, with: %s }] }", unfit[i]);
+        snprintf(expected, sizeof expected, "p:1:53: %s", none);
+        expect_errors(yaml, expected);
+    }
+    expect_errors("- { name: a, who: any, mask: [{ values: [email, iban], with: partial_email }] }",
+                  "p:1:62: this is a mask for values: email alone\n");
+    expect_errors("- { name: a, who: any, mask: [{ values: iban, with: \"partial(7, 4)\" }] }",
+                  "p:1:53: this is more of a value than is shown: its first six characters and last four at "
+                  "most\n");
+    expect_errors("- { name: a, who: any, mask: [{ values: iban, with: 'constant(a\"b)' }] }",
+                  "p:1:53: this is a constant of other characters than letters, *, - and _, or of more than "
+                  "16\n");
+    expect_errors("- { name: a, who: any, mask: [{ values: iban, with: redact, predicates: masked }] }",
+                  "p:1:73: \"predicates\" goes with \"columns\"\n");
+    expect_errors("- { name: a, who: any, mask: [{ values: iban, with: redact, write: allow }] }",
+                  "p:1:68: \"write\" goes with \"columns\"\n");
+    expect_errors("- { name: a, who: any, mask: [{ values: iban, columns: [a.b.c], with: redact }] }",
+                  "p:1:31: a mask is for \"columns\" or for \"values\"\n");
+    expect_errors(
+        "- { name: a, who: any, mask: [{ values: [card_number, iban, email], with: report },\n"
+        "  { values: email, with: partial_email }, { values: card_number, with: \"partial(6, 4)\" },\n"
+        "  { values: iban, with: \"constant(***)\" }] }",
+        "");
 }
 
 static void everything_of_the_language_is_taken(void **state)
@@ -155,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_mistake_is_told_with_its_place),
         cmocka_unit_test(a_mask_that_is_not_understood_is_refused),
+        cmocka_unit_test(a_mask_of_values_that_is_not_understood_is_refused),
         cmocka_unit_test(everything_of_the_language_is_taken),
         cmocka_unit_test(the_hash_is_of_what_the_policies_say),
     };

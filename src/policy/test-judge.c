@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "policy/compile.h"
+#include "policy/masks.h"
 
 struct fixture {
     struct yaml_errors errors;
@@ -99,6 +100,7 @@ static void a_ruleset_is_open_only_where_nothing_is_refused(void **state)
         { "- { name: a, who: any, allow: [all, unknown] }\n- { name: b, who: any, mode: observe }", false },
         { "- { name: a, who: any, allow: [all, unknown], limits: { affected_rows: 3 } }", false },
         { "- { name: a, who: any, mode: observe, allow: [all, unknown] }", false },
+        { "- { name: a, who: any, allow: [all, unknown], mask: [{ values: iban, with: report }] }", false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         given(cases[i].yaml);
@@ -298,6 +300,27 @@ static void budgets_are_the_smallest_of_all_policies(void **state)
     done();
 }
 
+static void of_the_masks_of_a_value_the_most_hiding_counts(void **state)
+{
+    (void)state;
+    given("- { name: a, who: any, mask: [{ values: [card_number, email], with: \"partial(6, 2)\" }] }\n"
+          "- { name: b, who: any, mask: [{ values: card_number, with: \"partial(2, 4)\" }, { values: iban, "
+          "with: "
+          "report }] }\n"
+          "- { name: c, who: any, mode: observe, mask: [{ values: iban, with: redact }] }\n"
+          "- { name: d, who: { users: [eve] }, mask: [{ values: [email], with: redact }] }\n");
+    struct policy_values v = policy_ruleset_values(f.ruleset);
+    uint32_t card = 1U << POLICY_VALUE_CARD, iban = 1U << POLICY_VALUE_IBAN, email = 1U << POLICY_VALUE_EMAIL;
+    assert_int_equal(v.looked, card | iban | email);
+    assert_int_equal(v.masked, card | email);
+    assert_true(v.by[POLICY_VALUE_CARD].first == 2 && v.by[POLICY_VALUE_CARD].last == 2);
+    assert_int_equal(v.by[POLICY_VALUE_IBAN].kind, POLICY_MASK_REPORT);
+    assert_false(policy_ruleset_masks(f.ruleset));
+    v = policy_ruleset_values(rules_for("eve"));
+    assert_int_equal(v.by[POLICY_VALUE_EMAIL].kind, POLICY_MASK_REDACT);
+    done();
+}
+
 static void a_full_arena_denies(void **state)
 {
     (void)state;
@@ -362,6 +385,7 @@ int main(void)
         cmocka_unit_test(rows_that_no_tag_counts_are_held_at_once),
         cmocka_unit_test(a_text_is_judged_as_a_whole),
         cmocka_unit_test(budgets_are_the_smallest_of_all_policies),
+        cmocka_unit_test(of_the_masks_of_a_value_the_most_hiding_counts),
         cmocka_unit_test(a_full_arena_denies),
         cmocka_unit_test(judging_a_simple_statement_is_cheap),
     };

@@ -188,6 +188,24 @@ static void a_hold_is_shadowed_by_a_deny(void **state)
                     "4 shadowed p/h: it never holds: deny \"d\" is judged before it and covers it\n");
 }
 
+static void a_mask_of_values_that_hides_nothing_more_is_told(void **state)
+{
+    (void)state;
+    expect_of_rules("  mask:\n    - { values: [email, iban], with: report }\n"
+                    "    - { values: email, with: redact }\n    - { values: card_number, with: redact }\n",
+                    "");
+    expect_of_rules(
+        "  mask:\n    - { values: [email, iban], with: report }\n"
+        "    - { values: [email, iban], with: redact }\n",
+        "5 no-effect p/mask: it masks nothing: others of this policy hide these values as much or more\n");
+    expect_findings(
+        "- name: p\n  who: any\n  allow: read\n  on: { schemas: [sales] }\n"
+        "  mask: [{ values: iban, with: redact }]\n",
+        NULL,
+        "5 misleading p/mask: on.schemas does not narrow it: nobody can say where a value of a result "
+        "comes from\n");
+}
+
 static void an_allow_that_allows_nothing_or_nothing_more_is_told(void **state)
 {
     (void)state;
@@ -283,6 +301,7 @@ int main(void)
         cmocka_unit_test(a_rule_that_may_decide_something_is_not_shadowed),
         cmocka_unit_test(a_policy_shadows_another_only_where_it_is_for_all_of_the_same_people_and_places),
         cmocka_unit_test(a_hold_is_shadowed_by_a_deny),
+        cmocka_unit_test(a_mask_of_values_that_hides_nothing_more_is_told),
         cmocka_unit_test(an_allow_that_allows_nothing_or_nothing_more_is_told),
         cmocka_unit_test(what_has_no_effect_or_misleads_is_told),
         cmocka_unit_test(a_mask_on_what_is_not_there_is_found),

@@ -16,71 +16,75 @@
 #include "base/bytes.h"
 
 /* X(number, NAME, "name"): the number is the type byte in the log and never changes meaning. */
-#define FRAME_TYPES(X)                                                                                       \
-    /* fields: who (verified), whence, where to, policy hash; see doc/log-format.md */                       \
-    X(1, SESSION_START, "session-start")                                                                     \
-    /* fields: reason, sqlstate, statements, rows, bytes in and out, refused */                              \
-    X(2, SESSION_END, "session-end")                                                                         \
-    /* fields: what the client claims (prompt, task, tool, model, trace, on_behalf_of …) */                \
-    X(3, CONTEXT, "context")                                                                                 \
-    /* u32 text number, then fields: text, decision, policy, rule, effects, relations … */                 \
-    X(4, TEXT, "text")                                                                                       \
-    /* u32 text number: a simple Query message; then, where its text differs from that one in literals, its  \
-     * text */                                                                                               \
-    X(5, QUERY, "query")                                                                                     \
-    /* u32 text number, cstring statement name, u16 n, n × u32 parameter type OIDs */                       \
-    X(6, PARSE, "parse")                                                                                     \
-    /* the body of the Bind message as it came */                                                            \
-    X(7, BIND, "bind")                                                                                       \
-    /* u32 text number, u32 sequence of its bind (0: not known), cstring portal, u32 most rows */            \
-    X(8, EXECUTE, "execute")                                                                                 \
-    /* the body of the FunctionCall message as it came */                                                    \
-    X(9, CALL, "call")                                                                                       \
-    /* u32 description number, then the body of the RowDescription message */                                \
-    X(10, ROW_DESCRIPTION, "row-description")                                                                \
-    /* cstring statement name, then the body of the ParameterDescription message */                          \
-    X(11, PARAMETER_DESCRIPTION, "parameter-description")                                                    \
-    /* u32 run, u32 description number (0: none), then whole DataRow messages as they came (type byte,       \
-     * length, body); with FRAME_PART: a piece of one that was too large, the next piece follows in the      \
-     * session's next frame */                                                                               \
-    X(12, ROWS, "rows")                                                                                      \
-    /* u32 run, then the data of CopyData messages from the server */                                        \
-    X(13, COPY_OUT, "copy-out")                                                                              \
-    /* u32 run, then the data of CopyData messages from the client */                                        \
-    X(14, COPY_IN, "copy-in")                                                                                \
-    /* u32 run, u64 rows, u64 bytes, u64 microseconds since the run's frame, u8 how (enum run_end), cstring  \
-     * tag; then, where its rows are those of what was prepared or declared before (EXECUTE, FETCH), the u32 \
-     * number of that text */                                                                                \
-    X(15, COMPLETE, "complete")                                                                              \
-    /* u32 run (0: none), u8 origin (enum frame_origin), then the body of the ErrorResponse */               \
-    X(16, ERROR, "error")                                                                                    \
-    /* u32 run (0: none), u8 origin, then the body of the NoticeResponse */                                  \
-    X(17, NOTICE, "notice")                                                                                  \
-    /* the body of the NotificationResponse */                                                               \
-    X(18, NOTIFICATION, "notification")                                                                      \
-    /* cstring name, cstring value */                                                                        \
-    X(19, PARAMETER_STATUS, "parameter-status")                                                              \
-    /* fields: where the cancel request came from, run */                                                    \
-    X(20, CANCEL, "cancel")                                                                                  \
-    /* u32 run, 32 bytes SHA-256 over the DataRow or CopyData messages, u64 rows, u64 bytes: what `rows:     \
-     * digest` keeps */                                                                                      \
-    X(21, DIGEST, "digest")                                                                                  \
-    /* u32 run, u64 rows not recorded: the log had no room for them and the session ended there. Run 0: the  \
-     * session goes on unrecorded from here, as its policy says */                                           \
-    X(22, CUT, "cut")                                                                                        \
-    /* cstring 'S' or 'P' with name: a Close message, or what SQL closed */                                  \
-    X(23, CLOSE, "close")                                                                                    \
-    /* fields: an identity that was refused, a connection that ended before it was a session */              \
-    X(24, REJECTED, "rejected")                                                                              \
-    /* fields: things about the gateway itself: start, stop, configuration loaded, tail recovered, lane cut  \
-     */                                                                                                      \
-    X(25, GATEWAY, "gateway")                                                                                \
-    /* the transaction status byte of a ReadyForQuery, where it changed */                                   \
-    X(26, STATUS, "status")                                                                                  \
-    /* fields: request id, state, who, decision, reason, count: the life of a hold */                        \
-    X(27, APPROVAL, "approval")                                                                              \
-    /* u32 run, then fields that only one role may see: texts withheld from a client */                      \
-    X(28, SEALED, "sealed")
+#define FRAME_TYPES(X)                                                                                        \
+    /* fields: who (verified), whence, where to, policy hash; see doc/log-format.md */                        \
+    X(1, SESSION_START, "session-start")                                                                      \
+    /* fields: reason, sqlstate, statements, rows, bytes in and out, refused */                               \
+    X(2, SESSION_END, "session-end")                                                                          \
+    /* fields: what the client claims (prompt, task, tool, model, trace, on_behalf_of …) */                 \
+    X(3, CONTEXT, "context")                                                                                  \
+    /* u32 text number, then fields: text, decision, policy, rule, effects, relations … */                  \
+    X(4, TEXT, "text")                                                                                        \
+    /* u32 text number: a simple Query message; then, where its text differs from that one in literals, its   \
+     * text */                                                                                                \
+    X(5, QUERY, "query")                                                                                      \
+    /* u32 text number, cstring statement name, u16 n, n × u32 parameter type OIDs */                        \
+    X(6, PARSE, "parse")                                                                                      \
+    /* the body of the Bind message as it came */                                                             \
+    X(7, BIND, "bind")                                                                                        \
+    /* u32 text number, u32 sequence of its bind (0: not known), cstring portal, u32 most rows */             \
+    X(8, EXECUTE, "execute")                                                                                  \
+    /* the body of the FunctionCall message as it came */                                                     \
+    X(9, CALL, "call")                                                                                        \
+    /* u32 description number, then the body of the RowDescription message */                                 \
+    X(10, ROW_DESCRIPTION, "row-description")                                                                 \
+    /* cstring statement name, then the body of the ParameterDescription message */                           \
+    X(11, PARAMETER_DESCRIPTION, "parameter-description")                                                     \
+    /* u32 run, u32 description number (0: none), then whole DataRow messages as they came (type byte,        \
+     * length, body); with FRAME_PART: a piece of one that was too large, the next piece follows in the       \
+     * session's next frame */                                                                                \
+    X(12, ROWS, "rows")                                                                                       \
+    /* u32 run, then the data of CopyData messages from the server */                                         \
+    X(13, COPY_OUT, "copy-out")                                                                               \
+    /* u32 run, then the data of CopyData messages from the client */                                         \
+    X(14, COPY_IN, "copy-in")                                                                                 \
+    /* u32 run, u64 rows, u64 bytes, u64 microseconds since the run's frame, u8 how (enum run_end), cstring   \
+     * tag; then, where its rows are those of what was prepared or declared before (EXECUTE, FETCH), the u32  \
+     * number of that text */                                                                                 \
+    X(15, COMPLETE, "complete")                                                                               \
+    /* u32 run (0: none), u8 origin (enum frame_origin), then the body of the ErrorResponse */                \
+    X(16, ERROR, "error")                                                                                     \
+    /* u32 run (0: none), u8 origin, then the body of the NoticeResponse */                                   \
+    X(17, NOTICE, "notice")                                                                                   \
+    /* the body of the NotificationResponse */                                                                \
+    X(18, NOTIFICATION, "notification")                                                                       \
+    /* cstring name, cstring value */                                                                         \
+    X(19, PARAMETER_STATUS, "parameter-status")                                                               \
+    /* fields: where the cancel request came from, run */                                                     \
+    X(20, CANCEL, "cancel")                                                                                   \
+    /* u32 run, 32 bytes SHA-256 over the DataRow or CopyData messages, u64 rows, u64 bytes: what `rows:      \
+     * digest` keeps */                                                                                       \
+    X(21, DIGEST, "digest")                                                                                   \
+    /* u32 run, u64 rows not recorded: the log had no room for them and the session ended there. Run 0: the   \
+     * session goes on unrecorded from here, as its policy says */                                            \
+    X(22, CUT, "cut")                                                                                         \
+    /* cstring 'S' or 'P' with name: a Close message, or what SQL closed */                                   \
+    X(23, CLOSE, "close")                                                                                     \
+    /* fields: an identity that was refused, a connection that ended before it was a session */               \
+    X(24, REJECTED, "rejected")                                                                               \
+    /* fields: things about the gateway itself: start, stop, configuration loaded, tail recovered, lane cut   \
+     */                                                                                                       \
+    X(25, GATEWAY, "gateway")                                                                                 \
+    /* the transaction status byte of a ReadyForQuery, where it changed */                                    \
+    X(26, STATUS, "status")                                                                                   \
+    /* fields: request id, state, who, decision, reason, count: the life of a hold */                         \
+    X(27, APPROVAL, "approval")                                                                               \
+    /* u32 run, then fields that only one role may see: texts withheld from a client */                       \
+    X(28, SEALED, "sealed")                                                                                   \
+    /* u32 run, then fields: COLUMN.KIND.HOW = a count: how many values of a kind (card_number … or unseen: \
+     * too long to be looked through) were masked, or found and shown, in which column of the result, from    \
+     * 1; 0: in rows of COPY; more: so many counts that found no room */                                      \
+    X(30, FOUND, "found")
 
 enum frame_type {
 #define X(number, NAME, name) FRAME_##NAME = number,

@@ -129,13 +129,15 @@ static bool feed_fields(struct transcript *t, struct bytes body)
     return true;
 }
 
-static bool feed_sealed(struct transcript *t, struct bytes body)
+/* A run's, and fields. */
+static bool feed_run_fields(struct transcript *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
     uint32_t run = cursor_u32(&c);
     struct bytes fields = cursor_take(&c, cursor_left(&c));
     if (c.failed || !frame_fields_each(fields, ignore_field, NULL)) return false;
-    struct transcript_event event = transcript_event_new(t, EVENT_SEALED, run);
+    struct transcript_event event =
+        transcript_event_new(t, t->frame->type == FRAME_SEALED ? EVENT_SEALED : EVENT_FOUND, run);
     event.of.fields = fields;
     show(t, &event);
     return true;
@@ -577,7 +579,8 @@ static const struct feeder {
     [FRAME_GATEWAY] = { feed_fields, 0 },
     [FRAME_STATUS] = { feed_status, 0 },
     [FRAME_APPROVAL] = { feed_fields, 0 },
-    [FRAME_SEALED] = { feed_sealed, 4 },
+    [FRAME_SEALED] = { feed_run_fields, 4 },
+    [FRAME_FOUND] = { feed_run_fields, 0 },
 };
 
 static void damaged(struct transcript *t, const char *message)

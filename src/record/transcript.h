@@ -38,6 +38,7 @@
     X(STATUS, "status")                                                                                      \
     X(APPROVAL, "approval")                                                                                  \
     X(SEALED, "sealed")                                                                                      \
+    X(FOUND, "found")                                                                                        \
     X(OTHER, "other") /* a frame of a type that this reader does not know */
 
 enum transcript_kind {
@@ -136,7 +137,7 @@ struct transcript_event {
     int64_t time_us;    /* UTC */
     int64_t offset_us;  /* since the session's first frame that was fed */
     union {
-        /* START, END, CONTEXT, CANCEL, REJECTED, GATEWAY, APPROVAL, SEALED: see frame_fields_get */
+        /* START, END, CONTEXT, CANCEL, REJECTED, GATEWAY, APPROVAL, SEALED, FOUND: see frame_fields_get */
         struct bytes fields;
         const struct transcript_text *text;
         struct transcript_prepare prepare;

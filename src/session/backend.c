@@ -37,6 +37,11 @@ static void deliver(struct session *s, const struct pending *p, struct bytes who
         buf_append(&s->client_out, whole);
 }
 
+void backend_deliver(struct session *s, const struct pending *p, struct bytes whole)
+{
+    deliver(s, p, whole);
+}
+
 /* The same for what may be long: what is long enough for a write of its own is not copied. */
 static void deliver_bulk(struct session *s, const struct pending *p, struct bytes whole)
 {
@@ -187,6 +192,31 @@ static bool columns_fit(const struct pending *p, struct bytes body)
     return p->columns < 0 || cursor_u16(&c) == p->columns;
 }
 
+/* A message that did not come whole, where values are looked for: it is put together, or, where they are only
+ * reported, passed on unseen. */
+static enum step begin_large(struct session *s, struct pending *p, const struct message *first)
+{
+    struct look_tally tally = { .unseen = 1 };
+    if (s->sift.rules.masked) return sift_gather_begin(s, p, first->type, first->body);
+    return sift_note(s, p, 0, &tally) ? STEP_NEXT : session_drop(s, "out of memory");
+}
+
+/* It comes as the beginning of a large message, wherever the bytes are cut. */
+static bool is_gathered(const struct session *s, const struct message *m)
+{
+    return s->sift.rules.looked && m->body.n > SESSION_PIECE;
+}
+
+/* What changed stands in memory that does not last. */
+static void deliver_looked(struct session *s, struct pending *p, struct bytes slice, struct bytes looked)
+{
+    if (looked.p == slice.p)
+        deliver_bulk(s, p, slice);
+    else
+        deliver(s, p, looked);
+    if (s->sift.rules.looked) sift_step_done(s, p);
+}
+
 /* A run of DataRow messages is recorded and delivered as one. */
 static enum step on_rows(struct session *s, const struct message *first, struct bytes in, size_t *used_out)
 {
@@ -204,7 +234,7 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
     while (!large && used < ROWS_AT_ONCE) {
         struct message m;
         bool whole = message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE;
-        if (!whole || m.type != MESSAGE_DATA_ROW) break;
+        if (!whole || m.type != MESSAGE_DATA_ROW || is_gathered(s, &m)) break;
         if (!message_data_row_check(m.body) || !columns_fit(p, m.body)) {
             if (rows) break; /* what is good goes out first, wherever the bytes are cut */
             return malformed_row(s);
@@ -224,15 +254,37 @@ static enum step on_rows(struct session *s, const struct message *first, struct 
     s->piece_to_client = !p->overrun && !is_silent(s, p);
     s->piece_run = p->run;
     if (p->overrun) return STEP_NEXT;
-    struct bytes slice = bytes_make(in.p, used);
-    enum record_outcome outcome =
-        recording_rows(s, FRAME_ROWS, large ? FRAME_PART : 0, p->run, p->description, slice);
-    if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     s->piece_description = p->description;
+    struct bytes slice = bytes_make(in.p, used), looked = slice;
+    if (large && s->sift.rules.looked) {
+        enum step step = begin_large(s, p, first);
+        if (s->sift.gather.what) note_delivered(s, p, rows, values);
+        if (s->sift.gather.what || step != STEP_NEXT) return step;
+    } else if (s->sift.rules.looked) {
+        looked = sift_rows(s, p, slice);
+        if (!looked.p) return session_drop(s, "out of memory");
+    }
+    enum record_outcome outcome =
+        recording_rows(s, FRAME_ROWS, large ? FRAME_PART : 0, p->run, p->description, looked);
+    if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
     note_delivered(s, p, rows, values);
-    p->bytes += used;
-    deliver_bulk(s, p, slice);
+    p->bytes += looked.n;
+    deliver_looked(s, p, slice, looked);
     return STEP_NEXT;
+}
+
+/* The bodies of CopyData messages. Returns how many bytes they are together. */
+static size_t copy_parts(struct bytes messages, struct bytes parts[1 + COPY_PARTS], size_t *n_out)
+{
+    size_t data = 0, n = 0;
+    struct message m;
+    while (n < COPY_PARTS && message_peek(messages, &m) == MESSAGE_WHOLE) {
+        parts[++n] = m.body;
+        data += m.body.n;
+        messages = bytes_slice(messages, m.whole.n, messages.n);
+    }
+    *n_out = n;
+    return data;
 }
 
 /* A run of CopyData messages is recorded as one frame of their data, and delivered as it is. */
@@ -246,19 +298,22 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
     if (s->limiting.tripped) return STEP_NEXT;
     /* A server sends a message for each row (and one for a header or a trailer). */
     struct allowance allowance = allowance_of(s, p);
+    bool large = first->body.n < first->body_length, by_row = s->sift.rules.masked && !large;
     uint8_t over = passes(&allowance, 0, first->body_length);
+    if (!over && by_row && !sift_is_whole_row(first->body)) over = OVERRUN_UNSEEN;
     if (over) {
         overrun(s, p, over);
         allowance = allowance_of(s, p);
     }
-    if (first->body.n < first->body_length) {
+    if (large) {
         parts[++n] = first->body;
         used = first->whole.n;
         data = first->body.n;
     } else {
         struct message m;
         while (n < COPY_PARTS && message_peek(bytes_make(in.p + used, in.n - used), &m) == MESSAGE_WHOLE &&
-               m.type == MESSAGE_COPY_DATA && data < COPY_FRAME && !passes(&allowance, n, data + m.body.n)) {
+               m.type == MESSAGE_COPY_DATA && data < COPY_FRAME && !passes(&allowance, n, data + m.body.n) &&
+               !is_gathered(s, &m) && (p->overrun || !by_row || sift_is_whole_row(m.body))) {
             parts[++n] = m.body;
             data += m.body.n;
             used += m.whole.n;
@@ -268,19 +323,43 @@ static enum step on_copy_out(struct session *s, const struct message *first, str
     s->piece_run = p->run;
     s->piece_to_client = !p->overrun && !is_silent(s, p);
     if (p->overrun) return STEP_NEXT;
+    uint64_t values = large ? first->body_length : data;
+    struct bytes slice = bytes_make(in.p, used), looked = slice;
+    s->piece_description = 0;
+    if (large && s->sift.rules.looked) {
+        enum step step = begin_large(s, p, first);
+        if (s->sift.gather.what) note_delivered(s, p, 1, values);
+        if (s->sift.gather.what || step != STEP_NEXT) return step;
+    } else if (s->sift.rules.looked) {
+        looked = sift_copy(s, slice);
+        if (!looked.p) return session_drop(s, "out of memory");
+        if (looked.p != slice.p) data = copy_parts(looked, parts, &n);
+    }
     enum record_outcome outcome = recording_copy(s, FRAME_COPY_OUT, p->run, parts, n);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
-    note_delivered(s, p, n, first->body.n < first->body_length ? first->body_length : data);
+    note_delivered(s, p, n, values);
     p->bytes += data;
-    deliver_bulk(s, p, bytes_make(in.p, used));
+    deliver_looked(s, p, slice, looked);
     return STEP_NEXT;
+}
+
+static enum step on_gathered_piece(struct session *s, struct pending *p, struct bytes piece, bool last)
+{
+    bool too_long;
+    enum step step = sift_gather(s, p, piece, last, &too_long);
+    if (step == STEP_NEXT && too_long) overrun(s, p, OVERRUN_UNSEEN);
+    return step;
 }
 
 enum step backend_piece(struct session *s, struct bytes piece, bool last)
 {
     struct pending *p = pending_head(&s->pendings);
     bool rows = s->server_piece_type == MESSAGE_DATA_ROW;
-    if (!p || p->overrun || s->limiting.tripped) return STEP_NEXT;
+    if (!p || p->overrun || s->limiting.tripped) {
+        sift_gather_abandon(s);
+        return STEP_NEXT;
+    }
+    if (s->sift.gather.what) return on_gathered_piece(s, p, piece, last);
     enum record_outcome outcome =
         recording_rows(s, rows ? FRAME_ROWS : FRAME_COPY_OUT, rows && !last ? FRAME_PART : 0, s->piece_run,
                        s->piece_description, piece);
@@ -313,6 +392,13 @@ static struct refusal *overrun_refusal(struct session *s, const struct pending *
                                       "The limit is %lu bytes of values; the rows within it were delivered.",
                                       (unsigned long)limits->returned_bytes),
                          hint, p->run),
+            hint);
+    case OVERRUN_UNSEEN:
+        hint = BYTES_LITERAL("COPY it as text or CSV, in rows of less than 16 MB.");
+        return refusal_new(
+            REFUSAL_UNSEEN, "ERROR",
+            BYTES_LITERAL("this cannot be looked through for values that are masked for you"),
+            detail_words(s, REFUSAL_UNSEEN, BYTES_LITERAL("What could be was delivered."), hint, p->run),
             hint);
     case OVERRUN_BUDGET_ROWS: kind = BUDGET_ROWS; break;
     case OVERRUN_BUDGET_BYTES: break;
@@ -426,6 +512,7 @@ static enum step on_row_description(struct session *s, const struct message *m)
     if (p->kind != PENDING_QUERY && p->kind != PENDING_DESCRIBE) return unexpected(s, m);
     if (veil_describes_masked(s, p, m->body))
         return session_fail_text(s, REFUSAL_MASKED, "the server would send a column that is masked for you");
+    if (!sift_describe(s, p, m->body)) return session_drop(s, "out of memory");
     struct bytes whole = veil_description(s, p, m->whole), body = bytes_slice(whole, 5, whole.n);
     uint32_t number = s->recording && !s->unrecorded ? recording_description(s, body) : 0;
     deliver(s, p, whole);
@@ -508,6 +595,14 @@ static enum step on_copy_response(struct session *s, const struct message *m)
         s->limiting.waits = false;
         if (!is_silent(s, p)) buf_append(&s->client_out, m->whole);
         return STEP_NEXT;
+    }
+    if (!in && s->sift.rules.looked && !sift_takes_copy(m->body)) {
+        struct look_tally tally = { .unseen = 1 };
+        if (s->sift.rules.masked) {
+            overrun(s, p, OVERRUN_UNSEEN);
+            return STEP_NEXT;
+        }
+        if (!sift_note(s, p, 0, &tally)) return session_drop(s, "out of memory");
     }
     deliver(s, p, m->whole);
     return STEP_NEXT;
@@ -653,16 +748,32 @@ static enum step on_call_response(struct session *s, const struct message *m)
 {
     struct pending *p = pending_head(&s->pendings);
     if (!p || p->kind != PENDING_CALL || p->failed || p->refusal) return unexpected(s, m);
-    while (p->bytes < m->whole.n) { /* and goes on from there after a wait */
-        struct bytes part = bytes_slice(m->whole, p->bytes, 512 * 1024);
-        uint8_t flags = p->bytes + part.n < m->whole.n ? FRAME_PART : 0;
+    struct bytes whole = s->sift.rules.looked ? sift_call(s, m->whole) : m->whole;
+    if (!whole.p) return session_drop(s, "out of memory");
+    while (p->bytes < whole.n) { /* and goes on from there after a wait */
+        struct bytes part = bytes_slice(whole, p->bytes, 512 * 1024);
+        uint8_t flags = p->bytes + part.n < whole.n ? FRAME_PART : 0;
         enum record_outcome outcome = recording_rows(s, FRAME_ROWS, flags, p->run, 0, part);
         if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
         p->bytes += part.n;
     }
+    if (s->sift.rules.looked) sift_step_done(s, p);
     recording_complete(s, p, RUN_COMPLETED, BYTES_LITERAL("FUNCTION CALL"));
-    deliver(s, p, m->whole);
+    deliver(s, p, whole);
     return STEP_NEXT;
+}
+
+/* In the session's scratch; p == NULL: there is no memory. */
+static struct bytes retold(struct session *s, struct bytes front, struct bytes first, struct bytes second)
+{
+    struct buf out;
+    buf_init(&out, 4 * (size_t)ASIDE_CEILING);
+    buf_append(&out, front);
+    buf_put_cstring(&out, first);
+    buf_put_cstring(&out, second);
+    struct bytes copy = out.failed ? (struct bytes){ 0 } : arena_copy(&s->scratch, buf_bytes(&out));
+    buf_free(&out);
+    return copy;
 }
 
 /* A report of a parameter that the gateway pins is a second opinion: one that moved all the same ends the
@@ -678,9 +789,12 @@ static enum step on_parameter_status(struct session *s, const struct message *m)
     if (s->masks && !s->target->accepts_risk && bytes_is(name, "is_superuser") && !bytes_is(value, "off"))
         return session_fail_text(s, REFUSAL_UNGUARDED,
                                  "columns are masked for you, and the session became a superuser's");
-    enum record_outcome outcome = recording_aside(s, FRAME_PARAMETER_STATUS, m->body);
+    struct bytes told = sift_words(s, value);
+    struct bytes body = told.p == value.p ? m->body : retold(s, (struct bytes){ 0 }, name, told);
+    if (!told.p || !body.p) return session_drop(s, "out of memory");
+    enum record_outcome outcome = recording_aside(s, FRAME_PARAMETER_STATUS, body);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
-    if (!s->terminated) buf_append(&s->client_out, m->whole);
+    if (!s->terminated) message_put(&s->client_out, MESSAGE_PARAMETER_STATUS, body);
     return STEP_NEXT;
 }
 
@@ -699,13 +813,15 @@ static enum step on_notice(struct session *s, const struct message *m)
 static enum step on_notification(struct session *s, const struct message *m)
 {
     struct cursor c = cursor_over(m->body);
-    cursor_u32(&c);
-    struct bytes channel = cursor_cstring(&c), payload = cursor_cstring(&c);
+    struct bytes from = cursor_take(&c, 4), channel = cursor_cstring(&c), payload = cursor_cstring(&c);
     if (!cursor_done(&c) || m->body.n > ASIDE_CEILING) return unexpected(s, m);
+    struct bytes told = sift_words(s, payload);
+    struct bytes body = told.p == payload.p ? m->body : retold(s, from, channel, told);
+    if (!told.p || !body.p) return session_drop(s, "out of memory");
     enum record_outcome outcome =
-        s->masks ? veil_notification(s, channel, payload) : recording_aside(s, FRAME_NOTIFICATION, m->body);
+        s->masks ? veil_notification(s, channel, payload) : recording_aside(s, FRAME_NOTIFICATION, body);
     if (outcome != RECORD_OK) return outcome == RECORD_WAIT ? STEP_WAIT : STEP_CLOSE;
-    if (!s->terminated && !s->masks) buf_append(&s->client_out, m->whole);
+    if (!s->terminated && !s->masks) message_put(&s->client_out, MESSAGE_NOTIFICATION_RESPONSE, body);
     return STEP_NEXT;
 }
 

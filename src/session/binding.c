@@ -21,6 +21,7 @@ void binding_release(struct bindings *b, struct binding *binding)
     b->bytes -= held_bytes(binding->understood);
     if (binding->understood) understood_unpin(b->cache, binding->understood);
     binding_release(b, binding->of);
+    free(binding->ways);
     free(binding);
 }
 

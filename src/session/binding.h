@@ -26,6 +26,7 @@ struct binding {
     int32_t columns;               /* of that description; -1: not known */
     uint64_t rows, values;         /* a portal: delivered so far, by any number of Execute and FETCH */
     struct understood *understood; /* pinned; NULL: a tombstone */
+    struct sift_ways *ways;        /* a portal: how its rows are looked through; NULL: not known */
     size_t n;
     uint8_t name[];
 };

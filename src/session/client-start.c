@@ -175,6 +175,7 @@ static enum step admit(struct session *s)
     s->terms = policy_ruleset_terms(s->ruleset);
     s->open = policy_ruleset_is_open(s->ruleset);
     s->masks = policy_ruleset_masks(s->ruleset);
+    sift_start(s);
     s->login = &s->target->logins[0];
     for (size_t i = 0; i < s->target->n_logins; i++)
         if (s->terms->login.n && bytes_equal(s->target->logins[i].name, s->terms->login))

@@ -72,7 +72,8 @@ static enum step on_bind(struct session *s, const struct message *m)
     portal->bind = sequence;
     if (statement) {
         portal->text = statement->text;
-        portal->described = statement->described;
+        /* Formats are the portal's own: without them rows cannot be looked through. */
+        portal->described = statement->described && !s->sift.rules.looked;
     }
     s->client_piece_forward = true;
     forward(s, m);
@@ -95,11 +96,13 @@ static enum step on_describe(struct session *s, const struct message *m)
     return STEP_NEXT;
 }
 
-/* Rows that nobody described could not be read back: the gateway asks itself, and keeps the answer (W60). */
-static bool describe_for_the_record(struct session *s, struct binding *portal, struct bytes name)
+/* Rows that nobody described could not be read back, nor looked through: the gateway asks itself, and keeps
+ * the answer (W60). */
+static bool describe_for_us(struct session *s, struct binding *portal, struct bytes name)
 {
-    if (!portal || portal->described || s->unrecorded || !portal->understood->may_return_rows ||
-        s->terms->rows != POLICY_ROWS_FULL)
+    bool kept = !s->unrecorded && s->terms->rows == POLICY_ROWS_FULL;
+    if (!portal || portal->described || !portal->understood->may_return_rows ||
+        !(kept || s->sift.rules.looked))
         return true;
     struct pending *p = push(s, PENDING_DESCRIBE, portal);
     if (!p) return false;
@@ -162,7 +165,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     enum record_outcome outcome = record_execute(s, portal, &execute, &run);
     if (outcome != RECORD_OK) return cannot_record(s, outcome);
     budget_use(s, BUDGET_STATEMENTS, n_counted);
-    if (!describe_for_the_record(s, portal, execute.portal)) return session_drop(s, "out of memory");
+    if (!describe_for_us(s, portal, execute.portal)) return session_drop(s, "out of memory");
     bool in_group = s->limiting.uncounted;
     if (limited && !limit_before(s, limited)) return session_drop(s, "out of memory");
     struct pending *p = push(s, PENDING_EXECUTE, portal);

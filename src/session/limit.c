@@ -453,7 +453,8 @@ void limit_count_failed(struct session *s, struct bytes body)
     if (!bytes_is(code, "57014") && !bytes_is(code, "25P02"))
         refusal = refusal_new(REFUSAL_AFFECTED, "ERROR",
                               BYTES_LITERAL("the rows that this changed cannot be counted, so it was undone"),
-                              s->masks ? (struct bytes){ 0 } : report_field(body, 'M'), (struct bytes){ 0 });
+                              s->masks ? (struct bytes){ 0 } : sift_words(s, report_field(body, 'M')),
+                              (struct bytes){ 0 });
     body = refusal ? refusal_body(refusal) : veil_error(s, p, body);
     recording_report(s, FRAME_ERROR, run, refusal ? ORIGIN_GATEWAY : ORIGIN_SERVER, body, NULL);
     if (!s->terminated && !s->swallowing) message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, body);

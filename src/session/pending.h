@@ -20,7 +20,14 @@ enum pending_kind {
 };
 
 /* What a result has more of than it may. */
-enum overrun { OVERRUN_NOT = 0, OVERRUN_ROWS, OVERRUN_BYTES, OVERRUN_BUDGET_ROWS, OVERRUN_BUDGET_BYTES };
+enum overrun {
+    OVERRUN_NOT = 0,
+    OVERRUN_ROWS,
+    OVERRUN_BYTES,
+    OVERRUN_BUDGET_ROWS,
+    OVERRUN_BUDGET_BYTES,
+    OVERRUN_UNSEEN /* it cannot be looked through for values that are masked */
+};
 
 /* What a statement of a simple Query does to names, when its CommandComplete comes. */
 struct name_change {

@@ -242,6 +242,7 @@ enum record_outcome recording_aside(struct session *s, enum frame_type type, str
 
 void recording_result_end(struct session *s, const struct pending *p)
 {
+    sift_record(s, p->run);
     record_digest(s, p);
 }
 
@@ -269,6 +270,7 @@ void recording_complete(struct session *s, struct pending *p, enum run_end how, 
     memcpy(raw + 20, &took, 8);
     raw[28] = (uint8_t)how;
     s->n_rows += p->rows;
+    sift_record(s, p->run);
     record_digest(s, p);
     if (p->run) {
         uint32_t raw_text, text = text_delivered(s, p);

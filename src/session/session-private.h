@@ -8,6 +8,7 @@
 #include "session/pending.h"
 #include "session/server-login.h"
 #include "session/session.h"
+#include "session/sift.h"
 #include "session/view.h"
 
 enum session_phase {
@@ -79,6 +80,7 @@ struct session {
     struct pendings pendings;
     struct bindings bindings;
     struct limiting limiting;
+    struct sifting sift;
     struct session_budget *budget; /* NULL: no policy sets one */
     struct understood *parsed;     /* what the parser child answered for the message that waits */
     struct secret parsing;         /* our copy of the text that it has; it may hold a password */
@@ -291,6 +293,40 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
  * record. */
 struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body);
 struct bytes veil_notice(struct session *s, const struct pending *p, struct bytes body);
+/* ---- sift.c: values that are masked by what they look like */
+void sift_start(struct session *s);
+void sift_free(struct session *s);
+/* A RowDescription: how the rows that it is of are looked through. False: no memory. */
+bool sift_describe(struct session *s, struct pending *p, struct bytes description) MUST_USE;
+enum look_way sift_way(const struct session *s, const struct pending *p, size_t column);
+/* Whole messages of rows, of COPY data, or the answer of a function call, as they become: what was given, or
+ * memory of the session's until the next of these calls. p == NULL: there is no memory. What was found counts
+ * once sift_step_done says that it was recorded. */
+struct bytes sift_rows(struct session *s, const struct pending *p, struct bytes rows);
+struct bytes sift_copy(struct session *s, struct bytes messages);
+struct bytes sift_call(struct session *s, struct bytes answer);
+void sift_step_done(struct session *s, const struct pending *p);
+/* Counts at once; column from 1, or 0. False: no memory. */
+bool sift_note(struct session *s, const struct pending *p, size_t column,
+               const struct look_tally *tally) MUST_USE;
+/* Whether what a CopyOutResponse announces can be looked through, and whether a message of it is a row. */
+bool sift_takes_copy(struct bytes response);
+bool sift_is_whole_row(struct bytes data);
+/* What was found in the run's result, into the record. */
+void sift_record(struct session *s, uint32_t run);
+/* Words that the server says, and the body of an error or notice: in the session's scratch, or what was
+ * given. p == NULL: there is no memory. */
+struct bytes sift_words(struct session *s, struct bytes words);
+struct bytes sift_report(struct session *s, struct bytes body);
+/* ---- sift-gather.c: the first of a large message, and each piece that follows. *too_long_out: it cannot be
+ * looked through, and nothing of it was delivered. */
+enum step sift_gather_begin(struct session *s, const struct pending *p, uint8_t type, struct bytes first);
+enum step sift_gather(struct session *s, struct pending *p, struct bytes piece, bool last,
+                      bool *too_long_out);
+void sift_gather_abandon(struct session *s);
+/* ---- backend.c: to the client, or to where what is for it is kept */
+void backend_deliver(struct session *s, const struct pending *p, struct bytes whole);
+
 /* A notification's words, sealed. */
 enum record_outcome veil_notification(struct session *s, struct bytes channel, struct bytes payload);
 /* Whether a RowDescription names a column that is masked: then something came past the masks. */

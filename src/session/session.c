@@ -49,6 +49,7 @@ void session_free(struct session *s)
     bindings_free(&s->bindings);
     secret_free(&s->token);
     limit_free(s);
+    sift_free(s);
     budget_end(s);
     sha256_free(s->digest);
     buf_free(&s->client_out);

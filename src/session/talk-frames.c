@@ -158,6 +158,7 @@ static void print_body(struct printer *p, uint8_t type, struct bytes body)
     case FRAME_NOTICE: add_report(p, &c); break;
     case FRAME_NOTIFICATION: add_message(p, 'A', body); break;
     case FRAME_PARAMETER_STATUS: add_message(p, 'S', body); break;
+    case FRAME_FOUND:
     case FRAME_SEALED:
         add_number(p, "run", cursor_u32(&c));
         if (!frame_fields_each(cursor_take(&c, cursor_left(&c)), add_field, p)) add_text(p, "", "malformed");

@@ -205,10 +205,9 @@ static struct bytes moved(struct session *s, const struct pending *p)
     return body;
 }
 
-struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body)
+static struct bytes veil_masked_error(struct session *s, const struct pending *p, struct bytes body)
 {
     struct bytes says = report_field(body, 'M'), text = own_text(p);
-    if (!s->masks) return body;
     if (bytes_is(report_field(body, 'C'), "22P02") && bytes_find(says, BYTES_LITERAL(SQL_GUARD_SAYS)) >= 0) {
         struct bytes told = moved(s, p);
         if (told.p) return told;
@@ -222,11 +221,17 @@ struct bytes veil_error(struct session *s, const struct pending *p, struct bytes
     return out;
 }
 
+struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body)
+{
+    return sift_report(s, s->masks ? veil_masked_error(s, p, body) : body);
+}
+
 struct bytes veil_notice(struct session *s, const struct pending *p, struct bytes body)
 {
     struct bytes says = report_field(body, 'M');
-    if (!s->masks) return body;
-    if (!is_told_by_code(body) && is_harmless(body, says, own_text(p))) return veiled(s, body, says, false);
+    if (!s->masks) return sift_report(s, body);
+    if (!is_told_by_code(body) && is_harmless(body, says, own_text(p)))
+        return sift_report(s, veiled(s, body, says, false));
     seal(s, p, body);
     return (struct bytes){ 0 };
 }
