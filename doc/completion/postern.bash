@@ -18,6 +18,7 @@ _postern() {
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
+    "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "policy lint"|"policy lint "*) words=" --catalog --config --data --key-file --json --no-color --help" ;;
     "policy explain"|"policy explain "*) words=" --as --on --group --claim --machine --person --database --policies --catalog --config --data --key-file --json --no-color --help" ;;
     "policy test"|"policy test "*) words=" --policies --catalog --junit --config --data --key-file --json --no-color --help" ;;
@@ -30,7 +31,7 @@ _postern() {
     "man"|"man "*) words=" --help" ;;
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
-    "audit") words=" search verify" ;;
+    "audit") words=" search verify who-saw" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;
     "") words=" gateway check doctor demo sessions audit policy keys help version man completion" ;;

@@ -21,7 +21,7 @@ static const char *const catalog_text =
     "table pg_catalog.pg_stats tablename:name most_common_vals:_text\n"
     "table pg_catalog.pg_proc oid:oid! proname:name prosrc:text\n";
 
-void masked_init(struct masked *m, const char *mask)
+void masked_init_beside(struct masked *m, const char *mask, const char *others)
 {
     struct yaml_errors errors;
     struct arena trees;
@@ -31,8 +31,10 @@ void masked_init(struct masked *m, const char *mask)
                "\"public.payments_1.card\", \"tag:pii\"], with: redact, predicates: masked }]";
     *m = (struct masked){ .catalog = catalog_from_text(catalog_text) };
     m->view = catalog_view_of(m->catalog, "pg_catalog public", m->path);
-    int n = snprintf(yaml, sizeof yaml, "- name: p\n  who: any\n  guard: off\n  allow: [all]\n  mask: %s\n",
-                     mask);
+    int n = snprintf(yaml, sizeof yaml,
+                     "- name: p\n  who: any\n  guard: off\n  allow: [all]\n  mask: %s\n"
+                     "- name: q\n  who: { users: [somebody-else] }\n  allow: [all]\n  mask: %s\n",
+                     mask, others);
     CHECK(n > 0 && (size_t)n < sizeof yaml);
     yaml_errors_init(&errors);
     arena_init(&trees, 4096, YAML_ARENA_CEILING);
@@ -46,6 +48,11 @@ void masked_init(struct masked *m, const char *mask)
     struct policy_request request = { &nobody, BYTES_LITERAL("c"), BYTES_LITERAL("c") };
     m->ruleset = policy_ruleset_for(m->policies, &request, &m->arena);
     CHECK(m->ruleset);
+}
+
+void masked_init(struct masked *m, const char *mask)
+{
+    masked_init_beside(m, mask, "[]");
 }
 
 void masked_free(struct masked *m)

@@ -48,6 +48,11 @@ bool policy_ruleset_masks(const struct policy_ruleset *ruleset);
 /* What the policies say of one column; kind NONE: nothing. tags: of its comment, comma-separated. */
 struct policy_mask policy_ruleset_mask_of(const struct policy_ruleset *ruleset, struct bytes schema,
                                           struct bytes relation, struct bytes column, struct bytes tags);
+/* Whether a mask of any policy of the configuration speaks of the column: be it for others, or in a policy
+ * that observes. And whether there is any such mask at all. */
+bool policy_ruleset_speaks_of(const struct policy_ruleset *ruleset, struct bytes schema,
+                              struct bytes relation, struct bytes column, struct bytes tags);
+bool policy_ruleset_masks_somebody(const struct policy_ruleset *ruleset);
 /* The same masks for longer than the session lives: a copy that holds its snapshot. NULL: no memory. */
 const struct policy_ruleset *policy_ruleset_hold(const struct policy_ruleset *ruleset) MUST_USE;
 void policy_ruleset_release(const struct policy_ruleset *held); /* NULL is nothing */
