@@ -190,8 +190,12 @@ struct bytes policy_masks_hint(const struct sql_statement *s, const struct polic
     case MASK_REASON_WRITTEN: hint = "Leave the column out; a policy can say write: allow."; break;
     case MASK_REASON_STORED: hint = "Leave the column out of what is written."; break;
     case MASK_REASON_COMPARED:
-        hint =
-            "Find, order and group rows by columns that are not masked; a policy can say predicates: masked.";
+        if (o->hit.column->masked & SQL_MASKED_EQUAL)
+            hint = "A value of a unique column can be asked for: column = value, alone or with AND, behind "
+                   "WHERE.";
+        else
+            hint = "Find, order and group rows by columns that are not masked; a policy can say predicates: "
+                   "masked.";
         break;
     case MASK_REASON_RANKED: hint = "Order it by columns that are not masked."; break;
     case MASK_REASON_EXPLAINED: hint = "Explain what compares columns that are not masked."; break;
