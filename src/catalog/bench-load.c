@@ -100,7 +100,8 @@ static bool tell_relation(void *context, const struct catalog_relation *shared)
         const struct catalog_column *c = &r->columns[i];
         tell_bytes(" ", c->name);
         if (!c->name.p) printf("-");
-        printf("%s%s%s", c->not_null ? "!" : "", c->generated ? "^" : "", c->key ? "@" : "");
+        printf("%s%s%s%s", c->not_null ? "!" : "", c->generated ? "^" : "", c->key ? "@" : "",
+               c->unique ? "~" : "");
         if (c->tags.n) tell_bytes("#", c->tags);
         if (r->sources) printf("=");
         if (r->sources) tell_sources(&r->sources[i]);

@@ -21,6 +21,7 @@ struct catalog_column {
     int32_t typmod;
     bool not_null, generated;
     bool key;          /* of the primary key, which holds at once */
+    bool unique;       /* alone, over all rows, and at once */
     struct bytes tags; /* of its comment: the words behind "postern:", comma-separated; may be empty */
 };
 /* How a relation hangs on another one: what touches it may touch the other. */

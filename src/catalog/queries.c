@@ -62,11 +62,13 @@
         "pg_namespace n ON n.oid" EQ "c.relnamespace WHERE " condition
 #define COLUMNS(condition)                                                                                   \
     "SELECT 'C', a.attrelid" TEXTS "a.attnum" TEXTS "a.attname" TEXTS "a.atttypid" TEXTS                     \
-    "a.atttypmod" TEXTS FLAG("a.attnotnull", "n") CAT FLAG("a.attgenerated" NE "''", "g")                    \
-        CAT FLAG("(a.attrelid, a.attnum)" EQ "ANY (SELECT k.conrelid, u" FROM                                \
-                 "pg_constraint k, pg_catalog.unnest(k.conkey) u WHERE k.contype" EQ                         \
-                 "'p' AND NOT k.condeferrable)",                                                             \
-                 "k") FROM "pg_attribute a WHERE a.attnum" GT "0 AND NOT a.attisdropped AND " condition
+    "a.atttypmod" TEXTS FLAG("a.attnotnull", "n") CAT FLAG("a.attgenerated" NE "''", "g") CAT FLAG(          \
+        "(a.attrelid, a.attnum)" EQ "ANY (SELECT k.conrelid, u" FROM                                         \
+        "pg_constraint k, pg_catalog.unnest(k.conkey) u WHERE k.contype" EQ "'p' AND NOT k.condeferrable)",  \
+        "k") CAT FLAG("(a.attrelid, a.attnum)" EQ "ANY (SELECT x.indrelid, x.indkey[0]" FROM                 \
+                      "pg_index x WHERE x.indisunique AND x.indimmediate AND x.indisvalid AND "              \
+                      "x.indnkeyatts" EQ "1 AND x.indpred IS NULL)",                                         \
+                      "u") FROM "pg_attribute a WHERE a.attnum" GT "0 AND NOT a.attisdropped AND " condition
 #define TAGS(condition)                                                                                      \
     "SELECT 'T', d.objoid" TEXTS "d.objsubid" TEXTS "d.description" FROM                                     \
     "pg_description d WHERE d.classoid" EQ "1259 AND d.objsubid" GT "0"                                      \

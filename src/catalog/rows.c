@@ -133,6 +133,7 @@ static bool on_column(struct row *r)
     c->column.not_null = row_flag(r, 6, 'n');
     c->column.generated = row_flag(r, 6, 'g');
     c->column.key = row_flag(r, 6, 'k');
+    c->column.unique = row_flag(r, 6, 'u');
     return !r->failed;
 }
 

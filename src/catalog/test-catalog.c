@@ -207,9 +207,9 @@ static void put_column(struct reader *r, struct bytes relation, uint32_t oid, si
 {
     struct bytes type = spec, name = cut(&type, ':');
     char flags[8] = "";
-    while (type.n && strchr("!^@", type.p[type.n - 1]) && strlen(flags) + 1 < sizeof flags) {
+    while (type.n && strchr("!^@~", type.p[type.n - 1]) && strlen(flags) + 1 < sizeof flags) {
         uint8_t mark = type.p[--type.n];
-        flags[strlen(flags)] = mark == '!' ? 'n' : mark == '^' ? 'g' : 'k';
+        flags[strlen(flags)] = mark == '!' ? 'n' : mark == '^' ? 'g' : mark == '@' ? 'k' : 'u';
     }
     EMIT(r, "C", number(r, oid), number(r, (int64_t)i), text(r, name), number(r, need(r, 't', type)), "-1",
          flags);

@@ -1,6 +1,7 @@
 /* Catalogues for tests, without a server: from lines of text. A mistake in the text stops the test.
  *
- *   table public.customers id:int4! name:text email:text     ! not null, ^ generated, @ primary key; kinds:
+ *   table public.customers id:int4! name:text email:text     ! not null, ^ generated, @ primary key, ~
+ unique; kinds:
  *                                                            table, partitioned, foreign, sequence, toast,
  *                                                            index, composite; "oid=N" may stand in front
                                                             of the columns

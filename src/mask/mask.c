@@ -11,6 +11,7 @@ static const uint8_t *columns(const struct sql_masking *masking, const struct ca
         struct mask_choice choice = mask_choose(masking->context, view, relation, (int)i + 1);
         if (!choice.reason) continue;
         bits[i] = (uint8_t)(SQL_MASKED | (choice.mask.compared ? SQL_MASKED_COMPARED : 0) |
+                            (choice.mask.equal ? SQL_MASKED_EQUAL : 0) |
                             (choice.mask.written ? SQL_MASKED_WRITTEN : 0));
     }
     return bits;

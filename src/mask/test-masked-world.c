@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 static const char *const catalog_text =
-    "table public.people id:int4!@ name:text! mail:text ssn:text pin:int4! loud:text^\n"
+    "table public.people id:int4!@ name:text! mail:text ssn:text~ pin:int4! loud:text^\n"
     "table public.orders id:int4! person:int4! memo:text\n"
     "table other.people id:int4! what:text\n"
     "view public.contacts k:int4=public.people.id who:text=public.people.name ref:text=public.people.ssn "

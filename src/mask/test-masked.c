@@ -177,6 +177,93 @@ static void each_mention_of_a_masked_relation_becomes_a_sub_select(void **state)
     masked_free(&m);
 }
 
+#define FOUND(condition)                                                                                     \
+    "(SELECT \"id\", \"name\", " TEXT                                                                        \
+    " AS \"ssn\" FROM public.people WHERE \"ssn\" OPERATOR(pg_catalog.=) (" condition "))"
+
+static const struct {
+    const char *text, *masked; /* "-": what is masked is compared, and refused by the judge */
+} lookups[] = {
+    { "SELECT id, name FROM people WHERE ssn = '1'",
+      "SELECT id, name FROM " FOUND("'1'") " AS \"people\" WHERE ('1') = '1'" },
+    { "SELECT id, name FROM people p WHERE p.ssn=$1::text AND id = 1",
+      "SELECT id, name FROM " FOUND("$1") " p WHERE ($1)=$1::text AND id = 1" },
+    { "SELECT name FROM people JOIN orders ON person = people.id WHERE memo = 'x' AND public.people.ssn = "
+      "E'\\n' LIMIT 1",
+      "SELECT name FROM " FOUND(
+          "E'\\n'") " AS \"people\" JOIN public.orders ON person = people.id WHERE memo = 'x' AND "
+                    "(E'\\n') = E'\\n' LIMIT 1" },
+    { "SELECT name, id FROM people LEFT JOIN orders ON false WHERE ssn = 7",
+      "SELECT name, id FROM " FOUND("7") " AS \"people\" LEFT JOIN public.orders ON false WHERE (7) = 7" },
+    { "SELECT name FROM orders LEFT JOIN people ON true WHERE ssn = '1'", "-" },
+    { "SELECT name FROM orders FULL JOIN people ON true WHERE ssn = '1'", "-" },
+    { "SELECT name FROM people WHERE ssn = '1' OR id = 1", "-" },
+    { "SELECT name FROM people WHERE NOT ssn = '1'", "-" },
+    { "SELECT name FROM people WHERE ssn = name", "-" },
+    { "SELECT name FROM people WHERE ssn = '1' || '2'", "-" },
+    { "SELECT name FROM people WHERE ssn = '1'::varchar(1)", "-" },
+    { "SELECT name FROM people WHERE ssn = '1'::name", "-" },
+    { "SELECT name FROM people WHERE ssn = '1'::text::varchar(1)", "-" },
+    { "SELECT name FROM people WHERE ssn = U&'!0031' UESCAPE '!'", "-" },
+    { "SELECT name FROM people WHERE ssn = '1'::character varying", "-" },
+    { "SELECT name FROM people WHERE ssn = NULL", "-" },
+    { "SELECT name FROM people WHERE ssn = -1", "-" },
+    { "SELECT name FROM people WHERE ssn > '1'", "-" },
+    { "SELECT name FROM people WHERE upper(ssn) = '1'", "-" },
+    { "SELECT name FROM people WHERE (SELECT ssn = '1')", "-" },
+    { "SELECT name FROM people WHERE mail = '1'", "-" }, /* it is not unique */
+    { "SELECT name FROM people GROUP BY name, ssn HAVING ssn = '1'", "-" },
+    { "SELECT name FROM people JOIN orders ON ssn = '1'", "-" },
+    { "SELECT who FROM contacts WHERE ref = '1'", "-" },
+    { "SELECT name FROM people WHERE ssn = '1' AND ssn > '0'", "-" },
+    { "EXPLAIN SELECT name FROM people WHERE ssn = '1'", "-" },
+    { "PREPARE p AS SELECT name FROM people WHERE ssn = '1'", "-" },
+};
+
+static bool is_compared(const struct sql_statement *s)
+{
+    for (size_t i = 0; i < s->n_columns; i++)
+        if (s->columns[i].masked && s->columns[i].uses & SQL_USE_PREDICATE) return true;
+    return false;
+}
+
+static void check_lookup(const struct masked *m, const char *text, const char *expected)
+{
+    struct arena arena;
+    const struct sql_facts *facts;
+    struct buf out;
+    arena_init(&arena, 4096, 16 << 20);
+    buf_init(&out, 1 << 20);
+    struct sql_masking masking = mask_masking(m->ruleset);
+    assert_int_equal(
+        sql_understand_masked(bytes_of(text), &m->view, (struct bytes){ 0 }, &masking, &arena, &facts),
+        SQL_UNDERSTOOD);
+    const struct sql_statement *s = &facts->statements[0];
+    if (is_compared(s)) {
+        buf_append_text(&out, "-");
+    } else {
+        assert_int_equal(s->n_lookups, 1);
+        assert_false(sql_facts_fit_template(facts));
+        sql_edits_apply(bytes_of(text), facts->edits, facts->n_edits, &out);
+    }
+    buf_put_u8(&out, 0);
+    assert_string_equal((const char *)buf_bytes(&out).p, expected);
+    buf_free(&out);
+    arena_free(&arena);
+}
+
+static void a_value_of_a_unique_column_is_asked_for_inside_the_sub_select(void **state)
+{
+    struct masked m;
+    (void)state;
+    masked_init(
+        &m,
+        "[{ columns: [\"public.people.ssn\", \"public.people.mail\"], with: redact, predicates: equality }]");
+    for (size_t i = 0; i < sizeof lookups / sizeof *lookups; i++)
+        check_lookup(&m, lookups[i].text, lookups[i].masked);
+    masked_free(&m);
+}
+
 static void expect_choice(const struct masked *m, const char *relation, const char *column,
                           enum mask_reason reason, enum policy_mask_kind kind)
 {
@@ -248,12 +335,23 @@ static void of_two_masks_the_more_hiding_counts_and_allows_only_what_both_allow(
     assert_true(mask.compared);
     assert_false(mask.written);
     masked_free(&m);
+    masked_init(&m, "[{ columns: [\"public.people.ssn\"], with: redact, predicates: equality }, "
+                    "{ columns: [\"*.*.ssn\"], with: redact, predicates: masked }, "
+                    "{ columns: [\"public.people.mail\"], with: redact, predicates: equality }]");
+    mask = policy_ruleset_mask_of(m.ruleset, BYTES_LITERAL("public"), BYTES_LITERAL("people"),
+                                  BYTES_LITERAL("ssn"), (struct bytes){ 0 });
+    assert_true(mask.compared && !mask.equal);
+    mask = policy_ruleset_mask_of(m.ruleset, BYTES_LITERAL("public"), BYTES_LITERAL("people"),
+                                  BYTES_LITERAL("mail"), (struct bytes){ 0 });
+    assert_true(!mask.compared && mask.equal);
+    masked_free(&m);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mention_of_a_masked_relation_becomes_a_sub_select),
+        cmocka_unit_test(a_value_of_a_unique_column_is_asked_for_inside_the_sub_select),
         cmocka_unit_test(what_is_made_of_a_masked_column_is_redacted),
         cmocka_unit_test(what_is_a_masked_column_as_it_is_has_its_mask),
         cmocka_unit_test(a_mask_on_a_partition_is_one_on_the_whole_and_the_other_way_round),

@@ -87,6 +87,7 @@ static uint32_t compile_uses(struct compiler *c, const struct policy_rule_text *
         uint32_t found = 0;
         for (size_t k = 0; k < sizeof bits / sizeof *bits; k++)
             if (bytes_is(text->uses.items[i], names[k])) found = bits[k];
+        if (found & SQL_USE_PREDICATE) found |= SQL_USE_EQUAL;
         if (!found)
             yaml_errors_add(c->reader.errors, place_of_item(text->at, "uses", i),
                             "\"uses\" are output, predicate, stored, written and read");
@@ -241,9 +242,7 @@ static void compile_mask(struct compiler *c, const struct policy *policy, const 
     const char *wrong = policy_mask_parse(text->with, &out->mask);
     if (!wrong && out->mask.kind == POLICY_MASK_REPORT) wrong = "a mask for values, and not for columns";
     if (wrong) yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "with"), "this is %s", wrong);
-    if (text->predicates == POLICY_PREDICATES_EQUALITY)
-        yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "predicates"),
-                        "\"predicates: equality\" is not in this version");
+    out->mask.equal = text->predicates == POLICY_PREDICATES_EQUALITY;
     out->mask.compared = text->predicates == POLICY_PREDICATES_MASKED;
     out->mask.written = text->write == POLICY_MASK_WRITE_ALLOW;
     out->mask.policy = policy->name;
@@ -306,7 +305,8 @@ static struct policy_limits compile_limits(const struct policy_limits_text *text
                                    .returned_bytes = (uint64_t)text->bytes,
                                    .budget = { (uint64_t)text->budget.statements, (uint64_t)text->budget.rows,
                                                (uint64_t)text->budget.affected_rows,
-                                               (uint64_t)text->budget.bytes } };
+                                               (uint64_t)text->budget.bytes,
+                                               (uint64_t)text->budget.lookups } };
 }
 
 static void compile_policy(struct compiler *c, const struct policy_text *text, struct policy *out)

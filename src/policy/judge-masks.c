@@ -56,6 +56,12 @@ static bool has_channel(const struct sql_statement *s)
     return s->action == SQL_ACTION_LISTEN || s->action == SQL_ACTION_NOTIFY;
 }
 
+/* The planner estimates by what it knows of the values behind the mask. */
+static bool is_explained(const struct sql_statement *s)
+{
+    return bytes_is(s->tag, "EXPLAIN");
+}
+
 static bool find_column(const struct policy_question *q, struct policy_outcome *out)
 {
     const struct sql_statement *s = q->statement;
@@ -74,6 +80,8 @@ static bool find_column(const struct policy_question *q, struct policy_outcome *
             reason = MASK_REASON_COMPARED;
         else if (uses & SQL_USE_RANKED)
             reason = MASK_REASON_RANKED; /* a place among masks looks like one among values */
+        else if ((uses & SQL_USE_PREDICATE) && is_explained(s))
+            reason = MASK_REASON_EXPLAINED;
         if (!reason) continue;
         out->masked = reason;
         out->hit.relation = &s->relations[c->relation];
@@ -107,6 +115,10 @@ bool policy_masks_deny(const struct policy_question *q, struct policy_outcome *o
     }
     if (s->unmaskable.n) {
         out->masked = MASK_REASON_UNMASKABLE;
+        return true;
+    }
+    if (is_explained(s) && s->action == SQL_ACTION_EXECUTE) {
+        out->masked = MASK_REASON_EXPLAINED;
         return true;
     }
     if (find_column(q, out)) return true;
@@ -154,6 +166,13 @@ struct bytes policy_masks_message(const struct sql_statement *s, const struct po
         column = column_of(o, arena);
         return arena_printf(arena, "%.*s is masked for you: a window cannot be ordered by it",
                             BYTES_FMT(column));
+    case MASK_REASON_EXPLAINED:
+        if (!o->hit.column)
+            return arena_copy(arena,
+                              BYTES_LITERAL("EXPLAIN EXECUTE is not for those from whom columns are masked"));
+        column = column_of(o, arena);
+        return arena_printf(arena, "%.*s is masked for you: what compares it cannot be explained",
+                            BYTES_FMT(column));
     }
     return arena_copy(arena, BYTES_LITERAL("columns are masked for you"));
 }
@@ -171,10 +190,15 @@ struct bytes policy_masks_hint(const struct sql_statement *s, const struct polic
     case MASK_REASON_WRITTEN: hint = "Leave the column out; a policy can say write: allow."; break;
     case MASK_REASON_STORED: hint = "Leave the column out of what is written."; break;
     case MASK_REASON_COMPARED:
-        hint =
-            "Find, order and group rows by columns that are not masked; a policy can say predicates: masked.";
+        if (o->hit.column->masked & SQL_MASKED_EQUAL)
+            hint = "A value of a unique column can be asked for: column = value, alone or with AND, behind "
+                   "WHERE.";
+        else
+            hint = "Find, order and group rows by columns that are not masked; a policy can say predicates: "
+                   "masked.";
         break;
     case MASK_REASON_RANKED: hint = "Order it by columns that are not masked."; break;
+    case MASK_REASON_EXPLAINED: hint = "Explain what compares columns that are not masked."; break;
     case MASK_REASON_NONE:
     case MASK_REASON_CHANNEL: break;
     }

@@ -159,6 +159,8 @@ static const struct yaml_field budget_fields[] = {
       .min = 1, .example = "10000" },
     { "bytes", YAML_SIZE, YAML_AT(policy_budget_text, bytes), "How many bytes of values returned.", .min = 1,
       .example = "1GB" },
+    { "lookups", YAML_NUMBER, YAML_AT(policy_budget_text, lookups),
+      "How many values of masked columns may be asked for; 100 without it.", .min = 1, .example = "20" },
     { "per", YAML_CHOICE, YAML_AT(policy_budget_text, per), "The time that it is for: a day of UTC.",
       .choices = period_choices },
 };

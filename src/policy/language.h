@@ -51,7 +51,7 @@ struct policy_rule_text {
 enum policy_period { POLICY_PER_DAY = 0 };
 struct policy_budget_text {
     const struct yaml_node *at;
-    int64_t statements, rows, affected_rows, bytes;
+    int64_t statements, rows, affected_rows, bytes, lookups;
     enum policy_period per;
 };
 struct policy_limits_text {

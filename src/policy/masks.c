@@ -88,7 +88,9 @@ struct policy_mask policy_mask_stricter(struct policy_mask a, struct policy_mask
         out.last = a.last < b.last ? a.last : b.last;
     }
     if (a.kind == b.kind && b.step > a.step) out.step = b.step;
-    out.compared = a.compared && b.compared;
+    /* A mask that is compared tells less than a value that is asked for. */
+    out.equal = a.equal && b.equal;
+    out.compared = !out.equal && (a.compared || a.equal) && (b.compared || b.equal);
     out.written = a.written && b.written;
     return out;
 }

@@ -25,6 +25,7 @@ struct policy_mask {
     int64_t step;           /* RANGE */
     struct bytes constant;  /* CONSTANT */
     bool compared, written; /* predicates: masked; write: allow */
+    bool equal;             /* predicates: equality */
     struct bytes with;      /* as it was written */
     struct bytes policy;    /* whose it is */
 };

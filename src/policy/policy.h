@@ -37,6 +37,7 @@ enum policy_rows { POLICY_ROWS_NONE = 0, POLICY_ROWS_COUNT, POLICY_ROWS_DIGEST, 
 /* What one principal may do on one connection in one day (UTC), over all its sessions; 0: no limit. */
 struct policy_budget {
     uint64_t statements, rows, affected_rows, bytes; /* rows, bytes: returned */
+    uint64_t lookups;                                /* of masked columns: predicates: equality */
 };
 struct policy_limits { /* 0: no limit */
     int64_t statement_us, session_us;

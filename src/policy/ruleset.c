@@ -47,6 +47,18 @@ void policy_limits_narrow(struct policy_limits *limits, const struct policy_limi
     budget->rows = smaller(budget->rows, by->budget.rows);
     budget->affected_rows = smaller(budget->affected_rows, by->budget.affected_rows);
     budget->bytes = smaller(budget->bytes, by->budget.bytes);
+    budget->lookups = smaller(budget->lookups, by->budget.lookups);
+}
+
+enum { LOOKUPS = 100 };
+
+/* Whether some masked column may be asked for its values. */
+static bool looks_up(const struct policy_ruleset *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        for (size_t k = 0; k < r->policies[i]->n_masks; k++)
+            if (r->policies[i]->masks[k].mask.equal) return true;
+    return false;
 }
 
 /* Recording that is fullest: for ever is longer than any time, and one policy that denies on failure is
@@ -69,6 +81,7 @@ static bool make_terms(struct policy_ruleset *r, struct arena *arena)
         buf_printf(&names, "%s%.*s", i ? "," : "", BYTES_FMT(p->name));
     }
     if (for_ever) t->retain_us = 0;
+    if (looks_up(r) && !t->limits.budget.lookups) t->limits.budget.lookups = LOOKUPS;
     t->policies = names.failed ? (struct bytes){ 0 } : arena_copy(arena, buf_bytes(&names));
     t->hash = r->snapshot->hash;
     buf_free(&names);
@@ -80,7 +93,7 @@ static bool limited(const struct policy_limits *limits)
     const struct policy_budget *budget = &limits->budget;
     return limits->statement_us || limits->session_us || limits->returned_rows || limits->affected_rows ||
            limits->returned_bytes || budget->statements || budget->rows || budget->affected_rows ||
-           budget->bytes;
+           budget->bytes || budget->lookups;
 }
 
 /* Text that is not understood passes only where a policy without holds and limits allows it by name, and

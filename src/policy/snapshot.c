@@ -49,7 +49,7 @@ void policy_snapshot_reach(const struct policy_snapshot *snapshot, size_t index,
     const struct policy *p = &snapshot->policies[index];
     const struct policy_budget *budget = &p->limits.budget;
     bool limits = p->limits.affected_rows || p->limits.returned_bytes || budget->statements || budget->rows ||
-                  budget->affected_rows || budget->bytes;
+                  budget->affected_rows || budget->bytes || budget->lookups;
     *reach_out = (struct policy_reach){ p->name,  p->login,         p->connections,
                                         p->place, p->login_place,   p->connections_place,
                                         limits,   p->retain_us != 0 };

@@ -89,8 +89,8 @@ static void a_mask_that_is_not_understood_is_refused(void **state)
                   "p:1:59: this is no mask; masks are redact, null, constant(…), partial(first, last), "
                   "keep_first(n), keep_last(n), partial_email, partial_phone, year and range(n)\n");
     expect_errors(
-        "- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: redact, predicates: equality }] }",
-        "p:1:79: \"predicates: equality\" is not in this version\n");
+        "- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: redact, predicates: equal }] }",
+        "p:1:79: \"predicates\" is refuse, masked or equality\n");
     expect_errors("- { name: a, who: any, mask: [{ columns: [\"a.b.c\"], with: report }] }",
                   "p:1:59: this is a mask for values, and not for columns\n");
     expect_errors("- { name: a, who: any, mask: [{ with: redact }] }",
@@ -137,25 +137,27 @@ static void everything_of_the_language_is_taken(void **state)
 {
     (void)state;
     expect_errors("", "");
-    expect_errors("- name: a\n"
-                  "  who: { any: true, users: [u], groups: g, claims: { c: [v, w] }, machine: either }\n"
-                  "  on: { connections: [orders], databases: [\"*\"], schemas: [sales] }\n"
-                  "  mode: observe\n"
-                  "  login: ro\n"
-                  "  record: { rows: digest, on_failure: allow, retain: 400d, statements: [read, schema] }\n"
-                  "  allow:\n"
-                  "    - read\n"
-                  "    - { effects: [write], relations: [t], schemas: [s] }\n"
-                  "    - { effects: procedure, functions: [f] }\n"
-                  "    - { effects: [read, bulk_out], columns: [\"*.t.a\", s.t.b] }\n"
-                  "  deny: [schema, { name: d, statements: DROP, where: any, functions: f, message: m, mode: "
-                  "observe }, { columns: [a.b.c], uses: [read, written] }]\n"
-                  "  hold: [{ where: trivial, relations: [r], by: dba, expires: 1h, unless: { affected_rows: "
-                  "\"100\" } }]\n"
-                  "  trust: { functions: [s.f, \"s.g(int, text[])\", \"s.=\"], extensions: vector }\n"
-                  "  limits: { statement: 1s, session: 1d, returned_rows: 1, affected_rows: 2, bytes: 1MB,\n"
-                  "    budget: { statements: 1, rows: 2, affected_rows: 3, bytes: 4kB, per: day } }\n",
-                  "");
+    expect_errors(
+        "- name: a\n"
+        "  who: { any: true, users: [u], groups: g, claims: { c: [v, w] }, machine: either }\n"
+        "  on: { connections: [orders], databases: [\"*\"], schemas: [sales] }\n"
+        "  mode: observe\n"
+        "  login: ro\n"
+        "  record: { rows: digest, on_failure: allow, retain: 400d, statements: [read, schema] }\n"
+        "  allow:\n"
+        "    - read\n"
+        "    - { effects: [write], relations: [t], schemas: [s] }\n"
+        "    - { effects: procedure, functions: [f] }\n"
+        "    - { effects: [read, bulk_out], columns: [\"*.t.a\", s.t.b] }\n"
+        "  deny: [schema, { name: d, statements: DROP, where: any, functions: f, message: m, mode: "
+        "observe }, { columns: [a.b.c], uses: [read, written] }]\n"
+        "  hold: [{ where: trivial, relations: [r], by: dba, expires: 1h, unless: { affected_rows: "
+        "\"100\" } }]\n"
+        "  trust: { functions: [s.f, \"s.g(int, text[])\", \"s.=\"], extensions: vector }\n"
+        "  limits: { statement: 1s, session: 1d, returned_rows: 1, affected_rows: 2, bytes: 1MB,\n"
+        "    budget: { statements: 1, rows: 2, affected_rows: 3, bytes: 4kB, lookups: 5, per: day } }\n"
+        "  mask: [{ columns: [a.b.c], with: redact, predicates: equality }]\n",
+        "");
 }
 
 static struct bytes hash_of(const char *yaml, struct arena *arena)

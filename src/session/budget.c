@@ -12,6 +12,7 @@ static uint64_t most_of(const struct session *s, enum session_budget_kind kind)
     case BUDGET_ROWS: return b->rows;
     case BUDGET_AFFECTED: return b->affected_rows;
     case BUDGET_BYTES: return b->bytes;
+    case BUDGET_LOOKUPS: return b->lookups;
     case BUDGET_KINDS: break;
     }
     return 0;
@@ -22,7 +23,7 @@ bool budget_start(struct session *s)
     const struct policy_limits *limits = &s->terms->limits;
     const struct policy_budget *b = &limits->budget;
     s->bounds_results = limits->returned_rows || limits->returned_bytes || b->rows || b->bytes;
-    if (s->budget || !(b->statements || b->rows || b->affected_rows || b->bytes)) return true;
+    if (s->budget || !(b->statements || b->rows || b->affected_rows || b->bytes || b->lookups)) return true;
     s->budget = s->world->budget_open(s->world, &s->principal, s->target->name);
     return s->budget != NULL;
 }
@@ -58,9 +59,18 @@ uint64_t budget_statements(const struct understood *u)
     return u->effects & ~(uint32_t)EFFECT_TRANSACTION ? u->facts->n_statements : 0;
 }
 
+uint64_t budget_lookups(const struct understood *u)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; u && u->outcome == SQL_UNDERSTOOD && i < u->facts->n_statements; i++)
+        n += u->facts->statements[i].n_lookups;
+    return n;
+}
+
 struct bytes budget_says(struct session *s, enum session_budget_kind kind)
 {
-    static const char *const whats[] = { "statements", "returned rows", "changed rows", "returned bytes" };
+    static const char *const whats[] = { "statements", "returned rows", "changed rows", "returned bytes",
+                                         "values of masked columns that are asked for" };
     return arena_printf(&s->scratch, "the day's budget of %lu %s is used up", (unsigned long)most_of(s, kind),
                         whats[kind]);
 }

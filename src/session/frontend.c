@@ -128,12 +128,12 @@ static enum record_outcome record_execute(struct session *s, const struct bindin
     return outcome;
 }
 
-static enum step refuse_spent(struct session *s, enum statement_carrier carrier)
+static enum step refuse_spent(struct session *s, enum statement_carrier carrier,
+                              enum session_budget_kind kind)
 {
-    return statement_refuse(s, carrier, REFUSAL_BUDGET,
-                            arena_printf(&s->scratch, "%.*s. %.*s",
-                                         BYTES_FMT(budget_says(s, BUDGET_STATEMENTS)),
-                                         BYTES_FMT(budget_hint(s))));
+    return statement_refuse(
+        s, carrier, REFUSAL_BUDGET,
+        arena_printf(&s->scratch, "%.*s. %.*s", BYTES_FMT(budget_says(s, kind)), BYTES_FMT(budget_hint(s))));
 }
 
 static enum step on_execute(struct session *s, const struct message *m)
@@ -157,7 +157,11 @@ static enum step on_execute(struct session *s, const struct message *m)
     if (refusal) return refuse_with(s, refusal);
     u = portal ? portal->understood : NULL;
     uint64_t n_counted = budget_statements(u);
-    if (n_counted && budget_left(s, BUDGET_STATEMENTS) < n_counted) return refuse_spent(s, CARRIER_PARSE);
+    uint64_t n_lookups = budget_lookups(u);
+    if (n_counted && budget_left(s, BUDGET_STATEMENTS) < n_counted)
+        return refuse_spent(s, CARRIER_PARSE, BUDGET_STATEMENTS);
+    if (n_lookups && budget_left(s, BUDGET_LOOKUPS) < n_lookups)
+        return refuse_spent(s, CARRIER_PARSE, BUDGET_LOOKUPS);
     struct understood *by;
     enum understood_limited limited = u ? limit_kind(s, u, &by) : LIMITED_NOT;
     /* The tag comes with the last row. */
@@ -165,6 +169,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     enum record_outcome outcome = record_execute(s, portal, &execute, &run);
     if (outcome != RECORD_OK) return cannot_record(s, outcome);
     budget_use(s, BUDGET_STATEMENTS, n_counted);
+    budget_use(s, BUDGET_LOOKUPS, n_lookups);
     if (!describe_for_us(s, portal, execute.portal)) return session_drop(s, "out of memory");
     bool in_group = s->limiting.uncounted;
     if (limited && !limit_before(s, limited)) return session_drop(s, "out of memory");
@@ -259,7 +264,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
         return statement_refuse(
             s, CARRIER_QUERY, REFUSAL_COUNTED,
             BYTES_LITERAL("function calls by OID cannot be counted, and changed rows are limited"));
-    if (budget_left(s, BUDGET_STATEMENTS) == 0) return refuse_spent(s, CARRIER_QUERY);
+    if (budget_left(s, BUDGET_STATEMENTS) == 0) return refuse_spent(s, CARRIER_QUERY, BUDGET_STATEMENTS);
     bool reserved;
     enum record_outcome outcome = recording_reserve(s, &reserved);
     if (outcome == RECORD_OK) outcome = recording_long(s, FRAME_CALL, (struct bytes){ 0 }, m->body, &run);

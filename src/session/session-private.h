@@ -199,6 +199,8 @@ bool budget_take(struct session *s, enum session_budget_kind kind, uint64_t n) M
 void budget_use(struct session *s, enum session_budget_kind kind, uint64_t n);
 /* How many statements of the text count: ending a transaction must always be possible. */
 uint64_t budget_statements(const struct understood *u);
+/* How many values of masked columns it asks for. */
+uint64_t budget_lookups(const struct understood *u);
 /* "the day's budget of 100 rows is used up", and when there will be one again; in s->scratch. */
 struct bytes budget_says(struct session *s, enum session_budget_kind kind);
 struct bytes budget_hint(struct session *s);

@@ -34,7 +34,14 @@ struct session_catalog {
 
 /* What one principal has used up on one connection today, over all its sessions and all workers. */
 struct session_budget;
-enum session_budget_kind { BUDGET_STATEMENTS = 0, BUDGET_ROWS, BUDGET_AFFECTED, BUDGET_BYTES, BUDGET_KINDS };
+enum session_budget_kind {
+    BUDGET_STATEMENTS = 0,
+    BUDGET_ROWS,
+    BUDGET_AFFECTED,
+    BUDGET_BYTES,
+    BUDGET_LOOKUPS,
+    BUDGET_KINDS
+};
 
 /* What a session needs of its surroundings; one a worker, never changed while sessions live. */
 struct session_world {

@@ -356,17 +356,23 @@ static enum step forward_limited(struct session *s, const struct statement *st)
     return limit_query(s, st->understood, st->text, text_to_forward(st), st->run, st->text_number);
 }
 
+static void charge(struct session *s, struct statement *st, enum session_budget_kind kind, uint64_t n)
+{
+    if (st->refused || budget_take(s, kind, n)) return;
+    refuse(st, REFUSAL_BUDGET, "budget", "", "");
+    st->says = budget_says(s, kind);
+    st->hint = budget_hint(s);
+}
+
 static enum step step_forward(struct session *s, struct statement *st)
 {
     struct understood *u = st->understood;
     if (st->carrier == CARRIER_QUERY) s->n_statements++;
     if (u && u->n_secrets) s->wants.wipe = true;
     /* The frame of its intent is there by now, so a message that waits is not charged twice. */
-    if (!st->refused && st->carrier == CARRIER_QUERY &&
-        !budget_take(s, BUDGET_STATEMENTS, budget_statements(u))) {
-        refuse(st, REFUSAL_BUDGET, "budget", "", "");
-        st->says = budget_says(s, BUDGET_STATEMENTS);
-        st->hint = budget_hint(s);
+    if (st->carrier == CARRIER_QUERY) {
+        charge(s, st, BUDGET_STATEMENTS, budget_statements(u));
+        charge(s, st, BUDGET_LOOKUPS, budget_lookups(u));
     }
     if (st->refused) {
         struct refusal *refusal = make_refusal(s, st);

@@ -72,7 +72,8 @@ enum sql_use {
               HAVING, ORDER, DISTINCT, LIMIT, window frames, ON CONFLICT, set operations */
     SQL_USE_WRITTEN = 4, /* assigned, inserted, deleted with its row */
     SQL_USE_STORED = 8,  /* its value flows into what is written */
-    SQL_USE_RANKED = 16  /* a window is ordered by it; with SQL_USE_PREDICATE */
+    SQL_USE_RANKED = 16, /* a window is ordered by it; with SQL_USE_PREDICATE */
+    SQL_USE_EQUAL = 32   /* it is masked, and a value of it is asked for (predicates: equality) */
 };
 struct sql_column {
     uint32_t relation; /* index into the statement's relations */
@@ -196,7 +197,8 @@ struct sql_statement {
     size_t n_outputs;
     bool outputs_open;
     /* Only where masks apply (sql_understand_masked). */
-    bool masks; /* it names a relation with masked columns */
+    bool masks;         /* it names a relation with masked columns */
+    uint32_t n_lookups; /* how many values of masked columns it asks for (SQL_USE_EQUAL) */
     /* What of it cannot be sent with masks: a sentence, and a hint. Nothing is to be forwarded then. */
     struct bytes unmaskable, unmaskable_hint;
 };

@@ -84,6 +84,18 @@ static bool is_plain_distinct(const List *distinct)
     return tree_length(distinct) == 1 && !tree_item(distinct, 0);
 }
 
+/* What asks for a value of a masked column stands alone, or beside others with AND. */
+static void where(struct lineage *l, const struct scope *scope, const SelectStmt *s)
+{
+    const BoolExpr *both = (const BoolExpr *)s->whereClause;
+    bool several = both && tree_tag(both) == T_BoolExpr && both->boolop == AND_EXPR;
+    for (int i = 0; several && i < tree_length(both->args); i++) {
+        const Node *one = tree_item(both->args, i);
+        if (!scan_equal(l, scope, s, one)) lineage_predicate(l, scope, one);
+    }
+    if (!several && !scan_equal(l, scope, s, s->whereClause)) lineage_predicate(l, scope, s->whereClause);
+}
+
 static struct row plain_select(struct lineage *l, const SelectStmt *s, const struct scope *outer,
                                const struct with *with, struct scope **scope_out)
 {
@@ -95,7 +107,7 @@ static struct row plain_select(struct lineage *l, const SelectStmt *s, const str
     for (int i = 0; i < tree_length(s->fromClause); i++)
         scope_from(l, scope, tree_item(s->fromClause, i));
     lineage_targets(l, scope, s->targetList, &row);
-    lineage_predicate(l, scope, s->whereClause);
+    where(l, scope, s);
     group_by(l, scope, &row, (const Node *)s->groupClause);
     lineage_predicate(l, scope, s->havingClause);
     for (int i = 0; i < tree_length(s->windowClause); i++)

@@ -50,7 +50,7 @@ static void explain(struct lineage *l)
     struct sum sum = lineage_sum(l);
     for (uint32_t i = 0; i < s->n_columns; i++) {
         const struct value one = { .ids = { &i, 1 } };
-        if (s->columns[i].uses & (SQL_USE_OUTPUT | SQL_USE_PREDICATE | SQL_USE_STORED))
+        if (s->columns[i].uses & (SQL_USE_OUTPUT | SQL_USE_PREDICATE | SQL_USE_STORED | SQL_USE_EQUAL))
             lineage_add(l, &sum, one);
     }
     struct value all = lineage_total(l, &sum);

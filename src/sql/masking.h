@@ -10,6 +10,7 @@
 enum sql_masked {
     SQL_MASKED = 1,          /* the mask is all there is to see */
     SQL_MASKED_COMPARED = 2, /* and the mask may be compared, grouped and ordered by */
+    SQL_MASKED_EQUAL = 8,    /* a value of the column may be asked for, where it is unique */
     SQL_MASKED_WRITTEN = 4   /* the column may be written, and its mask may be stored */
 };
 /* What a guard that fails makes the server say, among its own words (22P02). */

@@ -229,6 +229,9 @@ static void wrap(struct walk *walk, const struct scan_item *item)
     if (scan_needs_xmin(scans, item) && columns.p)
         columns = arena_printf(walk->arena, "%.*s%sxmin", BYTES_FMT(columns), columns.n ? ", " : "");
     struct bytes guard = scan_guard(walk, item->relation, item->masked);
+    if (item->equal.n)
+        guard = arena_printf(walk->arena, "%.*s %s %.*s", BYTES_FMT(guard), guard.n ? "AND" : "WHERE",
+                             BYTES_FMT(item->equal));
     struct bytes name = full_name(walk, item->relation);
     struct bytes database =
         node->catalogname ? scan_quoted(walk, bytes_of(node->catalogname)) : (struct bytes){ 0 };

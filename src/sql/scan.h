@@ -35,6 +35,7 @@ struct scan_item {
     bool whole;  /* all its columns are used: by a join that merges, or renames */
     bool shared; /* another relation of that name stands beside it: the sub-select gets an alias of its own */
     bool read;   /* its rows come out of it */
+    struct bytes equal; /* "column = value AND …": what its rows are looked up by; may be empty */
 };
 /* An edit of the text on its way. Those of one place stand in the order of `rank`. */
 struct scan_edit {
@@ -62,6 +63,7 @@ struct scans {
     size_t n_found, found_size, n_settled;
     const ColumnRef **seen; /* references that lineage looked up */
     size_t n_seen, seen_size;
+    size_t n_equal;         /* conditions that were looked at */
     bool prunes;            /* and that is all there are in the statement */
     const ColumnRef **refs; /* that have an edit */
     size_t n_refs, refs_size;
@@ -118,6 +120,10 @@ void scan_settle(struct walk *walk);
 /* scan-definition.c: calls that give the text of a definition. */
 void scan_definition(struct walk *walk, const FuncCall *call);
 void scan_definition_from(struct walk *walk, const RangeFunction *from);
+
+/* scan-equal.c: whether a condition asks for a value of a masked column, which is moved into its sub-select.
+ */
+bool scan_equal(struct lineage *l, const struct scope *scope, const SelectStmt *s, const Node *condition);
 
 /* scan-need.c: which columns a sub-select has to have, so that a login which may read no other ones can use
  * it. */

@@ -205,6 +205,7 @@ bool sql_facts_fit_template(const struct sql_facts *facts)
     const uint32_t plain = EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_LOCK;
     if (facts->n_statements != 1 || facts->holds_secret) return false;
     const struct sql_statement *s = &facts->statements[0];
+    if (s->n_lookups) return false; /* the edits have a literal in them */
     if (s->effects & ~plain || s->action != SQL_ACTION_NONE || s->pinned_setting) return false;
     /* An UPDATE or DELETE inside an INSERT or SELECT was not looked at for its conditions. */
     bool writes = bytes_is(s->tag, "UPDATE") || bytes_is(s->tag, "DELETE");

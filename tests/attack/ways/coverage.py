@@ -56,7 +56,16 @@ REST = """
 `tests/masking` holds what is tried against masked columns: each case runs on two databases that differ in masked values alone, as simple and as extended
 queries, as text and as binary, and must give the same bytes; a case that does not tell them apart without masks is broken. Statements made at random, sqlsmith's and
 pgbench's run as well. What masks cannot stop is told in [masking.md](masking.md#what-is-not-stopped), and what is open in
-`tests/masking/cases`, with the reason.
+`tests/masking/cases`, with the reason. In short, not stopped are:
+
+* **A literal in a definition that looks like no data**, and trees of definitions (`pg_node_tree`): ordinary tools and dumps need definitions.
+* **A view that somebody else redefined** less than a second ago, over a masked column: the server can be asked for the names of columns as they are now, and
+  for a view's definition as it was in the transaction's snapshot only.
+* **A masked column that may be written** (`write: allow`) and is unique: that it cannot be written again tells that the value is there.
+* **Order and equality of masks that show a part**, where `predicates: masked` lets masks be compared: that is what these masks show.
+* **What trusted code, triggers, checks and row security do** with what they read.
+* **What a client knows**: a literal that it sends and gets back.
+* **Time, numbers of rows, and clear columns.**
 
 ## What no gateway can hold
 
