@@ -161,7 +161,10 @@ const struct cli_command cli_command_audit_who_saw = {
     .notes =
         "Columns are told of that have a tag (COMMENT ON COLUMN … IS 'postern: …'), or that a mask of any "
         "policy\n"
-        "names; TABLE.* asks for all of them. A view's column counts as what it is made of.\n"
+        "names; TABLE.* asks for all of them. A view's column counts as what it is made of. Values that are "
+        "found by what\n"
+        "they look like are columns of \"values\": values.card_number, values.iban, values.email; their rows "
+        "are values.\n"
         "The exit code is 1 where nobody saw it.",
     .run = run,
 };

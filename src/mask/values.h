@@ -28,7 +28,8 @@ struct values_walk {
 struct values_walk values_begin(struct bytes text, uint32_t kinds);
 struct values_found values_next(struct values_walk *walk);
 
-/* Whether there can be any, as text or as hexadecimal digits: false at once for most values that hold none. */
+/* Whether there can be any, as text or as hexadecimal digits: false at once for most values that hold none.
+ */
 static inline bool values_may_hold(struct bytes text, uint32_t kinds)
 {
     return text.n >= 12 ? kinds != 0 : (kinds & VALUES_EMAIL) && text.n >= 5 && memchr(text.p, '@', text.n);

@@ -421,6 +421,18 @@ static void take_complete(struct taking *t, const struct frame *frame)
     if (!open->prepared) t->statements--;
 }
 
+static void take_found(struct taking *t, const struct frame *frame)
+{
+    struct cursor c = cursor_over(frame->body);
+    uint32_t run = cursor_u32(&c);
+    struct bytes fields = cursor_take(&c, cursor_left(&c));
+    struct open_run *open = map_get(&t->runs, key32(&run));
+    if (c.failed) t->damaged++;
+    if (c.failed || !open || t->error) return;
+    t->error = index_seen_found(t->index, t->session, open->tally->text->shape, open->tally->minute,
+                                frame->sequence, fields);
+}
+
 static void take_error(struct taking *t, const struct frame *frame)
 {
     struct cursor c = cursor_over(frame->body);
@@ -576,7 +588,8 @@ uint32_t index_types(void)
     return frame_type_bit(FRAME_SESSION_START) | frame_type_bit(FRAME_SESSION_END) |
            frame_type_bit(FRAME_CONTEXT) | frame_type_bit(FRAME_TEXT) | frame_type_bit(FRAME_QUERY) |
            frame_type_bit(FRAME_EXECUTE) | frame_type_bit(FRAME_CALL) | frame_type_bit(FRAME_PARSE) |
-           frame_type_bit(FRAME_COMPLETE) | frame_type_bit(FRAME_ERROR) | frame_type_bit(FRAME_REJECTED);
+           frame_type_bit(FRAME_COMPLETE) | frame_type_bit(FRAME_ERROR) | frame_type_bit(FRAME_REJECTED) |
+           frame_type_bit(FRAME_FOUND);
 }
 
 /* What index_types says, and nothing else. */
@@ -600,6 +613,7 @@ static void take_frame(struct taking *t, const struct frame *frame)
         if (bytes_slice(frame->body, 5, 1).n) take_error(t, frame);
         break;
     case FRAME_REJECTED: take_rejected(t, frame); break;
+    case FRAME_FOUND: take_found(t, frame); break;
     default: break;
     }
 }

@@ -135,3 +135,46 @@ int index_seen_add(struct index *index, uint64_t session, int64_t shape, int64_t
     sqlite_query_bind_int(q, 10, count->last_sequence);
     return sqlite_query_finish(q);
 }
+
+struct finding {
+    struct bytes kind, how;
+    uint64_t n;
+};
+struct findings {
+    struct finding of[16];
+    size_t n;
+};
+
+/* "2.card_number.masked" = "3": over all columns together. */
+static void add_finding(void *context, struct bytes name, struct bytes value)
+{
+    struct findings *f = context;
+    int64_t n;
+    ptrdiff_t first = bytes_find(name, BYTES_LITERAL("."));
+    struct bytes rest = bytes_slice(name, (size_t)(first + 1), name.n);
+    ptrdiff_t second = first < 0 ? -1 : bytes_find(rest, BYTES_LITERAL("."));
+    if (second < 0 || !bytes_to_int64(value, &n) || n < 1) return;
+    struct bytes kind = bytes_slice(rest, 0, (size_t)second);
+    struct bytes how = bytes_slice(rest, (size_t)second + 1, rest.n);
+    size_t i = 0;
+    while (i < f->n && !(bytes_equal(f->of[i].kind, kind) && bytes_equal(f->of[i].how, how)))
+        i++;
+    if (i == sizeof f->of / sizeof *f->of) return;
+    if (i == f->n) f->of[f->n++] = (struct finding){ kind, how, 0 };
+    f->of[i].n += (uint64_t)n;
+}
+
+int index_seen_found(struct index *index, uint64_t session, int64_t shape, int64_t minute, uint32_t sequence,
+                     struct bytes fields)
+{
+    struct findings f = { .n = 0 };
+    int error = 0;
+    frame_fields_each(fields, add_finding, &f);
+    for (size_t i = 0; i < f.n && !error; i++) {
+        struct index_seen seen = { .relation = BYTES_LITERAL("values"), .column = f.of[i].kind };
+        struct index_seen_count count = { 1, f.of[i].n, sequence, sequence };
+        seen.state = bytes_is(f.of[i].how, "masked") ? BYTES_LITERAL("masked") : BYTES_LITERAL("clear");
+        error = index_seen_add(index, session, shape, minute, &seen, &count);
+    }
+    return error;
+}

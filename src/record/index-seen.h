@@ -26,4 +26,8 @@ struct index_seen_count {
 /* Adds to the row of `seen` for it. */
 int index_seen_add(struct index *index, uint64_t session, int64_t shape, int64_t minute,
                    const struct index_seen *seen, const struct index_seen_count *count) MUST_USE;
+/* What was found in a result by what it looks like (the fields of a FRAME_FOUND): as columns of the relation
+ * "values", named by their kind, masked or clear; its rows are values. */
+int index_seen_found(struct index *index, uint64_t session, int64_t shape, int64_t minute, uint32_t sequence,
+                     struct bytes fields) MUST_USE;
 #endif

@@ -386,6 +386,41 @@ static void test_sights(void **state)
     }
 }
 
+static void put_found(struct frames *f, uint32_t run, const char *first, const char *second)
+{
+    buf_put_u32(&f->body, run);
+    frames_fields(f, FRAME_FOUND, first, "3", second, "2", "2.email.shown", "1", "more", "9", NULL);
+}
+
+static void test_found(void **state)
+{
+    static struct frames f;
+    (void)state;
+    for (size_t size = 1; size < 12; size += 3) {
+        struct index *index = NULL;
+        uint64_t position = 0;
+        frames_init(&f, 89);
+        frames_fields(&f, FRAME_SESSION_START, "principal", "ada", "connection", "shop", NULL);
+        frames_text(&f, 1, "SELECT * FROM people", "allow", "p", "allow", "SELECT", "read", "people");
+        for (int i = 0; i < 2; i++) {
+            uint32_t run = frames_query(&f, 1);
+            put_found(&f, run, "1.card_number.masked", i ? "3.card_number.masked" : "3.unseen.masked");
+            frames_complete(&f, run, 5, 10, RUN_COMPLETED, "SELECT 5");
+        }
+        put_found(&f, 77, "1.iban.masked", "2.iban.masked"); /* of no run that is known */
+        assert_int_equal(index_open(path, INDEX_WRITE, &index), 0);
+        assert_int_equal(index_rebuild(index), 0);
+        feed_session(index, &f, size, &position);
+        check_sights(index, "values", "card_number", "masked",
+                     "ada values.card_number masked n=2 rows=8 #7\n");
+        check_sights(index, "values", "", "clear", "ada values.email clear n=2 rows=2 #7\n");
+        check_sights(index, "values", "unseen", "", "ada values.unseen masked n=1 rows=2 #4\n");
+        check_sights(index, "values", "iban", "", "");
+        index_free(index);
+        frames_free(&f);
+    }
+}
+
 static void see_rejection(void *context, const struct index_rejection *r)
 {
     buf_printf(context, "%llu %.*s %.*s;", (unsigned long long)r->session, BYTES_FMT(r->sqlstate),
@@ -427,6 +462,8 @@ int main(void)
         { "a batch that is cut off leaves nothing, and a block counts once", test_cut_batch, set_up,
           tear_down, NULL },
         { "an index can be made again", test_rebuild, set_up, tear_down, NULL },
+        { "values that were found are told by their kind, wherever blocks end", test_found, set_up, tear_down,
+          NULL },
         { "who saw a column is told with its rows, by statement and wherever blocks end", test_sights, set_up,
           tear_down, NULL },
         { "a connection that was turned away is no session", test_rejected, set_up, tear_down, NULL },
