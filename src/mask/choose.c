@@ -63,9 +63,15 @@ static struct mask_choice named(const struct closure *c, const struct catalog_re
     struct policy_mask mask =
         policy_ruleset_mask_of(c->ruleset, r->schema, r->name, column->name, column->tags);
     struct mask_choice choice = { mask.kind ? MASK_BY_POLICY : MASK_CLEAR, mask, r };
-    if (!mask_catalogue_holds(r->schema, r->name, column->name)) return choice;
     struct policy_mask null = { .kind = POLICY_MASK_NULL, .compared = true, .with = BYTES_LITERAL("null") };
-    return stricter(choice, (struct mask_choice){ MASK_BY_CATALOGUE, null, r });
+    if (mask_catalogue_holds(r->schema, r->name, column->name))
+        return stricter(choice, (struct mask_choice){ MASK_BY_CATALOGUE, null, r });
+    struct policy_mask definition = { .kind = POLICY_MASK_DEFINITION,
+                                      .compared = true,
+                                      .with = BYTES_LITERAL("what looks like data") };
+    if (catalog_is_own(r->oid) && mask_definition_holds(r->schema, r->name, column->name))
+        return stricter(choice, (struct mask_choice){ MASK_BY_DEFINITION, definition, r });
+    return choice;
 }
 
 struct kin {
@@ -272,6 +278,7 @@ const char *mask_reason_text(enum mask_reason reason)
     case MASK_BY_OPAQUE: return "made of what nobody can tell";
     case MASK_BY_TYPE: return "of whole rows that have masked columns";
     case MASK_BY_GENERATED: return "generated beside columns that are masked";
+    case MASK_BY_DEFINITION: return "the text of definitions: what looks like data in it is hidden";
     case MASK_BY_CATALOGUE: return "holds samples of data, texts or secrets";
     }
     return "";

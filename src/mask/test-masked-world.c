@@ -18,7 +18,8 @@ static const char *const catalog_text =
     "child public.payments_1 public.payments\n"
     "table public.tagged id:int4 secret:text\n"
     "tag public.tagged.secret pii,x\n"
-    "table pg_catalog.pg_stats tablename:name most_common_vals:_text\n";
+    "table pg_catalog.pg_stats tablename:name most_common_vals:_text\n"
+    "table pg_catalog.pg_proc oid:oid! proname:name prosrc:text\n";
 
 void masked_init_beside(struct masked *m, const char *mask, const char *others)
 {
@@ -61,13 +62,20 @@ void masked_free(struct masked *m)
     catalog_release(m->catalog);
 }
 
+/* The mask of a definition is made of the definition. */
+static bool is_hidden(const struct masked *m, const struct catalog_relation *r, int attribute)
+{
+    struct mask_choice choice = mask_choose(m->ruleset, &m->view, r, attribute);
+    return choice.reason != MASK_CLEAR && choice.mask.kind != POLICY_MASK_DEFINITION;
+}
+
 static bool is_masked(const struct masked *m, uint32_t oid, int attribute)
 {
     const struct catalog_relation *r = oid ? catalog_by_oid(&m->view, oid) : NULL;
     if (!r) return false;
-    if (attribute > 0) return mask_choose(m->ruleset, &m->view, r, attribute).reason != MASK_CLEAR;
+    if (attribute > 0) return is_hidden(m, r, attribute);
     for (size_t i = 0; i < r->n_columns; i++)
-        if (mask_choose(m->ruleset, &m->view, r, (int)i + 1).reason) return true;
+        if (is_hidden(m, r, (int)i + 1)) return true;
     return false;
 }
 

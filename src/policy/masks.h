@@ -7,13 +7,15 @@
 /* From the least hiding to the most. */
 enum policy_mask_kind {
     POLICY_MASK_NONE = 0,
-    POLICY_MASK_EMAIL,    /* the domain is shown */
-    POLICY_MASK_PHONE,    /* the last two digits */
-    POLICY_MASK_PARTIAL,  /* the first and last characters */
-    POLICY_MASK_RANGE,    /* the lower end of the range that a number is in */
-    POLICY_MASK_YEAR,     /* the first day of the year */
-    POLICY_MASK_CONSTANT, /* the same for every row */
-    POLICY_MASK_REDACT,   /* ***, or NULL where the type has no such value */
+    POLICY_MASK_DEFINITION, /* what looks like data in the text of a definition is hidden; no policy says it
+                             */
+    POLICY_MASK_EMAIL,      /* the domain is shown */
+    POLICY_MASK_PHONE,      /* the last two digits */
+    POLICY_MASK_PARTIAL,    /* the first and last characters */
+    POLICY_MASK_RANGE,      /* the lower end of the range that a number is in */
+    POLICY_MASK_YEAR,       /* the first day of the year */
+    POLICY_MASK_CONSTANT,   /* the same for every row */
+    POLICY_MASK_REDACT,     /* ***, or NULL where the type has no such value */
     POLICY_MASK_NULL
 };
 struct policy_mask {
