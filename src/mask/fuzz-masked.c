@@ -1,14 +1,20 @@
-/* Any text under masks that show nothing: it is refused, or what goes to the server uses no masked column, as
- * lineage sees that text by itself. */
+/* SQL at random under masks that show nothing: it is refused, or what goes to the server uses no masked
+ * column, as lineage sees that text by itself, and returns columns of the same number and names as the
+ * client's. The text mostly changes by words, and by pieces of statements that love masked columns, so that
+ * much of it parses. */
 #include "base/check.h"
 #include "mask/test-masked.h"
 #include "sql/edits.h"
 #include "sql/facts.h"
+#include "sql/token.h"
+#include <stdlib.h>
 
 static struct masked world;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -16,6 +22,243 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     masked_init(&world, NULL);
     return 0;
 }
+
+/* ---- what is tried */
+
+static const char *const pieces[] = { "SELECT",
+                                      "FROM",
+                                      "WHERE",
+                                      "people",
+                                      "public.people",
+                                      "ONLY",
+                                      "p",
+                                      "p.mail",
+                                      "people.ssn",
+                                      "mail",
+                                      "id",
+                                      "*",
+                                      "p.*",
+                                      "people.*",
+                                      "(people).ssn",
+                                      "public.people.pin",
+                                      ",",
+                                      "(",
+                                      ")",
+                                      ".",
+                                      "=",
+                                      "AS",
+                                      "AS p",
+                                      "AS p(a, b)",
+                                      "JOIN",
+                                      "LEFT JOIN",
+                                      "ON true",
+                                      "NATURAL JOIN orders",
+                                      "USING (id)",
+                                      "CROSS JOIN LATERAL",
+                                      "GROUP BY id",
+                                      "GROUP BY people.id",
+                                      "GROUP BY ROLLUP (1)",
+                                      "ORDER BY 1",
+                                      "ORDER BY p",
+                                      "HAVING true",
+                                      "DISTINCT",
+                                      "DISTINCT ON (id)",
+                                      "LIMIT 1",
+                                      "FOR UPDATE",
+                                      "FOR UPDATE OF p",
+                                      "WINDOW w AS (ORDER BY id)",
+                                      "OVER w",
+                                      "count(*)",
+                                      "max(mail)",
+                                      "row_to_json(p)",
+                                      "UNION ALL",
+                                      "EXCEPT",
+                                      "INTERSECT",
+                                      "VALUES (1)",
+                                      "TABLE people",
+                                      "WITH p AS (SELECT * FROM people)",
+                                      "WITH RECURSIVE r AS (SELECT 1 AS id UNION ALL SELECT id + 1 FROM r)",
+                                      "(SELECT ssn FROM people LIMIT 1)",
+                                      "EXISTS (SELECT 1 FROM people q WHERE q.ssn = p.ssn)",
+                                      "ARRAY(SELECT pin FROM people)",
+                                      "(SELECT * FROM people) x",
+                                      "x",
+                                      "contacts",
+                                      "cards",
+                                      "cards_deep",
+                                      "odd",
+                                      "payments",
+                                      "payments_1",
+                                      "tagged",
+                                      "secret",
+                                      "pg_stats",
+                                      "other.people",
+                                      "orders",
+                                      "person",
+                                      "orders o",
+                                      "o.person",
+                                      "o",
+                                      "loud",
+                                      "UPDATE people SET name = 'x'",
+                                      "UPDATE",
+                                      "SET",
+                                      "name = mail",
+                                      "DELETE FROM people",
+                                      "INSERT INTO orders (id, person)",
+                                      "INSERT INTO people (id, name) VALUES (1, 'x')",
+                                      "DEFAULT VALUES",
+                                      "ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+                                      "ON CONFLICT DO NOTHING",
+                                      "RETURNING",
+                                      "RETURNING *",
+                                      "RETURNING people",
+                                      "MERGE INTO orders o USING people p ON o.person = p.id",
+                                      "WHEN MATCHED THEN UPDATE SET memo = p.name",
+                                      "WHEN NOT MATCHED THEN DO NOTHING",
+                                      "COPY people TO STDOUT",
+                                      "COPY (",
+                                      ") TO STDOUT",
+                                      "COPY people (id, mail) TO STDOUT",
+                                      "EXPLAIN",
+                                      "EXPLAIN ANALYZE",
+                                      "PREPARE a AS",
+                                      "DECLARE c CURSOR FOR",
+                                      "TABLESAMPLE system (10)",
+                                      "TABLESAMPLE bernoulli (5) REPEATABLE (1)",
+                                      "ctid",
+                                      "tableoid",
+                                      "xmin",
+                                      "CASE WHEN",
+                                      "THEN",
+                                      "ELSE",
+                                      "END",
+                                      "IS NULL",
+                                      "IN (SELECT id FROM people)",
+                                      "::text",
+                                      "::people",
+                                      "CAST(p AS text)",
+                                      "NULL",
+                                      "1",
+                                      "'x'",
+                                      "$1",
+                                      "\"people\"",
+                                      "\"Mail\"",
+                                      "U&\"people\"",
+                                      "/* people */",
+                                      "-- people\n",
+                                      ";",
+                                      "AND",
+                                      "OR",
+                                      "NOT",
+                                      "ANY",
+                                      "ALL",
+                                      "ROW(p.*)",
+                                      "[1]",
+                                      "[1:2]",
+                                      "||",
+                                      "COLLATE \"C\"",
+                                      "AT TIME ZONE 'UTC'",
+                                      "FILTER (WHERE true)",
+                                      "WITHIN GROUP (ORDER BY pin)",
+                                      "GROUPING SETS ((id), ())",
+                                      "LATERAL (SELECT p.ssn) y",
+                                      "y",
+                                      "y.ssn",
+                                      "generate_series(1, 2) g",
+                                      "unnest(ARRAY[p])",
+                                      "people p",
+                                      "people p JOIN people q ON p.id = q.id",
+                                      "q.mail",
+                                      "FETCH FIRST 1 ROWS WITH TIES",
+                                      "MATERIALIZED",
+                                      "NOT MATERIALIZED",
+                                      "SEARCH DEPTH FIRST BY id SET s" };
+enum { N_PIECES = sizeof pieces / sizeof *pieces, WORDS_MOST = 256 };
+
+struct words {
+    struct bytes items[WORDS_MOST];
+    size_t n;
+};
+
+static struct words cut(struct bytes text)
+{
+    struct words w = { .n = 0 };
+    size_t at = 0;
+    while (w.n < WORDS_MOST) {
+        struct token t = token_next(text, &at);
+        if (t.kind == TOKEN_END) break;
+        w.items[w.n++] = t.text;
+    }
+    return w;
+}
+
+static unsigned draw(unsigned *state, unsigned below)
+{
+    *state = *state * 1103515245U + 12345U;
+    return below ? (*state >> 8) % below : 0;
+}
+
+static void insert(struct words *w, size_t at, struct bytes word)
+{
+    if (w->n == WORDS_MOST) return;
+    memmove(&w->items[at + 1], &w->items[at], (w->n - at) * sizeof *w->items);
+    w->items[at] = word;
+    w->n++;
+}
+
+static void change(struct words *w, unsigned *state)
+{
+    struct bytes piece = bytes_of(pieces[draw(state, N_PIECES)]);
+    size_t at = draw(state, (unsigned)w->n + 1);
+    switch (draw(state, 6)) {
+    case 0:
+    case 1: insert(w, at, piece); break;
+    case 2:
+        if (at < w->n) w->items[at] = piece;
+        break;
+    case 3:
+        if (at >= w->n) break;
+        memmove(&w->items[at], &w->items[at + 1], (w->n - at - 1) * sizeof *w->items);
+        w->n--;
+        break;
+    case 4:
+        if (w->n) insert(w, at, w->items[draw(state, (unsigned)w->n)]);
+        break;
+    default:
+        if (at + 1 < w->n) {
+            struct bytes other = w->items[at];
+            w->items[at] = w->items[at + 1];
+            w->items[at + 1] = other;
+        }
+    }
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
+{
+    unsigned state = seed * 2654435761U;
+    uint8_t *copy = malloc(size + 1);
+    struct buf out;
+    if (!copy || draw(&state, 6) == 0) {
+        free(copy);
+        return LLVMFuzzerMutate(data, size, most);
+    }
+    if (size) memcpy(copy, data, size);
+    struct words w = cut(bytes_make(copy, size));
+    for (unsigned i = 1 + draw(&state, 4); i > 0; i--)
+        change(&w, &state);
+    buf_init(&out, 1 << 20);
+    for (size_t i = 0; i < w.n; i++) {
+        if (i) buf_append_text(&out, " ");
+        buf_append(&out, w.items[i]);
+    }
+    size_t n = buf_length(&out) < most ? buf_length(&out) : most;
+    if (n) memcpy(data, buf_bytes(&out).p, n);
+    buf_free(&out);
+    free(copy);
+    return n;
+}
+
+/* ---- what must hold */
 
 static bool is_sent(const struct sql_facts *facts)
 {
@@ -33,6 +276,29 @@ static bool is_sent(const struct sql_facts *facts)
     return true;
 }
 
+/* COPY of a table becomes one of a query, which alone has outputs. */
+static bool is_copy(const struct sql_statement *s)
+{
+    return s->effects & EFFECT_BULK_OUT;
+}
+
+static void check_outputs(const struct sql_facts *sent, struct bytes edited, struct arena *arena)
+{
+    const struct sql_facts *got;
+    CHECK(sql_understand_in(edited, &world.view, arena, &got) == SQL_UNDERSTOOD);
+    CHECK(got->n_statements == sent->n_statements);
+    for (size_t i = 0; i < sent->n_statements; i++) {
+        const struct sql_statement *a = &sent->statements[i], *b = &got->statements[i];
+        /* f(column) may be a field's name; f(mask) is a function, which there may be none of. */
+        if (is_copy(a) || a->outputs_open || b->outputs_open || b->unresolved_code) continue;
+        CHECK(a->n_outputs == b->n_outputs);
+        /* In RETURNING a mask that is a part of an expression may give it another name: mail::name. */
+        bool writes = a->effects & (EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE);
+        for (size_t k = 0; k < a->n_outputs && !writes; k++)
+            CHECK(bytes_equal(a->outputs[k].name, b->outputs[k].name));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena arena;
@@ -47,6 +313,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         is_sent(facts)) {
         sql_edits_apply(text, facts->edits, facts->n_edits, &edited);
         CHECK(!masked_is_used(&world, buf_bytes(&edited), &arena));
+        check_outputs(facts, buf_bytes(&edited), &arena);
     }
     buf_free(&edited);
     arena_free(&arena);

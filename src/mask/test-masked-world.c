@@ -72,7 +72,7 @@ static bool is_hidden(const struct masked *m, const struct catalog_relation *r, 
 static bool is_masked(const struct masked *m, uint32_t oid, int attribute)
 {
     const struct catalog_relation *r = oid ? catalog_by_oid(&m->view, oid) : NULL;
-    if (!r) return false;
+    if (!r || attribute < 0) return false; /* a row's ctid and xmin are no columns of it */
     if (attribute > 0) return is_hidden(m, r, attribute);
     for (size_t i = 0; i < r->n_columns; i++)
         if (is_hidden(m, r, (int)i + 1)) return true;
