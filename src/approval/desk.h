@@ -179,9 +179,12 @@ enum desk_asked desk_ask(struct desk *desk, const struct desk_request *request, 
  * rows were counted; or waiting; or denied a while ago. NULL: none. */
 struct desk_ticket *desk_find(struct desk *desk, const uint8_t digest[DESK_DIGEST], bool counted,
                               uint64_t rows, struct desk_waiter *waiter) MUST_USE;
-/* How it stands. *stored_out: what the file is to hold of it, it holds. */
-void desk_look(struct desk_ticket *ticket, struct arena *arena, struct desk_entry *entry_out,
-               bool *stored_out);
+/* What became of it in the file: NEVER where it does not stay. FAILED: nothing may be built on it. */
+enum desk_stored { DESK_STORE_FAILED = 0, DESK_STORE_PENDING, DESK_STORE_DONE, DESK_STORE_NEVER };
+/* How it stands; the entry's request is held. False: no memory. */
+bool desk_look(struct desk_ticket *ticket, struct arena *arena, struct desk_entry *entry_out,
+               enum desk_stored *stored_out) MUST_USE;
+enum desk_state desk_ticket_state(const struct desk_ticket *ticket);
 const char *desk_ticket_id(const struct desk_ticket *ticket);
 /* Approved, and nobody used it: from now on it is used. False: it is not to be used (any more). Where it
  * stays, the waiter is told once that is stored: nothing may run before. */
@@ -246,6 +249,10 @@ struct desk_counts {
     uint64_t asked, ended[DESK_N_STATES]; /* since the start: how many came into each state */
 };
 void desk_count(struct desk *desk, struct desk_counts *out);
+/* The hash of all that an approval of the request binds but the count: who, where, as whom, the exact text
+ * and parameters, the path, what it is held by. versions: those of the objects that it touches, in whatever
+ * form whoever asks has them. */
+void desk_digest(const struct desk_request *request, struct bytes versions, uint8_t out[DESK_DIGEST]);
 /* Whether a principal is this person: by issuer and subject, or by the name that people use. In doubt, yes.
  */
 bool desk_is_same(const struct principal *a, const struct principal *b);
