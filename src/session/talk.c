@@ -184,6 +184,7 @@ void talk_pump(struct talk *t)
             more = true;
         }
         if (t->world.job && t->world.thread == TALK_PARSER_ANSWERS) more |= talk_world_job(&t->world);
+        more |= talk_world_tells(&t->world, t->session);
     }
     talk_audit(t);
 }
@@ -240,6 +241,7 @@ void talk_end_session(struct talk *t)
     if (t->world.registered_pid) talk_fail(t, "the cancel key is still registered");
     if (t->world.parsing.p || t->world.proof_wanted) talk_fail(t, "a child was not told that nobody waits");
     if (t->world.n_attached) talk_fail(t, "the catalogue is still attached");
+    if (t->world.joined) talk_fail(t, "the desk's waiter is still joined");
     if (t->world.n_budgets) talk_fail(t, "the budget is still held");
     if (t->world.snapshot.n_users != 1) talk_fail(t, "the snapshot is still held");
 }
