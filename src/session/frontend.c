@@ -54,7 +54,10 @@ static enum step hold_bind(struct session *s, const struct message *m, const str
     struct hold_question q = { .u = u,
                                .text = statement->source ? statement->source->text : u->text,
                                .bind = m->body,
-                               .source = statement->source };
+                               .source = statement->source,
+                               .counted = !u->held,
+                               .rows = s->limiting.again.rows,
+                               .run = s->limiting.again.run };
     if (is_partial(m) || !statement->source) {
         *refusal_out =
             refusal_new(REFUSAL_APPROVAL, "ERROR",
@@ -89,12 +92,16 @@ static enum step on_bind(struct session *s, const struct message *m)
     struct refusal *refusal = NULL;
     enum step step = statement ? renew_binding(s, statement, &refusal) : STEP_NEXT;
     if (step != STEP_NEXT) return step;
-    if (statement && !refusal && statement->understood->held) step = hold_bind(s, m, statement, &refusal);
+    bool counted = statement && s->limiting.again.replaying && statement->understood->verdict.limit_is_hold;
+    if (statement && !refusal && (statement->understood->held || counted))
+        step = hold_bind(s, m, statement, &refusal);
     if (step != STEP_NEXT) return step;
     if (refusal) {
         hold_drop(s, "It is refused by now.");
+        s->limiting.again.due = false; /* the Execute behind it does not come again */
         return refuse_with(s, refusal);
     }
+    if (counted) s->limiting.again.granted = true;
     struct bytes part = m->body;
     enum record_outcome outcome =
         recording_intent(s, FRAME_BIND, is_partial(m) ? FRAME_PART : 0, &part, 1, &sequence);
@@ -104,6 +111,9 @@ static enum step on_bind(struct session *s, const struct message *m)
     struct pending *p = portal ? pending_push(&s->pendings, PENDING_BIND) : NULL;
     if (!p) return session_drop(s, "too many portals");
     p->binding = portal;
+    p->injected = s->limiting.again.replaying; /* the client knows */
+    if (statement && s->batch != BATCH_RAN && !is_partial(m))
+        limit_keep_message(s, statement->understood, m->whole);
     s->batch = BATCH_RAN;
     if (s->holding) hold_done(s);
     portal->of = binding_use(statement);
@@ -200,6 +210,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     if (refusal) return refuse_with(s, refusal);
     u = portal ? portal->understood : NULL;
     uint64_t n_counted = budget_statements(u);
+    if (s->limiting.again.replaying) n_counted = 0;
     if (n_counted && budget_left(s, BUDGET_STATEMENTS) < n_counted) return refuse_spent(s, CARRIER_PARSE);
     struct understood *by;
     enum understood_limited limited = u ? limit_kind(s, u, &by) : LIMITED_NOT;
@@ -210,6 +221,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     budget_use(s, BUDGET_STATEMENTS, n_counted);
     if (!describe_for_the_record(s, portal, execute.portal)) return session_drop(s, "out of memory");
     bool in_group = s->limiting.uncounted;
+    if (limited && by == u && !execute.most_rows) limit_keep_message(s, u, m->whole);
     if (limited && !limit_before(s, limited)) return session_drop(s, "out of memory");
     struct pending *p = push(s, PENDING_EXECUTE, portal);
     if (!p) return session_drop(s, "out of memory");
@@ -395,6 +407,12 @@ enum step frontend_message(struct session *s, const struct message *m)
             "protocol synchronization was lost: a statement came in the middle of COPY data");
     if (limit_is_undecided(s)) {
         if (!limit_lets_pass(s, m)) return limit_demand(s, true);
+        if (s->limiting.again.complete && m->type != MESSAGE_FLUSH && m->type != MESSAGE_TERMINATE &&
+            m->type != MESSAGE_COPY_DATA && m->type != MESSAGE_COPY_DONE && m->type != MESSAGE_COPY_FAIL) {
+            /* What changes nothing waits, so that the statement can still come again; a pipeline goes on. */
+            if (m->type == MESSAGE_CLOSE || m->type == MESSAGE_DESCRIBE) return limit_demand(s, true);
+            limit_forget_messages(s);
+        }
         if (m->type == MESSAGE_FLUSH && limit_demand(s, false) == STEP_CLOSE) return STEP_CLOSE;
     }
     switch (m->type) {

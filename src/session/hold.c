@@ -11,6 +11,7 @@ static struct holding *begin(struct session *s)
     if (!h) return NULL;
     arena_init(&h->arena, ARENA_CHUNK, ARENA_CEILING);
     h->beat_due_us = INT64_MAX;
+    h->cancelled = s->limiting.again.cancelled;
     h->waiter = s->world->desk_join(s->world, s);
     if (!h->waiter) {
         free(h);
@@ -52,7 +53,7 @@ bool hold_keeps_client(const struct session *s)
 
 bool session_watches_client(const struct session *s)
 {
-    return s->holding && s->phase == PHASE_READY && hold_keeps_client(s);
+    return s->phase == PHASE_READY && ((s->holding && hold_keeps_client(s)) || limit_is_again(s));
 }
 
 bool hold_send_sync(struct session *s)

@@ -158,7 +158,8 @@ static size_t feed(struct relay *r, const struct side *side, struct bytes in)
 /* What was left over from before, when the session takes bytes again. */
 static void feed_rest(struct relay *r, struct side *side)
 {
-    if (buf_length(&side->in) == 0 || !reads(r, side)) return;
+    bool again = side == &r->client && session_has_more(r->session);
+    if ((buf_length(&side->in) == 0 && !again) || !reads(r, side)) return;
     buf_consume(&side->in, feed(r, side, buf_bytes(&side->in)));
     release(r, &side->in);
 }

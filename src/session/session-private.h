@@ -310,6 +310,14 @@ enum step limit_demand(struct session *s, bool and_wait);
  * gets in the place of the client's text; p == NULL: that itself. */
 enum step limit_query(struct session *s, struct understood *u, struct bytes text, struct bytes forward,
                       uint32_t run, uint32_t number);
+/* A Query, or the first Bind of a batch and its Execute, may come again where a hold limits it. */
+void limit_keep_message(struct session *s, const struct understood *u, struct bytes whole);
+void limit_forget_messages(struct session *s);
+/* What was undone is asked for. */
+static inline bool limit_is_again(const struct session *s)
+{
+    return s->limiting.again.due || s->limiting.again.undoing;
+}
 bool limit_on_piece_end(struct session *s) MUST_USE;
 enum step limit_count_row(struct session *s, struct bytes body);
 enum step limit_count_before_done(struct session *s);

@@ -136,8 +136,8 @@ static bool is_over(const struct session *s)
 
 bool session_reads_client(const struct session *s)
 {
-    if (s->waits_for_room || s->waits_for_parse || s->limiting.waits || s->terminated ||
-        buf_length(&s->server_out) > SESSION_OUT_HIGH)
+    if (s->waits_for_room || s->waits_for_parse || s->limiting.waits || s->limiting.again.undoing ||
+        s->terminated || buf_length(&s->server_out) > SESSION_OUT_HIGH)
         return false;
     if (s->phase == PHASE_READY)
         return !s->aborting && !pending_is_full(&s->pendings) && !view_holds_client(s) &&
@@ -223,10 +223,38 @@ static enum step client_step(struct session *s, struct bytes in, size_t *used_ou
     return step;
 }
 
+/* What was undone comes again, before anything else that the client said. */
+static void replay(struct session *s)
+{
+    struct limit_again *a = &s->limiting.again;
+    while (a->due && session_reads_client(s)) {
+        struct bytes rest = bytes_slice(buf_bytes(&a->bytes), a->at, HOLD_AGAIN);
+        size_t used = 0;
+        if (rest.n == 0) {
+            a->due = false;
+            break;
+        }
+        a->replaying = true;
+        enum step step = client_step(s, rest, &used);
+        a->replaying = false;
+        arena_reset(&s->scratch);
+        if (step != STEP_NEXT) break;
+        a->at += used;
+        if (s->client_out.failed || s->server_out.failed) session_drop(s, "out of memory");
+    }
+    if (!a->due && !a->complete) limit_forget_messages(s); /* it was refused */
+}
+
+bool session_has_more(const struct session *s)
+{
+    return s->limiting.again.due && session_reads_client(s);
+}
+
 size_t session_on_client(struct session *s, struct bytes in)
 {
     size_t used = 0;
-    while (used < in.n && session_reads_client(s)) {
+    if (s->limiting.again.due) replay(s);
+    while (used < in.n && !s->limiting.again.due && session_reads_client(s)) {
         size_t step_used = 0;
         enum step step = client_step(s, bytes_make(in.p + used, in.n - used), &step_used);
         arena_reset(&s->scratch);
@@ -326,7 +354,8 @@ void session_on_client_end(struct session *s, bool broken)
     if (s->terminated) return;
     /* What the server has, it runs (W93): its answers are read to the end, and recorded. But what a Sync is
      * withheld for does not come to be committed. */
-    if (s->pendings.n == 0 || s->client_piece || s->copy_in || limit_is_undecided(s) || s->holding) {
+    if (s->pendings.n == 0 || s->client_piece || s->copy_in || limit_is_undecided(s) || s->holding ||
+        limit_is_again(s)) {
         session_drop(s, broken ? "the connection to the client broke" : "the client closed the connection");
         return;
     }
@@ -396,6 +425,10 @@ void session_on_cancel(struct session *s, struct bytes from)
     buf_free(&body);
     if (s->holding && hold_keeps_client(s)) {
         hold_on_cancel(s);
+        return;
+    }
+    if (limit_is_again(s)) {
+        s->limiting.again.cancelled = true;
         return;
     }
     /* With nothing running the request would hit whatever comes next. */

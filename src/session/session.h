@@ -155,6 +155,9 @@ void session_on_time(struct session *s);
 void session_on_desk(struct session *s);
 /* Whether the client is not read but its end must be noticed: it waits for people. */
 bool session_watches_client(const struct session *s);
+/* Whether something of the client's comes again: session_on_client is to be called, with nothing new if need
+ * be. */
+bool session_has_more(const struct session *s);
 /* Somebody asked with the right key to cancel what is running. */
 void session_on_cancel(struct session *s, struct bytes from);
 /* An operator, or the gateway's own end: the client is told (57P01). */

@@ -259,20 +259,25 @@ static enum step step_judge(struct session *s, struct statement *st)
 static enum step step_hold(struct session *s, struct statement *st)
 {
     struct understood *u = st->understood;
-    if (st->refused || !u->held) {
+    const struct limit_again *again = &s->limiting.again;
+    bool counted = again->replaying && !st->refused && u->verdict.limit_is_hold && !u->held;
+    if (st->refused || (!u->held && !counted)) {
         if (s->holding)
             hold_drop(s, st->refused ? "It is refused by now." : "It needs no approval any more.");
         return STEP_NEXT;
     }
     enum hold_answer answer = st->carrier == CARRIER_PARSE && s->world->desk ? HOLD_GRANTED : HOLD_REFUSED;
     if (st->carrier == CARRIER_QUERY) {
-        struct hold_question q = { .u = u, .text = st->text };
+        struct hold_question q = {
+            .u = u, .text = st->text, .counted = counted, .rows = again->rows, .run = again->run
+        };
         answer = hold_ask(s, &q, &st->renewal);
         if (answer == HOLD_WAITING) return s->phase == PHASE_READY ? STEP_WAIT : STEP_CLOSE;
     }
+    if (counted) s->limiting.again.granted = answer == HOLD_GRANTED;
     if (answer == HOLD_GRANTED) return STEP_NEXT;
     st->refused = true;
-    st->reason = u->reason;
+    st->reason = REFUSAL_APPROVAL;
     st->policy = u->verdict.policy;
     st->rule = u->verdict.rule;
     st->says = u->verdict.message;
@@ -376,6 +381,7 @@ static enum step forward_limited(struct session *s, const struct statement *st)
 {
     view_on_run(s, st->understood);
     if (st->understood->has_context) keep_context(s, st->understood);
+    if (s->pendings.n == 0 && s->status == 'I') limit_keep_message(s, st->understood, st->message->whole);
     return limit_query(s, st->understood, st->text, text_to_forward(st), st->run, st->text_number);
 }
 
@@ -386,7 +392,7 @@ static enum step step_forward(struct session *s, struct statement *st)
     if (s->holding) hold_done(s);
     if (u && u->n_secrets) s->wants.wipe = true;
     /* The frame of its intent is there by now, so a message that waits is not charged twice. */
-    if (!st->refused && st->carrier == CARRIER_QUERY &&
+    if (!st->refused && st->carrier == CARRIER_QUERY && !s->limiting.again.replaying &&
         !budget_take(s, BUDGET_STATEMENTS, budget_statements(u))) {
         refuse(st, REFUSAL_BUDGET, "budget", "", "");
         st->says = budget_says(s, BUDGET_STATEMENTS);

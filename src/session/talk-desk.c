@@ -82,8 +82,7 @@ static struct bytes word_of(const struct talk_line *line, size_t i)
 void talk_on_desk(struct talk *t, const struct talk_line *line)
 {
     bool keeps = bytes_is(word_of(line, 1), "keeps");
-    if (t->begun || t->world.world.desk || !talk_world_desk(&t->world, keeps))
-        talk_fail(t, "no desk");
+    if (t->begun || t->world.world.desk || !talk_world_desk(&t->world, keeps)) talk_fail(t, "no desk");
 }
 
 /* The one that is asked last and waits; or has this state. */

@@ -150,12 +150,13 @@ static bool feed(struct talk *t, enum talk_side side)
 {
     struct buf *held = &t->ends[side].held;
     bool reads = side == TALK_CLIENT ? session_reads_client(t->session) : session_reads_server(t->session);
-    if (!reads || buf_length(held) == 0) return false;
+    bool again = side == TALK_CLIENT && session_has_more(t->session);
+    if (!reads || (buf_length(held) == 0 && !again)) return false;
     /* A copy of its own, so that reading past what was fed is seen by the sanitizer. */
     size_t n = buf_length(held);
-    uint8_t *copy = malloc(n);
+    uint8_t *copy = malloc(n + !n);
     CHECK(copy);
-    memcpy(copy, buf_bytes(held).p, n);
+    if (n) memcpy(copy, buf_bytes(held).p, n);
     struct bytes through = { 0 };
     size_t used = side == TALK_CLIENT ? session_on_client(t->session, bytes_make(copy, n))
                                       : session_on_server(t->session, bytes_make(copy, n), &through);
@@ -163,7 +164,7 @@ static bool feed(struct talk *t, enum talk_side side)
     free(copy);
     CHECK(used <= n);
     buf_consume(held, used);
-    return used > 0;
+    return used > 0 || (again && !session_has_more(t->session));
 }
 
 void talk_pump(struct talk *t)
