@@ -40,7 +40,7 @@ class Analysis:
 
 
 def connect(cluster, database):
-    client = rawpg.Raw(cluster.port, timeout=60)
+    client = rawpg.Raw(cluster.port, timeout=300)
     client.login(cluster.password, database=database)
     client.simple("SET client_min_messages TO log; SET debug_pretty_print TO off; SET statement_timeout TO '5s';"
                   "SET lock_timeout TO '2s'; SET check_function_bodies TO off")

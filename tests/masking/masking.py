@@ -322,9 +322,9 @@ def tools_work(t, g, server):
     marks = [side["mark"] for side in SIDES.values()]
     for command in (r"\d", r"\d people", r"\d+ people", r"\dv", r"\df", r"\dt+", r"\d+ contacts", r"\dn+", r"\l",
                     r"\du", r"\dp", r"\di+", r"\dT", r"\dD", r"\d payments"):
-        done = process.run(["psql", "-X", "-c", command], 30, env=environment, check=False)
+        done = process.run(["psql", "-X", "-c", command], env=environment, check=False)
         t.check(f"psql {command}", done.returncode == 0 and not any(m in done.stdout for m in marks), done.stderr[:300])
-    done = process.run([f"{postgres.BIN}/pg_dump", "--no-owner"], 60, env=environment, check=False)
+    done = process.run([f"{postgres.BIN}/pg_dump", "--no-owner"], env=environment, check=False)
     t.check("pg_dump goes through, and what is masked comes out masked",
             done.returncode == 0 and "COPY public.people" in done.stdout and not any(m in done.stdout for m in marks),
             done.stderr[:600])
@@ -335,7 +335,7 @@ def columns_may_be_granted(t, g, server):
     server.sql("CREATE TABLE partly (id int, name text, code text, hidden text); INSERT INTO partly VALUES (1, 'n', 'c', 'h'); "
                "COMMENT ON COLUMN partly.code IS 'postern: pii'; GRANT SELECT (id, name) ON partly TO app", "one")
     s = Session(g, "one")
-    process.wait_for(lambda: error_of(s.run(query("SELECT id FROM partly"))) is None, "the new table in the catalogue", 20)
+    process.wait_for(lambda: error_of(s.run(query("SELECT id FROM partly"))) is None, "the new table in the catalogue")
     for text, row in (("SELECT name, code FROM partly WHERE id = 1", [b"n", b"***"]),
                       ("SELECT count(*) FROM partly", [b"1"]), ("SELECT 1 FROM partly", [b"1"]),
                       ("SELECT p.name AS x FROM partly p JOIN people q ON q.id = p.id ORDER BY x", [b"n"]),
@@ -399,7 +399,7 @@ def definitions_are_looked_through(t, g, server):
     """What looks like data in the text of a definition is hidden, by whichever way the text is read."""
     server.sql(definitions.MADE, "one")
     s = Session(g, "one")
-    process.wait_for(lambda: error_of(s.run(query("SELECT x FROM defined.v"))) is None, "the new view in the catalogue", 30)
+    process.wait_for(lambda: error_of(s.run(query("SELECT x FROM defined.v"))) is None, "the new view in the catalogue")
     for text in definitions.HIDDEN:
         answer = s.run(query(text))
         shown = b"".join(body for kind, body in answer if kind in "DdE").decode("latin1")

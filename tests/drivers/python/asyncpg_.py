@@ -120,7 +120,7 @@ async def main():
     heard = asyncio.Queue()
     await c.add_listener("news", lambda _, pid, channel, payload: heard.put_nowait((pid == c.get_server_pid(), channel, payload)))
     await c.execute("NOTIFY news, 'the payload'")
-    show(await asyncio.wait_for(heard.get(), 60))
+    show(await asyncio.wait_for(heard.get(), 300))
     operation("cancel")
     try:
         await c.fetch("SELECT pg_sleep(30)", timeout=1)
