@@ -37,6 +37,7 @@ struct open_run {
     uint32_t run;
     struct tally *tally;
     bool counted_error, completed;
+    bool prepared; /* a text that is refused where it is prepared: no run, but an attempt */
 };
 
 /* A block being taken in. */
@@ -304,22 +305,21 @@ static struct open_run *run_open(struct taking *t, uint32_t run, uint32_t text, 
     return open;
 }
 
-static void take_run(struct taking *t, const struct frame *frame)
+static struct open_run *take_run(struct taking *t, const struct frame *frame)
 {
     struct cursor c = cursor_over(frame->body);
     uint32_t text = cursor_u32(&c);
-    t->statements++;
     if (c.failed) {
         t->damaged++;
-        return;
+        return NULL;
     }
     struct open_run *open = run_open(t, frame->sequence, text, frame->time_us / MINUTE_US);
     struct tally *tally = open ? open->tally : NULL;
-    if (!tally) return;
+    if (!tally) return NULL;
     tally->n++;
     if (!tally->first_sequence) tally->first_sequence = frame->sequence;
     tally->last_sequence = frame->sequence;
-    if (bytes_is(tally->text->decision, "deny") || bytes_is(tally->text->decision, "hold")) t->refused++;
+    return open;
 }
 
 /* A text that is refused where it is prepared never becomes a run: the attempt counts all the same. */
@@ -328,7 +328,9 @@ static void take_parse(struct taking *t, const struct frame *frame)
     struct cursor c = cursor_over(frame->body);
     uint32_t number = cursor_u32(&c);
     const struct known_text *text = c.failed ? NULL : text_find(t, number);
-    if (text && (bytes_is(text->decision, "deny") || bytes_is(text->decision, "hold"))) take_run(t, frame);
+    if (!text || (!bytes_is(text->decision, "deny") && !bytes_is(text->decision, "hold"))) return;
+    struct open_run *open = take_run(t, frame);
+    if (open) open->prepared = true;
 }
 
 static void take_complete(struct taking *t, const struct frame *frame)
@@ -351,7 +353,7 @@ static void take_complete(struct taking *t, const struct frame *frame)
     open->completed = true;
     if (how != RUN_SKIPPED) return;
     open->tally->n--; /* an earlier statement of the pipeline failed: it never ran */
-    t->statements--;
+    if (!open->prepared) t->statements--;
 }
 
 static void take_error(struct taking *t, const struct frame *frame)
@@ -365,7 +367,12 @@ static void take_error(struct taking *t, const struct frame *frame)
         return;
     }
     struct open_run *open = run ? map_get(&t->runs, key32(&run)) : NULL;
-    t->errors++;
+    if (origin == ORIGIN_GATEWAY && bytes_is(report_field(body, 'V'), "ERROR")) {
+        t->refused++;
+        if (run && (!open || open->prepared)) t->statements++; /* a Parse that was refused */
+    } else {
+        t->errors++;
+    }
     if (open && !open->counted_error) {
         open->tally->errors++;
         open->counted_error = true;
@@ -517,7 +524,10 @@ static void take_frame(struct taking *t, const struct frame *frame)
     case FRAME_CONTEXT: take_context(t, frame); break;
     case FRAME_TEXT: take_text_frame(t, frame); break;
     case FRAME_QUERY:
-    case FRAME_EXECUTE: take_run(t, frame); break;
+    case FRAME_EXECUTE:
+        t->statements++;
+        (void)take_run(t, frame);
+        break;
     case FRAME_CALL: t->statements++; break;
     case FRAME_PARSE: take_parse(t, frame); break;
     case FRAME_COMPLETE: take_complete(t, frame); break;
