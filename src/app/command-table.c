@@ -6,6 +6,7 @@ const struct cli_command *const command_table[] = {
     &command_gateway,
     &command_check,
     &command_doctor,
+    &command_openapi,
     &command_demo,
     &cli_command_sessions_list,
     &cli_command_sessions_show,

@@ -245,8 +245,8 @@ static void look(struct connection *c)
         if (!c->begun) patience(c, c->service->options.patience.head_ms);
         c->begun = true;
         enum http_reads outcome = http_head_read(buf_bytes(&c->in), &c->asked);
-        if (outcome == HTTP_MORE) return;
-        if (outcome != HTTP_READ) {
+        if (outcome == HTTP_READ_MORE) return;
+        if (outcome != HTTP_READ_DONE) {
             refuse(c, http_reads_status(outcome));
             return;
         }
@@ -260,7 +260,7 @@ static void look(struct connection *c)
     if (c->state != CONNECTION_BODY) return;
     if (buf_length(&c->in) >= c->asked.size + c->asked.length) {
         /* The buffer may have moved since the head was read. */
-        if (http_head_read(buf_bytes(&c->in), &c->asked) == HTTP_READ)
+        if (http_head_read(buf_bytes(&c->in), &c->asked) == HTTP_READ_DONE)
             hand_over(c);
         else
             refuse(c, 400);

@@ -25,13 +25,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct http_asked asked, piece;
-    if (http_head_read(bytes_make(data, n), &asked) != HTTP_READ) return 0;
+    if (http_head_read(bytes_make(data, n), &asked) != HTTP_READ_DONE) return 0;
     CHECK(asked.size <= n && asked.size <= HTTP_HEAD_MOST && asked.path.n && asked.path.p[0] == '/');
     CHECK(asked.host.n && memcmp(data + asked.size - 4, "\r\n\r\n", 4) == 0);
     CHECK(!memchr(data, 0, asked.size));
     for (size_t i = 0; i < asked.size; i++)
-        CHECK(http_head_read(bytes_make(data, i), &piece) == HTTP_MORE);
-    CHECK(http_head_read(bytes_make(data, asked.size), &piece) == HTTP_READ && piece.length == asked.length);
+        CHECK(http_head_read(bytes_make(data, i), &piece) == HTTP_READ_MORE);
+    CHECK(http_head_read(bytes_make(data, asked.size), &piece) == HTTP_READ_DONE &&
+          piece.length == asked.length);
     look_at_target(&asked);
     return 0;
 }

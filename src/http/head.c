@@ -72,37 +72,38 @@ static enum http_reads request_line(struct bytes line, struct http_asked *asked)
 {
     struct bytes target;
     if (!cut(&line, ' ', &asked->method) || !is_token(asked->method) || !cut(&line, ' ', &target))
-        return HTTP_BAD;
-    if (target.n > HTTP_TARGET_MOST) return HTTP_TARGET_LONG;
+        return HTTP_READ_BAD;
+    if (target.n > HTTP_TARGET_MOST) return HTTP_READ_TARGET_LONG;
     if (!bytes_is(line, "HTTP/1.1"))
-        return bytes_starts_with(line, "HTTP/") && line.n == 8 ? HTTP_VERSION : HTTP_BAD;
+        return bytes_starts_with(line, "HTTP/") && line.n == 8 ? HTTP_READ_VERSION : HTTP_READ_BAD;
     for (size_t i = 0; i < target.n; i++)
-        if (target.p[i] <= ' ' || target.p[i] >= 0x7F || target.p[i] == '#') return HTTP_BAD;
-    if (target.n == 0 || target.p[0] != '/') return HTTP_BAD;
+        if (target.p[i] <= ' ' || target.p[i] >= 0x7F || target.p[i] == '#') return HTTP_READ_BAD;
+    if (target.n == 0 || target.p[0] != '/') return HTTP_READ_BAD;
     asked->path = target;
     struct bytes path;
     if (cut(&target, '?', &path)) {
         asked->path = path;
         asked->query = target;
     }
-    return HTTP_READ;
+    return HTTP_READ_DONE;
 }
 
 static enum http_reads length_field(struct http_asked *asked, struct bytes value)
 {
     int64_t length;
-    if (asked->has_length || value.n > 18 || !bytes_to_int64(value, &length) || length < 0) return HTTP_BAD;
-    if (value.p[0] < '0' || value.p[0] > '9') return HTTP_BAD;
+    if (asked->has_length || value.n > 18 || !bytes_to_int64(value, &length) || length < 0)
+        return HTTP_READ_BAD;
+    if (value.p[0] < '0' || value.p[0] > '9') return HTTP_READ_BAD;
     asked->has_length = true;
     asked->length = (uint64_t)length;
-    return HTTP_READ;
+    return HTTP_READ_DONE;
 }
 
 /* A field that the framing of messages hangs on. */
 static enum http_reads framing_field(struct http_asked *asked, const struct http_field *field, bool *coded)
 {
     if (bytes_equal_nocase(field->name, BYTES_LITERAL("host"))) {
-        if (asked->host.p || field->value.n == 0) return HTTP_BAD;
+        if (asked->host.p || field->value.n == 0) return HTTP_READ_BAD;
         asked->host = field->value;
     } else if (bytes_equal_nocase(field->name, BYTES_LITERAL("content-length"))) {
         return length_field(asked, field->value);
@@ -114,18 +115,18 @@ static enum http_reads framing_field(struct http_asked *asked, const struct http
             if (bytes_equal_nocase(trimmed(one), BYTES_LITERAL("close"))) asked->closes = true;
         if (bytes_equal_nocase(trimmed(rest), BYTES_LITERAL("close"))) asked->closes = true;
     } else if (bytes_equal_nocase(field->name, BYTES_LITERAL("expect"))) {
-        if (!bytes_equal_nocase(field->value, BYTES_LITERAL("100-continue"))) return HTTP_EXPECTS;
+        if (!bytes_equal_nocase(field->value, BYTES_LITERAL("100-continue"))) return HTTP_READ_EXPECTS;
         asked->waits = true;
     }
-    return HTTP_READ;
+    return HTTP_READ_DONE;
 }
 
 static enum http_reads field_line(struct bytes line, struct http_asked *asked, bool *coded)
 {
     struct http_field field;
-    if (!cut(&line, ':', &field.name) || !is_token(field.name)) return HTTP_BAD;
+    if (!cut(&line, ':', &field.name) || !is_token(field.name)) return HTTP_READ_BAD;
     field.value = trimmed(line);
-    if (asked->n_fields == HTTP_FIELDS_MOST) return HTTP_TOO_LONG;
+    if (asked->n_fields == HTTP_FIELDS_MOST) return HTTP_READ_TOO_LONG;
     asked->fields[asked->n_fields++] = field;
     return framing_field(asked, &field, coded);
 }
@@ -134,19 +135,19 @@ enum http_reads http_head_read(struct bytes head, struct http_asked *asked)
 {
     *asked = (struct http_asked){ 0 };
     size_t size = head_size(bytes_slice(head, 0, HTTP_HEAD_MOST));
-    if (size == SIZE_MAX) return HTTP_BAD;
-    if (size == 0) return head.n >= HTTP_HEAD_MOST ? HTTP_TOO_LONG : HTTP_MORE;
+    if (size == SIZE_MAX) return HTTP_READ_BAD;
+    if (size == 0) return head.n >= HTTP_HEAD_MOST ? HTTP_READ_TOO_LONG : HTTP_READ_MORE;
     asked->size = size;
-    if (size == 2) return HTTP_BAD;
+    if (size == 2) return HTTP_READ_BAD;
     struct bytes rest = bytes_slice(head, 0, size - 2);
     bool coded = false;
     enum http_reads outcome = request_line(line_take(&rest), asked);
-    while (outcome == HTTP_READ && rest.n)
+    while (outcome == HTTP_READ_DONE && rest.n)
         outcome = field_line(line_take(&rest), asked, &coded);
-    if (outcome != HTTP_READ) return outcome;
-    if (!asked->host.p) return HTTP_BAD;
-    if (coded) return asked->has_length ? HTTP_BAD : HTTP_CODING;
-    return HTTP_READ;
+    if (outcome != HTTP_READ_DONE) return outcome;
+    if (!asked->host.p) return HTTP_READ_BAD;
+    if (coded) return asked->has_length ? HTTP_READ_BAD : HTTP_READ_CODING;
+    return HTTP_READ_DONE;
 }
 
 static size_t find_field(const struct http_asked *asked, const char *name, struct bytes *value_out)

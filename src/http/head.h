@@ -34,9 +34,9 @@ struct http_asked {
     X(VERSION, 505)     /* not HTTP/1.1 */                                                                   \
     X(CODING, 411)      /* a body whose length is not told beforehand */                                     \
     X(EXPECTS, 417)     /* an expectation but 100-continue */                                                \
-    X(READ, 0)
+    X(DONE, 0)
 enum http_reads {
-#define X(NAME, status) HTTP_##NAME,
+#define X(NAME, status) HTTP_READ_##NAME,
     HTTP_READS(X)
 #undef X
 };

@@ -17,7 +17,7 @@ static void a_request_is_read(void **state)
                                                   "Content-Length: 5\r\nCookie: a=1; b=2;c=\r\n"
                                                   "Connection: keep-alive, Close\r\n\r\nhello"),
                                     &asked),
-                     HTTP_READ);
+                     HTTP_READ_DONE);
     assert_bytes(asked.method, "POST");
     assert_bytes(asked.path, "/v1/x");
     assert_bytes(asked.query, "a=b");
@@ -38,53 +38,56 @@ static void what_could_be_read_in_two_ways_is_refused(void **state)
         const char *head;
         enum http_reads expected;
     } cases[] = {
-        { "", HTTP_MORE },
-        { "GET / HTTP/1.1\r\nHost: x\r\n", HTTP_MORE },
-        { "GET / HTTP/1.1\r\nHost: x\r\n\r", HTTP_MORE },
-        { "GET / HTTP/1.1\r\n\r\n", HTTP_BAD },                          /* no host */
-        { "GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", HTTP_BAD },    /* two */
-        { "GET / HTTP/1.1\r\nHost:\r\n\r\n", HTTP_BAD },                 /* empty */
-        { "GET / HTTP/1.1\nHost: x\n\n", HTTP_BAD },                     /* bare LF */
-        { "GET / HTTP/1.1\r\nHost: x\nX: y\r\n\r\n", HTTP_BAD },         /* one bare LF */
-        { "GET / HTTP/1.1\r\nHost: x\r\rX: y\r\n\r\n", HTTP_BAD },       /* bare CR */
-        { "GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n z\r\n\r\n", HTTP_BAD }, /* folded */
-        { "GET / HTTP/1.1\r\n Host: x\r\n\r\n", HTTP_BAD },              /* folded */
-        { "GET / HTTP/1.1\r\nHost : x\r\n\r\n", HTTP_BAD },              /* space */
-        { "GET / HTTP/1.1\r\nHost: x\r\nX\r\n\r\n", HTTP_BAD },          /* no colon */
-        { "GET / HTTP/1.1\r\nHost: x\r\nX: \x01\r\n\r\n", HTTP_BAD },    /* control */
-        { "GET  / HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_BAD },              /* two spaces */
-        { "GET / HTTP/1.1 \r\nHost: x\r\n\r\n", HTTP_BAD },              /* trailing */
-        { "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_BAD },       /* a proxy's */
-        { "GET * HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_BAD },               /* no path */
-        { "GET /#a HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_BAD },             /* fragment */
-        { "GET /\xC3\xA4 HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_BAD },       /* raw bytes */
-        { "G(T / HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_BAD },               /* method */
-        { "GET / HTTP/1.0\r\nHost: x\r\n\r\n", HTTP_VERSION },
-        { "GET / HTTP/2.0\r\nHost: x\r\n\r\n", HTTP_VERSION },
-        { "GET / http/1.1\r\nHost: x\r\n\r\n", HTTP_BAD },
-        { "GET /\r\n\r\n", HTTP_BAD },
-        { "\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x1\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_CODING },
-        { "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n", HTTP_CODING },
-        { "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n", HTTP_BAD },
-        { "POST / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n", HTTP_EXPECTS },
+        { "", HTTP_READ_MORE },
+        { "GET / HTTP/1.1\r\nHost: x\r\n", HTTP_READ_MORE },
+        { "GET / HTTP/1.1\r\nHost: x\r\n\r", HTTP_READ_MORE },
+        { "GET / HTTP/1.1\r\n\r\n", HTTP_READ_BAD },                          /* no host */
+        { "GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", HTTP_READ_BAD },    /* two */
+        { "GET / HTTP/1.1\r\nHost:\r\n\r\n", HTTP_READ_BAD },                 /* empty */
+        { "GET / HTTP/1.1\nHost: x\n\n", HTTP_READ_BAD },                     /* bare LF */
+        { "GET / HTTP/1.1\r\nHost: x\nX: y\r\n\r\n", HTTP_READ_BAD },         /* one bare LF */
+        { "GET / HTTP/1.1\r\nHost: x\r\rX: y\r\n\r\n", HTTP_READ_BAD },       /* bare CR */
+        { "GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n z\r\n\r\n", HTTP_READ_BAD }, /* folded */
+        { "GET / HTTP/1.1\r\n Host: x\r\n\r\n", HTTP_READ_BAD },              /* folded */
+        { "GET / HTTP/1.1\r\nHost : x\r\n\r\n", HTTP_READ_BAD },              /* space */
+        { "GET / HTTP/1.1\r\nHost: x\r\nX\r\n\r\n", HTTP_READ_BAD },          /* no colon */
+        { "GET / HTTP/1.1\r\nHost: x\r\nX: \x01\r\n\r\n", HTTP_READ_BAD },    /* control */
+        { "GET  / HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_READ_BAD },              /* two spaces */
+        { "GET / HTTP/1.1 \r\nHost: x\r\n\r\n", HTTP_READ_BAD },              /* trailing */
+        { "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_READ_BAD },       /* a proxy's */
+        { "GET * HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_READ_BAD },               /* no path */
+        { "GET /#a HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_READ_BAD },             /* fragment */
+        { "GET /\xC3\xA4 HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_READ_BAD },       /* raw bytes */
+        { "G(T / HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_READ_BAD },               /* method */
+        { "GET / HTTP/1.0\r\nHost: x\r\n\r\n", HTTP_READ_VERSION },
+        { "GET / HTTP/2.0\r\nHost: x\r\n\r\n", HTTP_READ_VERSION },
+        { "GET / http/1.1\r\nHost: x\r\n\r\n", HTTP_READ_BAD },
+        { "GET /\r\n\r\n", HTTP_READ_BAD },
+        { "\r\n\r\n", HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n\r\n", HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n", HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x1\r\n\r\n", HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n", HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+          HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
+          HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_READ_CODING },
+        { "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n", HTTP_READ_CODING },
+        { "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n", HTTP_READ_BAD },
+        { "POST / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n", HTTP_READ_EXPECTS },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         enum http_reads outcome = reads(cases[i].head);
         if (outcome != cases[i].expected) fail_msg("%s: %d", cases[i].head, outcome);
     }
     struct http_asked asked;
-    assert_int_equal(http_head_read(BYTES_LITERAL("GET / HTTP/1.1\r\nHost: x\0y\r\n\r\n"), &asked), HTTP_BAD);
-    assert_int_equal(http_head_read(BYTES_LITERAL("GET / HTTP/1.1\r\nHost: x\r\n\0"), &asked), HTTP_BAD);
+    assert_int_equal(http_head_read(BYTES_LITERAL("GET / HTTP/1.1\r\nHost: x\0y\r\n\r\n"), &asked),
+                     HTTP_READ_BAD);
+    assert_int_equal(http_head_read(BYTES_LITERAL("GET / HTTP/1.1\r\nHost: x\r\n\0"), &asked), HTTP_READ_BAD);
 }
 
 static void heads_and_targets_have_ceilings(void **state)
@@ -96,19 +99,19 @@ static void heads_and_targets_have_ceilings(void **state)
     buf_append_text(&head, "GET / HTTP/1.1\r\nHost: x\r\nX: ");
     while (buf_length(&head) < HTTP_HEAD_MOST)
         buf_put_u8(&head, 'a');
-    assert_int_equal(http_head_read(buf_bytes(&head), &asked), HTTP_TOO_LONG);
+    assert_int_equal(http_head_read(buf_bytes(&head), &asked), HTTP_READ_TOO_LONG);
     buf_free(&head);
     buf_append_text(&head, "GET / HTTP/1.1\r\nHost: x\r\n");
     for (int i = 0; i < HTTP_FIELDS_MOST; i++)
         buf_append_text(&head, "X: y\r\n");
     buf_append_text(&head, "\r\n");
-    assert_int_equal(http_head_read(buf_bytes(&head), &asked), HTTP_TOO_LONG);
+    assert_int_equal(http_head_read(buf_bytes(&head), &asked), HTTP_READ_TOO_LONG);
     buf_free(&head);
     buf_append_text(&head, "GET /");
     for (int i = 0; i < HTTP_TARGET_MOST; i++)
         buf_put_u8(&head, 'a');
     buf_append_text(&head, " HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert_int_equal(http_head_read(buf_bytes(&head), &asked), HTTP_TARGET_LONG);
+    assert_int_equal(http_head_read(buf_bytes(&head), &asked), HTTP_READ_TARGET_LONG);
     buf_free(&head);
 }
 
@@ -184,13 +187,13 @@ static void a_cookie_that_is_there_twice_is_none(void **state)
     struct http_asked asked;
     assert_int_equal(
         http_head_read(BYTES_LITERAL("GET / HTTP/1.1\r\nHost: x\r\nCookie: a=1; b=2; a=3\r\n\r\n"), &asked),
-        HTTP_READ);
+        HTTP_READ_DONE);
     assert_null(http_asked_cookie(&asked, "a").p);
     assert_bytes(http_asked_cookie(&asked, "b"), "2");
     assert_int_equal(
         http_head_read(BYTES_LITERAL("GET / HTTP/1.1\r\nHost: x\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n"),
                        &asked),
-        HTTP_READ);
+        HTTP_READ_DONE);
     assert_null(http_asked_cookie(&asked, "a").p);
 }
 

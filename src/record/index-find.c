@@ -440,6 +440,33 @@ int index_session_of(struct index *index, uint64_t id,
     return error;
 }
 
+int index_sessions_since(struct index *index, const struct index_owner *owner, int64_t since_us, size_t limit,
+                         void (*visit)(void *context, const struct index_session *session), void *context)
+{
+    struct sqlite_query *q;
+    int error = sqlite_query_new(index->db,
+                                 "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.last_us > ?4"
+                                 " AND (?1 IS NULL OR (issuer = ?2 AND (subject = ?1 OR on_behalf_of IN (?1,"
+                                 " ?3)))) ORDER BY s.last_us LIMIT ?5",
+                                 &q);
+    if (error) return error;
+    if (owner) {
+        sqlite_query_bind_text(q, 1, owner->subject);
+        sqlite_query_bind_text(q, 2, owner->issuer);
+        sqlite_query_bind_text(q, 3, owner->user);
+    }
+    sqlite_query_bind_int(q, 4, since_us);
+    sqlite_query_bind_int(q, 5, (int64_t)limit);
+    while (sqlite_query_step(q) == SQLITE_STEP_ROW) {
+        struct index_session s;
+        index_session_read(q, &s);
+        visit(context, &s);
+    }
+    error = sqlite_query_error(q);
+    sqlite_query_free(q);
+    return error;
+}
+
 int index_count_live(struct index *index, const struct index_owner *owner, uint64_t *n_out)
 {
     struct sqlite_query *q;

@@ -62,6 +62,7 @@ static const char *const migrations[] = {
     "CREATE INDEX session_connection ON session (connection);"
     "CREATE INDEX session_task ON session (task) WHERE task IS NOT NULL;"
     "CREATE INDEX session_live ON session (ended_us, id) WHERE ended_us = 0;"
+    "CREATE INDEX session_last ON session (last_us);"
     "CREATE INDEX execution_decision ON execution (decision, session);"
     "CREATE INDEX execution_find ON execution (shape, decision, session);"
     "CREATE INDEX shape_relation_shape ON shape_relation (shape);"

@@ -133,6 +133,10 @@ int index_find_statements(struct index *index, const struct index_find *find, co
 int index_session_of(struct index *index, uint64_t id,
                      void (*visit)(void *context, const struct index_session *session),
                      void *context) MUST_USE;
+/* At most limit sessions that had something behind this time, in the order of it. */
+int index_sessions_since(struct index *index, const struct index_owner *owner, int64_t since_us, size_t limit,
+                         void (*visit)(void *context, const struct index_session *session),
+                         void *context) MUST_USE;
 /* How many are open. */
 int index_count_live(struct index *index, const struct index_owner *owner, uint64_t *n_out) MUST_USE;
 
