@@ -189,6 +189,22 @@ static bool moves_closed_setting(const struct target *target, const struct sql_s
     return false;
 }
 
+static bool needs_copy(struct understood *u, const struct policy_verdict *v)
+{
+    u->verdict.needs = ARENA_ARRAY(&u->arena, struct policy_need, v->n_needs);
+    for (size_t i = 0; i < v->n_needs && u->verdict.needs; i++) {
+        struct policy_need *need = &u->verdict.needs[i];
+        *need = v->needs[i];
+        need->policy = arena_copy(&u->arena, need->policy);
+        need->rule = arena_copy(&u->arena, need->rule);
+        need->by = ARENA_ARRAY(&u->arena, struct bytes, need->n_by);
+        for (size_t k = 0; k < need->n_by && need->by; k++)
+            if (!(need->by[k] = arena_copy(&u->arena, v->needs[i].by[k])).p) return false;
+        if (!need->policy.p || !need->rule.p || !need->by) return false;
+    }
+    return u->verdict.needs != NULL;
+}
+
 static bool verdict_copy(struct understood *u, const struct policy_verdict *v)
 {
     u->verdict = *v;
@@ -204,6 +220,7 @@ static bool verdict_copy(struct understood *u, const struct policy_verdict *v)
     u->verdict.by = ARENA_ARRAY(&u->arena, struct bytes, v->n_by);
     for (size_t i = 0; i < v->n_by && u->verdict.by; i++)
         u->verdict.by[i] = arena_copy(&u->arena, v->by[i]);
+    if (!needs_copy(u, v)) return false;
     return u->verdict.policy.p && u->verdict.rule.p && u->verdict.message.p && u->verdict.hint.p &&
            u->verdict.would.p && u->verdict.held.policy.p && u->verdict.held.rule.p &&
            u->verdict.held.message.p && u->verdict.held.hint.p && u->verdict.by;
