@@ -224,11 +224,13 @@ int api_start(const struct api_options *options, struct api **out)
                                             .handle = handle,
                                             .context = api };
     error = http_service_start(&service, &api->service);
-    if (error)
+    if (error) {
         api_free(api);
-    else
-        *out = api;
-    return error;
+        return error;
+    }
+    events_watch(api->events);
+    *out = api;
+    return 0;
 }
 
 void api_wake(struct api *api)
@@ -239,6 +241,7 @@ void api_wake(struct api *api)
 void api_stop(struct api *api)
 {
     if (!api) return;
+    events_unwatch(api->events);
     http_service_stop(api->service);
     api_free(api);
 }

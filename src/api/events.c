@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 #include "api/private.h"
 #include "api/write.h"
+#include "approval/desk.h"
 #include "cli/replay.h"
 #include <errno.h>
 #include <pthread.h>
@@ -30,17 +31,48 @@ struct stream_of {
     uint64_t n_events;
     bool greeted;
     uint64_t session; /* that is followed; 0: none */
+    uint64_t serial;  /* of the desk, up to which was told */
     struct reading *reading;
     struct replay replay;
     struct buf entry;
 };
 
+enum { HAPPENED = 1024 };
 struct events {
     struct api *api;
+    struct desk_watcher watcher;
     pthread_mutex_t lock;
+    /* What happened at the desk lately, as a ring: the id, and its number. */
+    struct {
+        char id[DESK_ID];
+    } happened[HAPPENED];
+    uint64_t n_happened;
     struct stream_of *all;
     size_t n;
 };
+
+/* On the desk's thread: it is written down, and the streams look for themselves. */
+static void on_desk(struct desk_watcher *watcher, const struct desk_event *event)
+{
+    struct events *e = (struct events *)((char *)watcher - offsetof(struct events, watcher));
+    pthread_mutex_lock(&e->lock);
+    size_t at = e->n_happened++ % HAPPENED;
+    memcpy(e->happened[at].id, event->request->id, DESK_ID);
+    pthread_mutex_unlock(&e->lock);
+    api_wake(e->api);
+}
+
+void events_watch(struct events *e)
+{
+    e->watcher.on_event = on_desk;
+    if (e->api->options.desk) desk_watch(e->api->options.desk, &e->watcher);
+}
+
+void events_unwatch(struct events *e)
+{
+    if (e->api->options.desk && e->watcher.on_event) desk_unwatch(e->api->options.desk, &e->watcher);
+    e->watcher.on_event = NULL;
+}
 
 struct events *events_new(struct api *api)
 {
@@ -138,6 +170,43 @@ static void tell_entries(struct stream_of *s, struct buf *out)
     buf_append_text(out, "{}\n\n");
 }
 
+static void tell_approval(struct stream_of *s, const char *id, struct buf *out)
+{
+    struct arena arena;
+    struct desk_entry entry;
+    arena_init(&arena, 4096, 16 << 20);
+    if (desk_get(s->api->options.desk, bytes_of(id), &arena, &entry)) {
+        if (api_may_see_approval(&s->call, &entry)) {
+            event_begin(s, out, "approval");
+            struct json_writer w = json_writer_over(out);
+            api_write_approval(&w, &s->call, &entry);
+            buf_append_text(out, "\n\n");
+        }
+        desk_entry_release(&entry);
+    }
+    arena_free(&arena);
+}
+
+/* Each request that something happened to, as it stands now. */
+static void tell_approvals(struct stream_of *s, struct buf *out)
+{
+    struct events *e = s->api->events;
+    while (buf_length(out) < CHUNK) {
+        char id[DESK_ID];
+        pthread_mutex_lock(&e->lock);
+        bool lost = e->n_happened - s->serial > HAPPENED, none = s->serial == e->n_happened;
+        if (!lost && !none) memcpy(id, e->happened[s->serial % HAPPENED].id, DESK_ID);
+        s->serial = lost ? e->n_happened : s->serial + !none;
+        pthread_mutex_unlock(&e->lock);
+        if (lost) {
+            event_begin(s, out, "lost");
+            buf_append_text(out, "{}\n\n");
+        }
+        if (lost || none) return;
+        tell_approval(s, id, out);
+    }
+}
+
 static bool is_over(struct stream_of *s, int64_t now_us)
 {
     return (s->until_us && now_us >= s->until_us) || (s->person && !people_is_in(s->api->people, s->person));
@@ -156,6 +225,7 @@ static enum http_more stream_more(void *stream, struct buf *out)
         s->looked_us = now_us;
         tell_sessions(s, out);
     }
+    if (s->api->options.desk) tell_approvals(s, out);
     if (s->reading) tell_entries(s, out);
     if (out->failed) return HTTP_MORE_BROKEN;
     if (!buf_length(out) && now_us - s->said_us >= BEAT_US) buf_append_text(out, ": still here\n\n");
@@ -195,10 +265,19 @@ static bool copy_who(struct stream_of *s, const struct api_call *call)
 {
     const struct principal *p = &call->principal;
     s->call = (struct api_call){ .api = call->api, .options = call->options, .roles = call->roles };
+    s->call.principal.machine = p->machine;
+    s->call.principal.groups = ARENA_ARRAY(&s->arena, struct bytes, p->n_groups + 1);
+    for (size_t i = 0; s->call.principal.groups && i < p->n_groups; i++) {
+        s->call.principal.groups[i] = arena_copy(&s->arena, p->groups[i]);
+        s->call.principal.n_groups += s->call.principal.groups[i].p != NULL;
+    }
+    s->call.principal.on_behalf_of = arena_copy(&s->arena, p->on_behalf_of);
+    s->call.principal.actor = arena_copy(&s->arena, p->actor);
     s->call.principal.user = arena_copy(&s->arena, p->user);
     s->call.principal.subject = arena_copy(&s->arena, p->subject);
     s->call.principal.issuer = arena_copy(&s->arena, p->issuer);
-    return s->call.principal.user.p && s->call.principal.subject.p && s->call.principal.issuer.p;
+    return s->call.principal.user.p && s->call.principal.subject.p && s->call.principal.issuer.p &&
+           s->call.principal.n_groups == p->n_groups && s->call.principal.on_behalf_of.p;
 }
 
 static bool follow(struct api_call *call, struct stream_of *s, struct bytes text)
@@ -223,6 +302,7 @@ static bool admit(struct api_call *call, struct stream_of *s)
                bytes_equal(o->call.principal.issuer, s->call.principal.issuer);
     bool good = own < OF_ONE && e->n < STREAMS;
     if (good) {
+        s->serial = e->n_happened;
         s->next = e->all;
         e->all = s;
         e->n++;
@@ -240,7 +320,7 @@ void api_events(struct api_call *call)
         return;
     }
     s->api = call->api;
-    arena_init(&s->arena, 1024, 64 * 1024);
+    arena_init(&s->arena, 1024, 4 << 20);
     buf_init(&s->entry, ENTRY_CEILING);
     replay_init(&s->replay, &s->entry, 0);
     s->since_us = call->now_us - LOOK_US;

@@ -7,4 +7,7 @@ struct api;
 struct events;
 struct events *events_new(struct api *api) MUST_USE;
 void events_free(struct events *events);
+/* What happens at the desk is told from now on; until events_unwatch, before the service stops. */
+void events_watch(struct events *events);
+void events_unwatch(struct events *events);
 #endif

@@ -1,6 +1,7 @@
 /* /v1/overview: counts for plots. */
 #include "api/handlers.h"
 #include "api/private.h"
+#include "approval/desk.h"
 #include <errno.h>
 
 enum { BUCKETS = 120, TOP = 10, DAY_S = 86400, LONGEST_S = 400 * DAY_S };
@@ -82,6 +83,7 @@ void api_overview(struct api_call *call)
 {
     struct span s = { 0 };
     struct index_owner owner = api_owner(call);
+    struct desk_counts counts = { 0 };
     struct index *index;
     uint64_t live = 0;
     if (!api_query_time(call, "since", &s.since_us) || !api_query_time(call, "until", &s.until_us)) return;
@@ -110,6 +112,7 @@ void api_overview(struct api_call *call)
         return;
     }
     api_write_uint(w, "live_sessions", live);
-    api_write_uint(w, "waiting_approvals", 0);
+    if (call->options->desk) desk_count(call->options->desk, &counts);
+    api_write_uint(w, "waiting_approvals", api_has_role(call, API_APPROVER) || !s.owner ? counts.waiting : 0);
     json_write_end(w);
 }

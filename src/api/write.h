@@ -4,7 +4,9 @@
 #include "api/call.h"
 
 void api_write_session(struct json_writer *w, const struct api_call *call, const struct index_session *s);
-void api_write_approval(struct json_writer *w, struct api_call *call, const void *entry);
+struct desk_entry;
+void api_write_approval(struct json_writer *w, const struct api_call *call, const struct desk_entry *entry);
+bool api_may_see_approval(const struct api_call *call, const struct desk_entry *entry);
 
 enum { API_WORDS_MOST = 16 };
 /* "delete \"from orders\" x*" as words and phrases. */

@@ -118,12 +118,14 @@ struct config_store {
 };
 struct config_limits {
     const struct yaml_node *at;
-    int64_t sessions;        /* at one time */
-    int64_t unauthenticated; /* connections that have not logged in yet, at one time */
-    int64_t statement_bytes; /* a longer text is refused (53400) */
-    int64_t message_bytes;   /* a longer protocol message from a client ends the session (08P01) */
-    int64_t login_us;        /* from the first byte to ReadyForQuery */
-    int64_t token_grace_us;  /* how long after its token's end a session may finish a transaction */
+    int64_t sessions;                /* at one time */
+    int64_t unauthenticated;         /* connections that have not logged in yet, at one time */
+    int64_t statement_bytes;         /* a longer text is refused (53400) */
+    int64_t message_bytes;           /* a longer protocol message from a client ends the session (08P01) */
+    int64_t login_us;                /* from the first byte to ReadyForQuery */
+    int64_t held, held_of_principal; /* statements that wait for approval at one time */
+    int64_t hold_beat_us;            /* how often a client that waits for approval is told so */
+    int64_t token_grace_us;          /* how long after its token's end a session may finish a transaction */
 };
 enum config_durability { CONFIG_DURABILITY_PROCESS = 0, CONFIG_DURABILITY_POWER };
 

@@ -3,6 +3,7 @@
  * the start: children first (they fork while there is one thread), then the log, then what needs it,
  * listeners last; the end goes the other way. */
 #include "app/gateway.h"
+#include "app/approvals.h"
 #include "app/child.h"
 #include "app/config.h"
 #include "app/control.h"
@@ -46,6 +47,7 @@ struct gateway {
     struct understander *understander;
     struct control *control;
     struct surfaces *surfaces;
+    struct approvals *approvals;
     int listeners[LISTENERS]; /* of the worker that is being started; Unix sockets stay for all */
     struct address addresses[LISTENERS];
     size_t n_addresses;
@@ -304,6 +306,7 @@ static int start_surfaces(struct gateway *g)
                                         .log = g->log,
                                         .lane = record_log_lane(g->log, g->workers.n + 1),
                                         .keys = &g->surface_keys,
+                                        .desk = approvals_desk(g->approvals),
                                         .database = &g->addresses[0],
                                         .lost = &g->lost };
     struct surfaces *surfaces = NULL;
@@ -328,7 +331,14 @@ static int start(struct gateway *g)
     if (!logins_of_config(g->config, &g->arena, &g->logins, &g->n_logins)) return -ENOMEM;
     warn_of_later(g->config);
     error = start_children(g);
+    /* The log's client of the keys child is nobody's yet. */
+    if (!error)
+        error = approvals_open(g->data, g->config, keys_child_client(g->keys_child, g->workers.n),
+                               &clock_system, g->workers.seed, &g->approvals);
+    g->workers.desk = approvals_desk(g->approvals);
     if (!error) error = start_log(g);
+    if (!error)
+        approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
     if (!error) error = resolver_new(&g->workers.resolver);
     if (!error) error = start_tls(g);
@@ -420,6 +430,7 @@ static void stop(struct gateway *g)
     for (unsigned i = 0; all && i < g->workers.n; i++)
         if (all[i]) worker_drain(all[i]);
     keeper_free(g->keeper);
+    approvals_close(g->approvals);
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
     control_stop(control);

@@ -1,6 +1,7 @@
 /* The thread, and its answers to what sessions ask of the world. */
 #include "app/worker.h"
 #include "app/catalogs.h"
+#include "approval/desk.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "net/throttle.h"
@@ -259,6 +260,54 @@ static bool world_ask_job(struct session_world *world, struct view_job *job)
     if (understander_ask(w->options.understander, job, on_job_ran, t)) return true;
     free(t);
     return false;
+}
+
+/* The desk tells from any thread; the session hears of it on the worker's loop. Freed by whichever of the
+ * session and the task lets go last. */
+struct desk_task {
+    struct desk_waiter waiter;
+    struct loop_task task;
+    struct worker *worker;
+    struct session *session; /* NULL: it has left */
+    bool posted;             /* atomic */
+};
+
+static void run_desk(struct loop_task *task)
+{
+    struct desk_task *t = (struct desk_task *)((char *)task - offsetof(struct desk_task, task));
+    __atomic_store_n(&t->posted, false, __ATOMIC_SEQ_CST);
+    if (!t->session) {
+        free(t);
+        return;
+    }
+    session_on_desk(t->session);
+    relay_touch(&t->worker->relays, t->session);
+}
+
+static void on_tell(struct desk_waiter *waiter)
+{
+    struct desk_task *t = (struct desk_task *)waiter;
+    if (!__atomic_exchange_n(&t->posted, true, __ATOMIC_SEQ_CST)) loop_post(t->worker->loop, &t->task);
+}
+
+static struct desk_waiter *world_desk_join(struct session_world *world, struct session *session)
+{
+    struct desk_task *t = calloc(1, sizeof *t);
+    if (!t) return NULL;
+    t->waiter.tell = on_tell;
+    t->task.run = run_desk;
+    t->worker = worker_of(world);
+    t->session = session;
+    return &t->waiter;
+}
+
+/* Its ticket is gone, so that nobody tells any more; what was posted finds that it has left. */
+static void world_desk_leave(struct session_world *world, struct desk_waiter *waiter)
+{
+    struct desk_task *t = (struct desk_task *)waiter;
+    (void)world;
+    t->session = NULL;
+    if (!__atomic_load_n(&t->posted, __ATOMIC_SEQ_CST)) free(t);
 }
 
 static struct session_budget *world_budget_open(struct session_world *world,
@@ -631,6 +680,9 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .catalog_detach = world_catalog_detach,
                                        .catalog_check = world_catalog_check,
                                        .ask_job = world_ask_job,
+                                       .desk = w->shared->desk,
+                                       .desk_join = world_desk_join,
+                                       .desk_leave = world_desk_leave,
                                        .budget_open = world_budget_open,
                                        .budget_close = world_budget_close,
                                        .budget_left = world_budget_left,

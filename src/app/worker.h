@@ -22,6 +22,7 @@ struct workers {
     const struct clock *clock;
     struct resolver *resolver;
     struct budgets *budgets;
+    struct desk *desk;
     struct tls_server *tls;            /* NULL: none */
     struct session_snapshot *snapshot; /* the one in force; under `lock` */
     pthread_mutex_t lock;

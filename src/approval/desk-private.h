@@ -88,7 +88,7 @@ struct desk {
     struct desk_item *newest, *oldest;
     size_t n_ended;
     struct desk_counts counts;
-    uint64_t serial;
+    uint64_t serial, n_ids;
     int64_t due_us; /* wall: nothing that is live ends before this */
     struct desk_task *first_task, **last_task;
     struct desk_watcher *watchers;

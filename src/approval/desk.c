@@ -237,7 +237,8 @@ static void make_id(struct desk *desk, char out[DESK_ID])
 {
     static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
     do {
-        uint64_t number = (uint64_t)(now_us(desk) / 1000) << 22 | (random_u64() & ((1 << 22) - 1));
+        uint64_t low = desk->options.without_thread ? ++desk->n_ids : random_u64(); /* tests count */
+        uint64_t number = (uint64_t)(now_us(desk) / 1000) << 22 | (low & ((1 << 22) - 1));
         for (int i = DESK_ID - 2; i >= 0; i--, number >>= 5)
             out[i] = digits[number & 31];
         out[DESK_ID - 1] = 0;

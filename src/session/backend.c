@@ -79,7 +79,12 @@ static void skip_to_sync(struct session *s)
     struct pending *head;
     while (n < s->pendings.n && pending_at(&s->pendings, n)->kind != PENDING_SYNC)
         n++;
-    s->skipping = n == s->pendings.n;
+    /* The client skips to a Sync of its own. */
+    s->skipping = true;
+    for (uint32_t i = n; i < s->pendings.n && s->skipping; i++) {
+        const struct pending *p = pending_at(&s->pendings, i);
+        s->skipping = p->kind != PENDING_SYNC || p->injected;
+    }
     for (uint32_t i = n; i > 0; i--) {
         struct pending *p = pending_at(&s->pendings, i - 1);
         if (i > 1 && p->kind != PENDING_COPY_END && p->run) {
@@ -456,6 +461,7 @@ static enum step on_parameter_description(struct session *s, const struct messag
     if (n && p->binding) {
         struct bytes parts[] = { bytes_make(p->binding->name, p->binding->n), bytes_make("", 1), m->body };
         recording_outcome(s, FRAME_PARAMETER_DESCRIPTION, 0, parts, 3);
+        binding_learn_types(p->binding, m->body);
     }
     deliver(s, p, m->whole);
     return STEP_NEXT;
@@ -629,6 +635,7 @@ static enum step on_ready(struct session *s, const struct message *m)
         m->body.n != 1)
         return unexpected(s, m);
     if (p->refusal && !p->failed) return unexpected(s, m);
+    bool is_ours = p->injected;
     uint8_t status = m->body.p[0];
     if (status != 'I' && status != 'T' && status != 'E') return unexpected(s, m);
     names_revert(s, p); /* of statements that never completed */
@@ -645,7 +652,7 @@ static enum step on_ready(struct session *s, const struct message *m)
         recording_outcome(s, FRAME_STATUS, 0, &part, 1);
         s->recorded_status = status;
     }
-    deliver(s, NULL, m->whole);
+    if (!is_ours) deliver(s, NULL, m->whole);
     return STEP_NEXT;
 }
 

@@ -310,6 +310,14 @@ static void limit_statements(struct understood *u)
     }
 }
 
+/* An approval is for one run with these parameters: what is prepared in SQL could run any number of times. */
+static bool prepares(const struct sql_facts *facts)
+{
+    for (size_t i = 0; i < facts->n_statements; i++)
+        if (facts->statements[i].action == SQL_ACTION_PREPARE) return true;
+    return false;
+}
+
 /* All statements are judged as one text. */
 static bool judge_statements(struct understood *u, const struct understood_context *context)
 {
@@ -328,8 +336,10 @@ static bool judge_statements(struct understood *u, const struct understood_conte
         }
     }
     policy_judge_text(context->ruleset, u->facts, &u->arena, &verdict, &index);
-    u->refused = verdict.decision != POLICY_ALLOW;
-    if (u->refused) u->reason = verdict.decision == POLICY_HOLD ? REFUSAL_APPROVAL : REFUSAL_POLICY;
+    u->held = verdict.decision == POLICY_HOLD && verdict.n_needs && !prepares(u->facts);
+    u->refused = verdict.decision != POLICY_ALLOW && !u->held;
+    if (u->refused || u->held)
+        u->reason = verdict.decision == POLICY_HOLD ? REFUSAL_APPROVAL : REFUSAL_POLICY;
     if (!verdict_copy(u, &verdict)) return false;
     if (!u->refused && policy_verdict_counts_rows(&verdict)) limit_statements(u);
     return true;
@@ -545,12 +555,13 @@ static bool encode_record(struct understood *u)
     bool good = text.p || text.n == 0;
     u->recorded_text = text;
     struct frame_fields f = frame_fields_begin(&out);
+    bool stopped = u->refused || u->held;
     frame_fields_add_text(&f, "decision",
-                          u->refused ? (u->verdict.decision == POLICY_HOLD ? "hold" : "deny") : "allow");
+                          stopped ? (u->verdict.decision == POLICY_HOLD ? "hold" : "deny") : "allow");
     if (u->verdict.policy.n) frame_fields_add(&f, "policy", u->verdict.policy);
     if (u->verdict.rule.n) frame_fields_add(&f, "rule", u->verdict.rule);
-    if (u->refused) frame_fields_add(&f, "message", u->verdict.message);
-    if (u->refused) frame_fields_add_text(&f, "reason", refusal_code(u->reason));
+    if (stopped) frame_fields_add(&f, "message", u->verdict.message);
+    if (stopped) frame_fields_add_text(&f, "reason", refusal_code(u->reason));
     if (u->verdict.would.n) frame_fields_add(&f, "would", u->verdict.would);
     if (u->facts) add_facts(&f, &scratch, u->facts);
     if (u->facts && u->facts->error.n && !u->n_secrets) frame_fields_add(&f, "grammar", u->facts->error);
