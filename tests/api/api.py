@@ -19,6 +19,7 @@ import web  # noqa: E402
 POLICY = [{
     "name": "agents", "who": "any", "on": {"connections": ["everything"]},
     "record": {"rows": "full"}, "allow": ["read", "write", "update", "delete", "schema"],
+    "hold": [{"name": "whereless", "effects": ["delete"], "where": "missing", "by": ["dba"], "expires": "15m", "reason": "required"}],
     "deny": [{"name": "no-drop", "statements": ["DROP *"], "message": "ask the data team"}],
 }]
 
@@ -35,12 +36,14 @@ class Api:
     def __init__(self, world, cluster, t):
         self.world, self.t, self.port = world, t, process.free_port()
         self.gate = gateway.Gateway(world, cluster, change=lambda c: change(c, self.port))
+        process.wait_for(lambda: process.answers(self.port), "the API", 60)
         mint = self.gate.token
         self.agent = web.Client(self.port, token=mint(machine=True))
         self.other = web.Client(self.port, token=mint(sub="bob", groups=["staff"]))
         self.behalf = web.Client(self.port, token=mint(sub="carol", groups=["staff"]))
         self.auditor = web.Client(self.port, token=mint(sub="ida", groups=["security"]))
         self.admin = web.Client(self.port, token=mint(sub="root", groups=["platform"]))
+        self.approver = web.Client(self.port, token=mint(sub="dora", groups=["dba"]))
         self.nobody = web.Client(self.port)
         self.shapes = web.Shapes(self.nobody.get("/v1/openapi.json").json)
 
@@ -250,6 +253,58 @@ def live(a, t):
     t.check("the record says who ended it and why", "root: enough" in json.dumps(last), last)
 
 
+def held(a, t):
+    """A statement that waits for people, and what they may do about it."""
+    def ask():
+        return subprocess.Popen(["psql", "-X", "-q", "-At", "-c", "CREATE TABLE IF NOT EXISTS goods (id int)",
+                                 "-c", "DELETE FROM goods"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=a.gate.environment(machine=True, on_behalf_of="ida"))
+
+    def waiting():
+        return process.wait_for(lambda: a.all_items(a.approver, "/v1/approvals", state="waiting"), "the request", 60)[0]
+    client = ask()
+    try:
+        one = waiting()
+        path = f"/v1/approvals/{one['id']}"
+        t.check("the approver sees who asks what, for whom, and that they may decide", one["sql"] == "DELETE FROM goods" and
+                one["principal"] == "agent-7" and one["on_behalf_of"] == "ida" and one["where"] == "missing" and one["by"] == ["dba"] and
+                one["reason_required"] and one["can_decide"] and one["relations"][0]["access"] and one["rule"] == "whereless", one)
+        t.run("one has the shape", a.shaped, a.approver, path, "/v1/approvals/{approval}")
+        t.check("who asks sees it, and may not decide", not a.shaped(a.agent, path, "/v1/approvals/{approval}")["can_decide"])
+        a.refused("it is not known to others", a.other.get(path), 404, "not-found")
+        t.check("nor in their lists", a.all_items(a.other, "/v1/approvals") == [])
+        t.check("the overview counts it", a.shaped(a.approver, "/v1/overview")["waiting_approvals"] == 1)
+        say = {"approve": True, "digest": one["digest"], "reason": "the table is empty"}
+        for fact, who, change, status, kind in [
+                ("the requester", a.agent, {}, 403, "forbidden"), ("on whose behalf it was asked", a.auditor, {}, 403, "forbidden"),
+                ("who is not in the groups", a.admin, {}, 403, "forbidden"), ("who may not know of it", a.other, {}, 404, "not-found"),
+                ("another digest", a.approver, {"digest": "00" * 32}, 409, "conflict"),
+                ("no reason where one is wanted", a.approver, {"reason": ""}, 400, "bad-request"),
+                ("a word for a decision", a.approver, {"approve": "yes"}, 400, "bad-request"),
+                ("a reason without end", a.approver, {"reason": "x" * 1001}, 400, "bad-request")]:
+            a.refused(f"no decision: {fact}", who.post(path + "/decide", {**say, **change}), status, kind)
+        done = a.shaped(a.approver, path + "/decide", "/v1/approvals/{approval}/decide", "POST", say)
+        t.check("the decision is told with who and why", done["decisions"][0]["who"] == "dora" and
+                done["decisions"][0]["reason"] == say["reason"] and done["state"] in ("approved", "used"), done)
+        out, error = client.communicate(timeout=120)
+        t.check("and the client has its result", client.returncode == 0, (out, error))
+        a.refused("it is not decided twice", a.approver.post(path + "/decide", say), 409, "conflict")
+        used = process.wait_for(lambda: (x := a.shaped(a.approver, path, "/v1/approvals/{approval}"))["state"] == "used" and x, "its use", 60)
+        t.check("it was used once", used["state"] == "used" and not used["can_decide"] and used["cannot"])
+        client = ask()
+        one = waiting()
+        a.shaped(a.approver, f"/v1/approvals/{one['id']}/decide", "/v1/approvals/{approval}/decide", "POST",
+                 {"approve": False, "digest": one["digest"], "reason": "no"})
+        out, error = client.communicate(timeout=120)
+        t.check("a denial reaches the client", client.returncode != 0 and "ERROR" in error, error)
+        ids = [x["id"] for x in a.all_items(a.approver, "/v1/approvals", limit=1)]
+        t.check("pages of one give both, the newest first", len(ids) == 2 and ids == sorted(ids, reverse=True), ids)
+    finally:
+        if client.poll() is None:
+            client.kill()
+            client.communicate()
+
+
 def refuses(a, t):
     get = a.agent.ask
     a.refused("no token", a.nobody.get("/v1/me"), 401, "not-signed-in")
@@ -336,6 +391,7 @@ def tls(world, cluster, t):
         change(config, port)
         config["admin"].update(tls={"certificate": str(folder / "crt"), "key": str(folder / "key")}, url="https://gate.example")
     gate = gateway.Gateway(world, cluster, name="secure", change=with_tls)
+    process.wait_for(lambda: process.answers(port), "the API", 60)
     context = ssl.create_default_context(cafile=str(folder / "crt"))
     context.set_alpn_protocols(["h2", "http/1.1"])
 
@@ -363,6 +419,7 @@ def main():
         work(a)
         shows(a, t)
         live(a, t)
+        held(a, t)
         refuses(a, t)
         tls(world, cluster, t)
         status = a.gate.stop()

@@ -123,6 +123,7 @@ class World:
         (self.folder / "secret").chmod(0o600)
         self.cluster = postgres.Cluster(world)
         self.gate = gateway.Gateway(world, self.cluster, change=self.change)
+        process.wait_for(lambda: process.answers(self.port), "the API", 60)
 
     def change(self, config):
         config["admin"] = {"listen": f"127.0.0.1:{self.port}"}
