@@ -15,6 +15,7 @@ enum { API_ISSUERS = 16 };
 /* A provider that people sign in with. */
 struct api_issuer {
     struct oauth_client client;
+    struct bytes login_client;         /* as whom programs ask; empty: they cannot */
     struct bytes audience;             /* of tokens for the database */
     struct identity_issuer_options id; /* how its ID tokens are judged: audience is the client's id */
 };

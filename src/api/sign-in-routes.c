@@ -16,6 +16,7 @@ static void write_issuer(struct json_writer *w, const struct api_issuer *issuer)
     json_write_object(w);
     json_write_text_member(w, "issuer", issuer->client.issuer);
     json_write_text_member(w, "client_id", issuer->client.id);
+    api_write_maybe(w, "login_client_id", issuer->login_client);
     json_write_text_member(w, "audience", issuer->audience);
     json_write_text_member(w, "scopes", issuer->client.scopes);
     if (issuer->client.resource.n) json_write_text_member(w, "resource", issuer->client.resource);

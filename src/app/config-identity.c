@@ -28,6 +28,9 @@ static void check_issuer(struct yaml_reader *reader, void *object)
     if (issuer->client_secret.source != YAML_SOURCE_NONE && !issuer->client_id.n)
         yaml_errors_add(reader->errors, yaml_place_of(issuer->at, "client_secret"),
                         "\"client_secret\" needs \"client_id\"");
+    if (issuer->login_client_id.n && !issuer->client_id.n)
+        yaml_errors_add(reader->errors, yaml_place_of(issuer->at, "login_client_id"),
+                        "\"login_client_id\" needs \"client_id\"");
     if (issuer->client_secret.source == YAML_SOURCE_EXEC)
         yaml_errors_add(reader->errors, yaml_place_of(issuer->at, "client_secret"),
                         "\"client_secret\" comes from ${file:…} or ${env:…}");
@@ -57,6 +60,10 @@ static const struct yaml_field issuer_fields[] = {
       .example = "postern-web" },
     { "client_secret", YAML_SECRET, YAML_AT(config_issuer, client_secret),
       "That client's secret; without one it is a public client.", .example = "\"${file:client.secret}\"" },
+    { "login_client_id", YAML_TEXT, YAML_AT(config_issuer, login_client_id),
+      "As whom postern login asks, a public client with the device flow; without it as client_id, which then "
+      "has no secret.",
+      .example = "postern-cli" },
     { "scopes", YAML_TEXT, YAML_AT(config_issuer, scopes), "What is asked for when people sign in.",
       .fallback = "openid" },
     { "resource", YAML_TEXT, YAML_AT(config_issuer, resource),

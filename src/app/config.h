@@ -44,7 +44,7 @@ struct config_admin {
 struct config_issuer {
     const struct yaml_node *at;
     struct bytes issuer, audience, jwks /* file, or empty */, user_claim, groups_claim, machine_claim,
-        machine_value, client_id, scopes, resource;
+        machine_value, client_id, login_client_id, scopes, resource;
     struct yaml_secret client_secret; /* NONE: a public client */
     int64_t leeway_us;
 };

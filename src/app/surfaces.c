@@ -100,6 +100,9 @@ static int build_issuers(struct surfaces *s)
                         .secret = secret_bytes(&s->secrets[s->n_issuers]),
                         .scopes = from->scopes,
                         .resource = from->resource },
+            .login_client = from->login_client_id.n                          ? from->login_client_id
+                            : from->client_secret.source == YAML_SOURCE_NONE ? from->client_id
+                                                                             : (struct bytes){ 0 },
             .audience = from->audience,
             .id = { .issuer = from->issuer,
                     .audience = from->client_id,

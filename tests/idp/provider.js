@@ -52,18 +52,29 @@ function newKey() {
   return { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: options.algorithm };
 }
 
-// With --web URL: a client "web" that people sign in with, in a browser (the code comes back to URL) and with the
-// device flow. Whoever logs in with a name is that person, with the groups of the table; any password will do.
+// With --web URL: a client "web" that people sign in with in a browser; the code comes back to URL.
+// Whoever logs in with a name is that person, with the groups of the table; any password will do.
 const people = { ada: ['platform'], ida: ['security'], dora: ['dba'], bob: [] };
 const webClient = options.web && {
   client_id: 'web',
   ...(options['web-secret']
     ? { client_secret: options['web-secret'], token_endpoint_auth_method: 'client_secret_basic' }
     : { token_endpoint_auth_method: 'none' }),
-  grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+  grant_types: ['authorization_code'],
   response_types: ['code'],
   redirect_uris: [options.web],
   post_logout_redirect_uris: [new URL('/', options.web).href],
+  id_token_signed_response_alg: options.algorithm,
+};
+
+// And a public client "cli" for programs.
+const loginClient = options.web && {
+  client_id: 'cli',
+  token_endpoint_auth_method: 'none',
+  application_type: 'native',
+  grant_types: ['refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+  response_types: [],
+  redirect_uris: [],
   id_token_signed_response_alg: options.algorithm,
 };
 
@@ -78,7 +89,7 @@ function makeProvider(issuer) {
     jwks: { keys },
     cookies: { keys: [randomBytes(24).toString('hex')] },
     clients: [
-      ...(webClient ? [webClient] : []),
+      ...(webClient ? [webClient, loginClient] : []),
       ...clients.map((client) => ({
       client_id: client.id,
       client_secret: client.secret,
