@@ -281,7 +281,7 @@ def device(w, t):
     t.check("the API takes it", me.status == 200 and me.json["user"] == "ada", me)
     asked = run("connect", "postgres", "--", "-X", "-At", "-c", "select 'let in'")
     t.check("postern connect lets psql in with it", asked.stdout == "let in\n", asked)
-    shown = [e for e in w.gate.replay(w.gate.sessions()[0]) if e["event"] == "start"][0]["fields"]
+    shown = [e for e in w.gate.replay(process.wait_for(w.gate.sessions, "the session", 60)[0]) if e["event"] == "start"][0]["fields"]
     t.check("as the person", shown["principal"] == "ada", shown)
     t.check("postern login --out forgets it", run("login", "--out").returncode == 0 and run("token", check=False).returncode == 1)
 
