@@ -19,6 +19,10 @@ _postern() {
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
+    "approvals list"|"approvals list "*) words=" --token --all --config --data --key-file --json --no-color --help" ;;
+    "approvals show"|"approvals show "*) words=" --token --config --data --key-file --json --no-color --help" ;;
+    "approvals approve"|"approvals approve "*) words=" --token --reason --config --data --key-file --json --no-color --help" ;;
+    "approvals deny"|"approvals deny "*) words=" --token --reason --config --data --key-file --json --no-color --help" ;;
     "policy lint"|"policy lint "*) words=" --catalog --config --data --key-file --json --no-color --help" ;;
     "policy explain"|"policy explain "*) words=" --as --on --group --claim --machine --person --database --policies --catalog --config --data --key-file --json --no-color --help" ;;
     "policy test"|"policy test "*) words=" --policies --catalog --junit --config --data --key-file --json --no-color --help" ;;
@@ -35,9 +39,10 @@ _postern() {
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
     "audit") words=" search verify" ;;
+    "approvals") words=" list show approve deny" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;
-    "") words=" gateway check doctor openapi demo sessions audit policy login token connect keys help version man completion" ;;
+    "") words=" gateway check doctor openapi demo sessions audit approvals policy login token connect keys help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
