@@ -10,6 +10,7 @@ _postern() {
     "gateway"|"gateway "*) words=" --config --ready-fd --help" ;;
     "check"|"check "*) words=" --config --print --print-defaults --print-schema --json --help" ;;
     "doctor"|"doctor "*) words=" --config --database --least --all --sql --json --no-color --help" ;;
+    "openapi"|"openapi "*) words=" --help" ;;
     "demo"|"demo "*) words=" --keep --bin-dir --help" ;;
     "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --limit --config --data --key-file --json --no-color --help" ;;
     "sessions show"|"sessions show "*) words=" --config --data --key-file --json --no-color --help" ;;
@@ -28,6 +29,9 @@ _postern() {
     "policy test"|"policy test "*) words=" --policies --catalog --junit --config --data --key-file --json --no-color --help" ;;
     "policy replay"|"policy replay "*) words=" --since --until --principal --connection --catalog --limit --config --data --key-file --json --no-color --help" ;;
     "policy catalog"|"policy catalog "*) words=" --config --data --key-file --json --no-color --help" ;;
+    "login"|"login "*) words=" --url --issuer --out --help" ;;
+    "token"|"token "*) words=" --json --help" ;;
+    "connect"|"connect "*) words=" --host --port --help" ;;
     "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;
     "help"|"help "*) words=" --help" ;;
@@ -39,7 +43,7 @@ _postern() {
     "approvals") words=" list show approve deny" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;
-    "") words=" gateway check doctor demo sessions audit approvals policy keys help version man completion" ;;
+    "") words=" gateway check doctor openapi demo sessions audit approvals policy login token connect keys help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

@@ -511,7 +511,8 @@ struct kill_request {
     bool found;               /* atomic */
     sem_t answered;
     uint64_t session;
-    char by[128];
+    char by[1200];
+    struct buf claims; /* not empty: these are added, and nothing ends */
 };
 struct kill_task {
     struct loop_task task;
@@ -523,6 +524,7 @@ static void kill_request_release(struct kill_request *request)
 {
     if (__atomic_sub_fetch(&request->n_users, 1, __ATOMIC_ACQ_REL)) return;
     sem_destroy(&request->answered);
+    buf_free(&request->claims);
     free(request);
 }
 
@@ -531,7 +533,10 @@ static void run_kill(struct loop_task *task)
     struct kill_task *t = (struct kill_task *)task;
     struct session *session = relays_find(&t->worker->relays, t->request->session);
     if (session) {
-        session_kill(session, false, bytes_of(t->request->by));
+        if (buf_length(&t->request->claims))
+            session_claim(session, buf_bytes(&t->request->claims));
+        else
+            session_kill(session, false, bytes_of(t->request->by));
         relay_touch(&t->worker->relays, session);
         __atomic_store_n(&t->request->found, true, __ATOMIC_SEQ_CST);
     }
@@ -541,14 +546,20 @@ static void run_kill(struct loop_task *task)
     free(t);
 }
 
-bool workers_kill(struct workers *workers, uint64_t session, const char *by)
+static struct kill_request *request_new(uint64_t session)
 {
     struct kill_request *request = calloc(1, sizeof *request);
-    struct timespec until;
-    if (!request) return false;
+    if (!request) return NULL;
     sem_init(&request->answered, 0, 0);
+    buf_init(&request->claims, 1 << 20);
     request->session = session;
-    memcpy(request->by, by, strnlen(by, sizeof request->by - 1));
+    return request;
+}
+
+/* Hands it to every worker, and waits. */
+static bool request_run(struct workers *workers, struct kill_request *request)
+{
+    struct timespec until;
     request->n_users = 1 + workers->n;
     request->n_left = workers->n;
     for (unsigned i = 0; i < workers->n; i++) {
@@ -569,6 +580,25 @@ bool workers_kill(struct workers *workers, uint64_t session, const char *by)
     bool found = __atomic_load_n(&request->found, __ATOMIC_SEQ_CST);
     kill_request_release(request);
     return found;
+}
+
+bool workers_kill(struct workers *workers, uint64_t session, const char *by)
+{
+    struct kill_request *request = request_new(session);
+    if (!request) return false;
+    memcpy(request->by, by, strnlen(by, sizeof request->by - 1));
+    return request_run(workers, request);
+}
+
+bool workers_claim(struct workers *workers, uint64_t session, struct bytes fields)
+{
+    struct kill_request *request = request_new(session);
+    if (!request) return false;
+    buf_append(&request->claims, fields);
+    if (!request->claims.failed && fields.n) return request_run(workers, request);
+    request->n_users = 1;
+    kill_request_release(request);
+    return false;
 }
 
 /* ---- the thread */

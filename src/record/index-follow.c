@@ -51,6 +51,7 @@ struct taking {
     uint64_t session;
     uint32_t seen; /* frames up to here are in the index already */
     uint32_t last_sequence;
+    struct bytes principal;
     int64_t last_us;
     int64_t statements;
     uint64_t refused, errors, rows, damaged;
@@ -491,6 +492,7 @@ static void take_start(struct taking *t, const struct frame *frame)
     bind_claim(q, 16, frame->body, "task");
     bind_claim(q, 17, frame->body, "agent");
     finish(t, q);
+    t->principal = keep_bytes(t, frame_fields_get(frame->body, "principal"));
 }
 
 static void take_context(struct taking *t, const struct frame *frame)
@@ -630,9 +632,11 @@ static void taking_begin(struct taking *t, struct index *index, uint64_t session
     struct sqlite_query *q = statement(t, INDEX_SESSION_GET);
     if (!q) return;
     sqlite_query_bind_int(q, 1, (int64_t)session);
-    if (sqlite_query_step(q) == SQLITE_STEP_ROW)
+    if (sqlite_query_step(q) == SQLITE_STEP_ROW) {
         t->seen = t->last_sequence = (uint32_t)sqlite_query_int(q, 0);
-    t->error = sqlite_query_error(q);
+        t->principal = keep_bytes(t, sqlite_query_text(q, 1));
+    }
+    if (!t->error) t->error = sqlite_query_error(q);
     sqlite_query_reset(q);
 }
 
@@ -695,9 +699,18 @@ static void save_tally(struct taking *t, const struct tally *tally)
 {
     save_seen(t, tally);
     if (!tally->n && !tally->errors && !tally->rows && !tally->us) return;
+    const struct known_text *text = tally->text;
+    struct rollup_add add = { .minute = tally->minute,
+                              .shape = text->shape,
+                              .n = tally->n,
+                              .errors = (int64_t)tally->errors,
+                              .rows = (int64_t)tally->rows,
+                              .us = tally->us,
+                              .principal = t->principal,
+                              .decision = text->decision };
+    if (!t->error) t->error = rollups_add(t->index, &add);
     struct sqlite_query *q = statement(t, INDEX_EXECUTION_ADD);
     if (!q) return;
-    const struct known_text *text = tally->text;
     const int64_t numbers[] = { tally->n,
                                 (int64_t)tally->errors,
                                 (int64_t)tally->rows,

@@ -445,6 +445,11 @@ void session_kill(struct session *s, bool gateway_stops, struct bytes by)
                      by);
 }
 
+void session_claim(struct session *s, struct bytes fields)
+{
+    if (s->phase == PHASE_READY && !is_over(s)) recording_outcome(s, FRAME_CONTEXT, 0, &fields, 1);
+}
+
 int64_t session_due_us(const struct session *s)
 {
     int64_t due = s->phase == PHASE_READY ? INT64_MAX : s->login_due_us;

@@ -170,6 +170,9 @@ void session_on_cancel(struct session *s, struct bytes from);
 /* An operator, or the gateway's own end: the client is told (57P01). */
 void session_kill(struct session *s, bool gateway_stops, struct bytes by);
 
+/* Adds what somebody claims of it (fields of FRAME_CONTEXT) to its record, while it serves. */
+void session_claim(struct session *s, struct bytes fields);
+
 /* Overwrites what the session itself may still hold of a password that passed. */
 void session_wipe(struct session *s);
 /* The next monotonic time at which session_on_time is wanted; INT64_MAX: none. */
