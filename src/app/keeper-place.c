@@ -46,10 +46,29 @@ static void tell(struct keeper_place *p)
     p->room->tell(p->room->context, p);
 }
 
+/* A connection that is lost (somebody ended it, the server was restarted) is opened anew at once, and not at
+ * all where nobody wants the place: a problem is what happens then. */
+static bool opens_again(struct keeper_place *p)
+{
+    bool was_open = p->state == PLACE_RESTING || p->state == PLACE_LOOKING || p->state == PLACE_LOADING;
+    if (!p->n_wanted) {
+        p->state = PLACE_IDLE;
+        p->n_failures = 0;
+        p->reopened = false;
+        p->problem[0] = 0;
+        return true;
+    }
+    if (!was_open || p->reopened) return false;
+    p->reopened = true;
+    open_connection(p);
+    return true;
+}
+
 static void fail(struct keeper_place *p, struct bytes why)
 {
     char problem[KEEPER_PROBLEM];
     close_connection(p);
+    if (opens_again(p)) return;
     p->state = PLACE_WAITING;
     int64_t pause = (int64_t)RETRY_US << (p->n_failures < 5 ? p->n_failures : 5);
     if (p->n_failures++ == 0)
@@ -66,6 +85,7 @@ static void rest(struct keeper_place *p)
 {
     p->state = PLACE_RESTING;
     p->n_failures = 0;
+    p->reopened = false;
     int64_t due = p->looked_us + (p->look_again ? LOOK_PAUSE_US : LOOK_EVERY_US);
     set_timer(p, due > now(p) ? due : now(p));
 }
@@ -211,7 +231,10 @@ static void on_due(struct loop_timer *timer)
     struct keeper_place *p = (struct keeper_place *)((char *)timer - offsetof(struct keeper_place, timer));
     if (p->state == PLACE_WAITING) {
         p->state = PLACE_IDLE;
-        if (p->n_wanted) open_connection(p);
+        if (p->n_wanted)
+            open_connection(p);
+        else
+            p->problem[0] = 0;
     }
     if (p->state == PLACE_RESTING && (p->n_wanted || p->look_again)) begin_look(p);
 }

@@ -47,6 +47,7 @@ struct keeper_place {
     int64_t looked_us, good_us;   /* when the latest look began; when the latest good one did */
     int64_t began_us;             /* of a load */
     unsigned n_failures;          /* in a row */
+    bool reopened;                /* since it last rested: a lost connection is opened anew once */
     struct buf epoch, epoch_seen; /* of `catalog`; of the look under way */
     struct catalog_load *load;
     size_t query;

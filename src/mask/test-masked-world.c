@@ -79,7 +79,7 @@ static bool is_masked(const struct masked *m, uint32_t oid, int attribute)
     return false;
 }
 
-bool masked_is_used(const struct masked *m, struct bytes text, struct arena *arena)
+static bool has_use(const struct masked *m, struct bytes text, uint32_t wanted, struct arena *arena)
 {
     const struct sql_facts *facts;
     if (sql_understand_in(text, &m->view, arena, &facts) != SQL_UNDERSTOOD) return false;
@@ -87,9 +87,19 @@ bool masked_is_used(const struct masked *m, struct bytes text, struct arena *are
         const struct sql_statement *s = &facts->statements[i];
         for (size_t k = 0; k < s->n_columns; k++) {
             const struct sql_relation *r = &s->relations[s->columns[k].relation];
-            uint32_t uses = s->columns[k].uses & ~(uint32_t)SQL_USE_WRITTEN;
+            uint32_t uses = s->columns[k].uses & wanted;
             if (uses && !r->through && is_masked(m, r->oid, s->columns[k].attribute)) return true;
         }
     }
     return false;
+}
+
+bool masked_is_used(const struct masked *m, struct bytes text, struct arena *arena)
+{
+    return has_use(m, text, ~(uint32_t)SQL_USE_WRITTEN, arena);
+}
+
+bool masked_is_shown(const struct masked *m, struct bytes text, struct arena *arena)
+{
+    return has_use(m, text, SQL_USE_OUTPUT | SQL_USE_STORED, arena);
 }

@@ -245,6 +245,7 @@ static void check_lookup(const struct masked *m, const char *text, const char *e
         assert_int_equal(s->n_lookups, 1);
         assert_false(sql_facts_fit_template(facts));
         sql_edits_apply(bytes_of(text), facts->edits, facts->n_edits, &out);
+        assert_false(masked_is_shown(m, buf_bytes(&out), &arena));
     }
     buf_put_u8(&out, 0);
     assert_string_equal((const char *)buf_bytes(&out).p, expected);

@@ -21,4 +21,6 @@ void masked_free(struct masked *m);
 /* Whether some statement of the text could show a column that is masked: by what lineage says of the text
  * alone. */
 bool masked_is_used(const struct masked *m, struct bytes text, struct arena *arena);
+/* The same but for conditions. */
+bool masked_is_shown(const struct masked *m, struct bytes text, struct arena *arena);
 #endif

@@ -253,6 +253,18 @@ def others(t, g, cluster):
     cluster.sql("DROP TABLE other.late")
 
 
+def ended(t, g, cluster):
+    """The server ends the gateway's own connection while nobody needs it, and while somebody does."""
+    end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'app'"
+    time.sleep(11)  # what was looked at longer ago than ten seconds is not used without another look
+    cluster.sql(end)
+    s = Session(g)
+    t.check("who comes next has a catalogue", s.value("SELECT count(*) >= 0 FROM orders") == "t")
+    cluster.sql(f"{end} AND pid <> {s.value('SELECT pg_backend_pid()')}")
+    t.check("who is there keeps one", s.value("SELECT count(*) >= 0 FROM orders") == "t")
+    s.raw.socket.close()
+
+
 def pipelines(t, g):
     s = Session(g)
     answer = s.send(parse("SET search_path TO other"), bind(), execute(), parse("SELECT name FROM things"), bind(),
@@ -416,6 +428,7 @@ def main():
         for group in (names, paths, temporary, transactions, pipelines, long_texts):
             t.run(group.__name__, group, t, g)
         t.run("others", others, t, g, cluster)
+        t.run("ended", ended, t, g, cluster)
         narrow = gateway.Gateway(world, cluster, name="narrow", user="app",
                                  change=lambda config: config.update(policies=[NARROW]))
         t.run("around", around, t, narrow, cluster)
