@@ -1,7 +1,8 @@
 /* SQL at random under masks that show nothing: it is refused, or what goes to the server uses no masked
- * column, as lineage sees that text by itself, and returns columns of the same number and names as the
- * client's; and what is understood without masks can be proven with them. The text mostly changes by words,
- * and by pieces of statements that love masked columns, so that much of it parses. */
+ * column, as lineage sees that text by itself (in conditions alone where values may be asked for), and
+ * returns columns of the same number and names as the client's; and what is understood without masks can be
+ * proven with them. The text mostly changes by words, and by pieces of statements that love masked columns,
+ * so that much of it parses. */
 #include "base/check.h"
 #include "mask/test-masked.h"
 #include "sql/edits.h"
@@ -261,17 +262,19 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
 
 /* ---- what must hold */
 
-static bool is_sent(const struct sql_facts *facts)
+/* Whether the judge would let it pass. */
+static bool is_sent(const struct sql_facts *facts, bool in_conditions)
 {
     uint32_t plain =
         EFFECT_READ | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_WRITE | EFFECT_LOCK | EFFECT_BULK_OUT;
+    uint32_t refused = SQL_USE_WRITTEN | SQL_USE_STORED | (in_conditions ? 0 : SQL_USE_PREDICATE);
     for (size_t i = 0; i < facts->n_statements; i++) {
         const struct sql_statement *s = &facts->statements[i];
         if (s->unresolved_code || s->unmaskable.n || s->effects & ~plain) return false;
         for (size_t k = 0; k < s->n_columns; k++) {
             uint32_t uses = s->columns[k].uses;
             if (s->columns[k].attribute == 0) uses &= ~(uint32_t)SQL_USE_WRITTEN;
-            if (s->columns[k].masked && uses & (SQL_USE_WRITTEN | SQL_USE_STORED)) return false;
+            if (s->columns[k].masked && uses & refused) return false;
         }
     }
     return true;
@@ -283,10 +286,11 @@ static bool is_copy(const struct sql_statement *s)
     return s->effects & EFFECT_BULK_OUT;
 }
 
-static void check_outputs(const struct sql_facts *sent, struct bytes edited, struct arena *arena)
+static void check_outputs(const struct masked *world, const struct sql_facts *sent, struct bytes edited,
+                          struct arena *arena)
 {
     const struct sql_facts *got;
-    CHECK(sql_understand_in(edited, &world.view, arena, &got) == SQL_UNDERSTOOD);
+    CHECK(sql_understand_in(edited, &world->view, arena, &got) == SQL_UNDERSTOOD);
     CHECK(got->n_statements == sent->n_statements);
     for (size_t i = 0; i < sent->n_statements; i++) {
         const struct sql_statement *a = &sent->statements[i], *b = &got->statements[i];
@@ -301,30 +305,38 @@ static void check_outputs(const struct sql_facts *sent, struct bytes edited, str
 }
 
 /* What is understood without masks and not with them has edits that could not be proven: none should be. */
-static void check_proven(struct bytes text, struct arena *arena)
+static void check_proven(const struct masked *world, struct bytes text, struct arena *arena)
 {
     const struct sql_facts *facts;
-    CHECK(sql_understand_in(text, &world.view, arena, &facts) != SQL_UNDERSTOOD);
+    CHECK(sql_understand_in(text, &world->view, arena, &facts) != SQL_UNDERSTOOD);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void look(const struct masked *world, struct bytes text, bool in_conditions)
 {
     struct arena arena;
     struct buf edited;
     const struct sql_facts *facts;
-    struct sql_masking masking = mask_masking(world.ruleset);
+    struct sql_masking masking = mask_masking(world->ruleset);
     arena_init(&arena, 1 << 16, 64 << 20);
     buf_init(&edited, 16 << 20);
-    struct bytes text = bytes_make(data, size);
     enum sql_outcome outcome =
-        sql_understand_masked(text, &world.view, (struct bytes){ 0 }, &masking, &arena, &facts);
-    if (outcome == SQL_HOSTILE) check_proven(text, &arena);
-    if (outcome == SQL_UNDERSTOOD && is_sent(facts)) {
+        sql_understand_masked(text, &world->view, (struct bytes){ 0 }, &masking, &arena, &facts);
+    if (outcome == SQL_HOSTILE) check_proven(world, text, &arena);
+    if (outcome == SQL_UNDERSTOOD && is_sent(facts, in_conditions)) {
         sql_edits_apply(text, facts->edits, facts->n_edits, &edited);
-        CHECK(!masked_is_used(&world, buf_bytes(&edited), &arena));
-        check_outputs(facts, buf_bytes(&edited), &arena);
+        if (in_conditions)
+            CHECK(!masked_is_used(world, buf_bytes(&edited), &arena));
+        else
+            CHECK(!masked_is_shown(world, buf_bytes(&edited), &arena));
+        check_outputs(world, facts, buf_bytes(&edited), &arena);
     }
     buf_free(&edited);
     arena_free(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    look(&compared, bytes_make(data, size), true);
+    look(&equal, bytes_make(data, size), false);
     return 0;
 }
