@@ -91,10 +91,10 @@ static const char *const migrations[] = {
     " sum(n * (decision = 'hold')), sum(errors), sum(rows), sum(us) FROM execution GROUP BY 2, 3;",
 };
 
-static const char *const tables[] = { "meta",           "session",      "shape", "shape_words", "relation",
-                                      "shape_relation", "shape_effect", "text",  "execution",   "failure",
-                                      "rejection",      "open_run",     "part",  "text_seen",   "seen",
-                                      "rollup" };
+static const char *const tables[] = { "meta",      "session",        "shape",        "shape_words",
+                                      "relation",  "shape_relation", "shape_effect", "text",
+                                      "execution", "failure",        "rejection",    "open_run",
+                                      "part",      "text_seen",      "seen",         "rollup" };
 
 static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_POSITION_GET] =
