@@ -2,6 +2,7 @@
 #include "approval/desk-private.h"
 #include <stdlib.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct desk_item *item = desk_item_decode(bytes_make(data, size));

@@ -1,7 +1,8 @@
 /* A client and a server that say anything, most of it sensible, to a session. The input is a list of
  * operations. Oracles: nothing goes to the server that was not recorded before (talk.c's audit); a session
  * that ends leaves nothing behind; where changed rows are limited, no Sync reaches a server that has changed
- * more (it knows, and its tags do not say all); where columns are masked, no text reaches the server that
+ * more (it knows, and its tags do not say all) than may be changed or people approved; what waits for people
+ * reaches no server without an approval of its own; where columns are masked, no text reaches the server that
  * reads their table but through masks, and nothing that it says behind a description of a masked column, nor
  * what it says besides rows, brings a value to the client; where values are masked by what they look like,
  * none is found in anything that the client gets; and where the bytes are cut makes no difference to what
@@ -33,8 +34,13 @@ static const char *const policies[] = {
     "name: p\nwho: any\nallow: [all]\nmask: [{ values: [email, card_number], with: redact }]\n",
     ("name: p\nwho: any\nallow: [all]\nrecord: { rows: digest }\nlimits: { returned_rows: 3 }\n"
      "mask: [{ values: [email, card_number], with: constant(x) }]\n"),
+    ("name: p\nwho: any\nallow: [all]\nhold: [{ name: h, effects: [delete], by: [dba], expires: 12s, "
+     "hold_in_transaction: 5s }]\n"),
+    "name: p\nwho: any\nallow: [all]\nhold: [{ name: h, effects: [delete], by: [dba], expires: 12s }]\n",
+    ("name: p\nwho: any\nallow: [all]\nhold: [{ name: h, effects: [delete, update, write, bulk_in], by: "
+     "[dba], unless: { affected_rows: 3 } }]\n"),
 };
-enum { FIRST_LIMITED = 6, LIMIT = 3, FIRST_MASKED = 9, FIRST_LOOKED = 11 };
+enum { FIRST_LIMITED = 6, LIMIT = 3, FIRST_MASKED = 9, FIRST_LOOKED = 11, FIRST_HELD = 13, COUNTED = 15 };
 static const char catalog_text[] =
     "table public.people oid=20000 id:int4! mail:text\ntable public.t a:int4 b:int4\n";
 #define VALUE "ann@example.com"
@@ -94,7 +100,7 @@ static uint8_t take(struct input *in)
     return *in->p++;
 }
 
-enum { CHANGES = 1, COMMITS };
+enum { CHANGES = 1, COMMITS, HELD };
 /* The server of the play: what it would do, were it to behave. */
 struct play {
     struct talk *talk;
@@ -114,7 +120,10 @@ struct play {
     bool undoes;              /* an error: what was changed is rolled back */
     bool masked, told;        /* columns are masked; one was described, and rows hold values from then on */
     bool asked_view;          /* the gateway's own statement is the inquiry */
+    bool held, counted;       /* deletes wait for people; or what changes more than the limit does */
     bool looked;              /* values are masked by what they look like, and whatever is said holds some */
+    unsigned n_approved, n_ran; /* of those that wait before they run */
+    uint64_t most;              /* that people have approved to be changed, once */
 };
 
 static void answer(struct play *p, const char *line)
@@ -181,10 +190,10 @@ static void answer_rows(struct play *p, uint8_t n)
             answer(p, n == 250 ? "DataRow \"x\"*70000" : n == 251 ? "DataRow 1 2" : "DataRow 1");
 }
 
-static bool text_changes(struct bytes text)
+static bool text_changes(const struct play *p, struct bytes text)
 {
     return bytes_starts_with(text, "delete") || bytes_starts_with(text, "update") ||
-           bytes_starts_with(text, "select f(") || bytes_starts_with(text, "execute d") ||
+           (!p->counted && bytes_starts_with(text, "select f(")) || bytes_starts_with(text, "execute d") ||
            bytes_starts_with(text, "copy t from") || bytes_starts_with(text, "insert");
 }
 
@@ -212,9 +221,10 @@ static void note_names(struct play *p, uint8_t type, struct bytes body)
 {
     struct bytes first = string_at(body, 0), second = string_at(body, first.n + 1);
     if (type == 'P')
-        *place_of(p, false, first) = text_changes(second)                  ? CHANGES
-                                     : bytes_starts_with(second, "commit") ? COMMITS
-                                                                           : 0;
+        *place_of(p, false, first) = p->held && bytes_starts_with(second, "delete") ? HELD
+                                     : text_changes(p, second)                      ? CHANGES
+                                     : bytes_starts_with(second, "commit")          ? COMMITS
+                                                                                    : 0;
     if (type == 'P' && bytes_starts_with(first, "postern.own"))
         p->asked_view = bytes_find(second, BYTES_LITERAL("pg_my_temp_schema")) >= 0;
     if (type == 'B') *place_of(p, true, first) = *place_of(p, false, second);
@@ -300,7 +310,10 @@ static void check_masked(struct bytes text)
 
 static void answer_commit(struct play *p)
 {
-    if (p->limited && p->changed > LIMIT) {
+    uint64_t most = p->most > LIMIT ? p->most : LIMIT;
+    bool more = p->changed > LIMIT;
+    if (more && p->changed <= most) p->most = 0;
+    if (p->limited && p->changed > most) {
         fprintf(stderr, "a Sync reached the server behind %lu changed rows\n", (unsigned long)p->changed);
         abort();
     }
@@ -311,6 +324,14 @@ static void end_transaction(struct play *p)
     if (p->status == 'T') return;
     p->before += p->changed;
     p->changed = 0;
+}
+
+/* Each run of what is held has its own approval. */
+static void check_approved(struct play *p)
+{
+    if (++p->n_ran <= p->n_approved) return;
+    fprintf(stderr, "what nobody approved reached the server\n");
+    abort();
 }
 
 /* One statement of a simple query or an Execute: true where it is over. */
@@ -369,6 +390,7 @@ static void answer_extended(struct play *p, uint8_t type, struct bytes body, boo
         return;
     }
     note_names(p, type, body);
+    if (type == 'B' && *place_of(p, true, string_at(body, 0)) == HELD) check_approved(p);
     if (own && type == 'E') {
         if (p->asked_view)
             answer_view(p, false);
@@ -433,7 +455,11 @@ static void answer_message(struct play *p, uint8_t type, struct bytes body)
             answer_view(p, true);
             break;
         }
-        if (p->limited && !poison && text_changes(body)) {
+        if (p->held && !poison && bytes_starts_with(body, "delete")) check_approved(p);
+        if (p->held && !poison && bytes_starts_with(body, "execute a") &&
+            *place_of(p, false, BYTES_LITERAL("a")) == HELD)
+            check_approved(p);
+        if (p->limited && !poison && text_changes(p, body)) {
             fprintf(stderr, "a limited statement reached the server as a Query\n");
             abort();
         }
@@ -615,6 +641,31 @@ static void check_looked(struct bytes all)
     buf_free(&copied);
 }
 
+/* Somebody decides on what waits. */
+static void decide(struct play *p, uint8_t what)
+{
+    struct bytes group = BYTES_LITERAL("dba");
+    struct principal who = { .user = BYTES_LITERAL("carol"),
+                             .subject = BYTES_LITERAL("carol"),
+                             .issuer = BYTES_LITERAL("https://id.example"),
+                             .groups = &group,
+                             .n_groups = 1 };
+    struct desk_filter filter = { .states = 1u << DESK_WAITING };
+    struct desk_entry *entries;
+    size_t n = 0;
+    talk_flush(p->talk);
+    struct desk *desk = p->talk->world.world.desk;
+    if (!desk_list(desk, &filter, (struct bytes){ 0 }, 1, &p->talk->arena, &entries, &n) || n == 0) return;
+    struct bytes id = arena_copy(&p->talk->arena, bytes_of(entries[0].request->id));
+    uint64_t rows = entries[0].request->rows;
+    desk_entry_release(&entries[0]);
+    enum desk_decided decided =
+        desk_decide(desk, id, &who, what % 4 != 0, (struct bytes){ 0 }, BYTES_LITERAL("fuzz"));
+    if (decided == DESK_DECIDED_APPROVED) p->n_approved++;
+    if (decided == DESK_DECIDED_APPROVED && p->counted) p->most = rows;
+    talk_pump(p->talk);
+}
+
 static void play(struct play *p)
 {
     struct talk_line catalog;
@@ -638,6 +689,8 @@ static void play(struct play *p)
             say_anything(p, TALK_SERVER);
         else if (what < 249)
             say_anything(p, TALK_CLIENT);
+        else if (p->talk->world.world.desk && what < 254)
+            decide(p, what);
         else
             run_line(p, "record ok");
     }
@@ -736,11 +789,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
             .status = 'I',
             .limited = policy >= FIRST_LIMITED && policy < FIRST_MASKED,
             .masked = policy >= FIRST_MASKED && policy < FIRST_LOOKED,
-            .looked = policy >= FIRST_LOOKED,
+            .looked = policy >= FIRST_LOOKED && policy < FIRST_HELD,
+            .held = policy >= FIRST_HELD && policy < COUNTED,
+            .counted = policy == COUNTED,
         };
+        p.limited |= p.counted;
         talk_init(&talks[i], &script, cuts[i], data[1] * 2654435761u + 1);
         bool good = talk_world_policy(&talks[i].world, bytes_of(PICK(policies, data[0])), "fuzz");
         CHECK(good);
+        if (policy >= FIRST_HELD) CHECK(talk_world_desk(&talks[i].world, false));
         play(&p);
         fflush(stdout);
         if (talks[i].failed) abort();
