@@ -89,7 +89,7 @@ function Account({ who }: { who: Me }) {
       <label class="select-line">
         <span>Theme</span>
         <select value={shade} onChange={(event) => theme.set(event.currentTarget.value as typeof shade)}>
-          <option value="auto">as the system</option>
+          <option value="auto">system</option>
           <option value="light">light</option>
           <option value="dark">dark</option>
         </select>

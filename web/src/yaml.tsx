@@ -19,7 +19,7 @@ export function Yaml({ text, label }: { text: string; label: string }) {
   return (
     <pre class="sql yaml" dir="ltr" tabIndex={0} aria-label={label}>
       <code>
-        {text.split('\n').map((one, i) => {
+        {text.trimEnd().split('\n').map((one, i) => {
           const found = line.exec(one);
           if (!found || /^\s*#/.test(one))
             return (
