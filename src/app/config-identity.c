@@ -2,7 +2,7 @@
 #include "app/config-shapes.h"
 #include "policy/glob.h"
 
-static bool is_loopback_url(struct bytes url)
+bool config_url_is_loopback(struct bytes url)
 {
     static const char *const hosts[] = { "http://127.0.0.1", "http://localhost", "http://[::1]" };
     for (size_t i = 0; i < CONFIG_N(hosts); i++) {
@@ -17,7 +17,7 @@ static void check_issuer(struct yaml_reader *reader, void *object)
 {
     const struct config_issuer *issuer = object;
     bool https = bytes_starts_with(issuer->issuer, "https://") && issuer->issuer.n > 8;
-    if (!https && !is_loopback_url(issuer->issuer) && !issuer->jwks.n)
+    if (!https && !config_url_is_loopback(issuer->issuer) && !issuer->jwks.n)
         yaml_errors_add(
             reader->errors, yaml_place_of(issuer->at, "issuer"),
             "\"issuer\" begins with https:// (http:// only on loopback), or its keys are pinned with "
@@ -25,6 +25,15 @@ static void check_issuer(struct yaml_reader *reader, void *object)
     if (issuer->machine_value.n && !issuer->machine_claim.n)
         yaml_errors_add(reader->errors, yaml_place_of(issuer->at, "machine_value"),
                         "\"machine_value\" needs \"machine_claim\"");
+    if (issuer->client_secret.source != YAML_SOURCE_NONE && !issuer->client_id.n)
+        yaml_errors_add(reader->errors, yaml_place_of(issuer->at, "client_secret"),
+                        "\"client_secret\" needs \"client_id\"");
+    if (issuer->login_client_id.n && !issuer->client_id.n)
+        yaml_errors_add(reader->errors, yaml_place_of(issuer->at, "login_client_id"),
+                        "\"login_client_id\" needs \"client_id\"");
+    if (issuer->client_secret.source == YAML_SOURCE_EXEC)
+        yaml_errors_add(reader->errors, yaml_place_of(issuer->at, "client_secret"),
+                        "\"client_secret\" comes from ${file:…} or ${env:…}");
 }
 
 static const struct yaml_field issuer_fields[] = {
@@ -44,6 +53,22 @@ static const struct yaml_field issuer_fields[] = {
       .example = "gty" },
     { "machine_value", YAML_TEXT, YAML_AT(config_issuer, machine_value),
       "Its value for machines; without it any value says machine.", .example = "client-credentials" },
+    { "client_id", YAML_TEXT, YAML_AT(config_issuer, client_id),
+      "As whom the gateway asks this issuer to sign people in, in a browser or with postern login; without "
+      "it "
+      "nobody signs in with it there.",
+      .example = "postern-web" },
+    { "client_secret", YAML_SECRET, YAML_AT(config_issuer, client_secret),
+      "That client's secret; without one it is a public client.", .example = "\"${file:client.secret}\"" },
+    { "login_client_id", YAML_TEXT, YAML_AT(config_issuer, login_client_id),
+      "As whom postern login asks, a public client with the device flow; without it as client_id, which then "
+      "has no secret.",
+      .example = "postern-cli" },
+    { "scopes", YAML_TEXT, YAML_AT(config_issuer, scopes), "What is asked for when people sign in.",
+      .fallback = "openid" },
+    { "resource", YAML_TEXT, YAML_AT(config_issuer, resource),
+      "What tokens are asked to be for (RFC 8707), where the issuer wants it said.",
+      .example = "https://db.example.com" },
     { "leeway", YAML_DURATION, YAML_AT(config_issuer, leeway_us),
       "How far the clocks of issuer and gateway may differ.", .fallback = "30s", .max = 120000000 },
 };

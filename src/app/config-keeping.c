@@ -41,6 +41,13 @@ static const struct yaml_field limits_fields[] = {
     { "token_grace", YAML_DURATION, YAML_AT(config_limits, token_grace_us),
       "How long after its token's end a session may finish its transaction.", .fallback = "1m",
       .max = 3600000000 },
+    { "held", YAML_NUMBER, YAML_AT(config_limits, held), "Statements that wait for approval at one time.",
+      .fallback = "8192", .min = 1, .max = 65536 },
+    { "held_per_principal", YAML_NUMBER, YAML_AT(config_limits, held_of_principal), "Those of one principal.",
+      .fallback = "64", .min = 1, .max = 65536 },
+    { "hold_heartbeat", YAML_DURATION, YAML_AT(config_limits, hold_beat_us),
+      "How often a client that waits for approval is told so.", .fallback = "20s", .min = 1000000,
+      .max = 3600000000 },
 };
 static void check_limits(struct yaml_reader *reader, void *object)
 {

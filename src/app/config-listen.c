@@ -79,13 +79,18 @@ static bool all_local(const struct config_addresses *addresses)
 
 void config_tls_check(struct yaml_reader *reader, const struct config *config)
 {
+    if (!all_local(&config->admin.listen) && !config->admin.url.n)
+        yaml_errors_add(
+            reader->errors, yaml_place_of(config->admin.at, "listen"),
+            "\"url\" is needed to listen on more than loopback and Unix sockets: requests must name "
+            "the server that they are for");
     if (config->tls.certificate.n) return;
     if (!all_local(&config->listen))
         yaml_errors_add(
             reader->errors, yaml_place_of(config->at, "listen"),
             "\"tls\" is needed to listen on more than loopback and Unix sockets: tokens would travel in "
             "clear");
-    if (!all_local(&config->admin.listen))
+    if (!all_local(&config->admin.listen) && !config->admin.tls.certificate.n)
         yaml_errors_add(
             reader->errors, yaml_place_of(config->admin.at, "listen"),
             "\"tls\" is needed to listen on more than loopback and Unix sockets: tokens would travel in "
@@ -112,15 +117,29 @@ const struct yaml_shape config_tls_shape = { "tls",      sizeof(struct config_tl
                                              tls_fields, CONFIG_N(tls_fields),
                                              NULL,       check_tls };
 
+/* A scheme, a host and perhaps a port: the pages stand at the root. */
+static bool url_is_ours(struct bytes url)
+{
+    if (url.n && url.p[url.n - 1] == '/') url.n--;
+    ptrdiff_t at = bytes_find(url, BYTES_LITERAL("://"));
+    struct bytes host = at < 0 ? (struct bytes){ 0 } : bytes_slice(url, (size_t)at + 3, url.n);
+    if (!host.n) return false;
+    for (size_t i = 0; i < host.n; i++)
+        if (host.p[i] <= ' ' || host.p[i] >= 0x7F || strchr("/?#@\\", host.p[i])) return false;
+    return bytes_starts_with(url, "https://") || config_url_is_loopback(url);
+}
+
 static void check_admin(struct yaml_reader *reader, void *object)
 {
     struct config_admin *admin = object;
     config_addresses_read(reader, yaml_tree_get(admin->at, "listen"), &admin->listen_texts, &admin->listen);
-    if (admin->url.n && !bytes_starts_with(admin->url, "https://") &&
-        !bytes_starts_with(admin->url, "http://"))
-        yaml_errors_add(reader->errors, yaml_place_of(admin->at, "url"),
-                        "\"url\" begins with https:// or http://");
+    if (admin->url.n && !url_is_ours(admin->url))
+        yaml_errors_add(
+            reader->errors, yaml_place_of(admin->at, "url"),
+            "\"url\" is https://HOST or https://HOST:PORT (http:// only on loopback), without a path");
 }
+
+static const char *const metrics_choices[] = { "local", "open", NULL };
 
 static const struct yaml_field admin_fields[] = {
     { "listen", YAML_TEXTS, YAML_AT(config_admin, listen_texts),
@@ -128,6 +147,16 @@ static const struct yaml_field admin_fields[] = {
       .fallback = "127.0.0.1:8432" },
     { "url", YAML_TEXT, YAML_AT(config_admin, url), "Where people reach it, for links in messages.",
       .example = "https://postern.example.com" },
+    { "tls", YAML_OBJECT, YAML_AT(config_admin, tls),
+      "A certificate for it alone. Without one it takes the gateway's where it listens on more than loopback "
+      "and Unix sockets, and none elsewhere: there a proxy may stand before it.",
+      .shape = &config_tls_shape },
+    { "session", YAML_DURATION, YAML_AT(config_admin, session_us),
+      "How long a browser stays signed in at most; an hour without a request ends it too.", .fallback = "8h",
+      .min = 60000000, .max = 2592000000000 },
+    { "metrics", YAML_CHOICE, YAML_AT(config_admin, metrics),
+      "Who may read /metrics without signing in: requests of this machine, or anybody.",
+      .choices = metrics_choices },
 };
 const struct yaml_shape config_admin_shape = { "admin",      sizeof(struct config_admin),
                                                admin_fields, CONFIG_N(admin_fields),

@@ -17,6 +17,8 @@ extern const struct yaml_shape config_store_shape, config_limits_shape;   /* con
 void config_addresses_read(struct yaml_reader *reader, const struct yaml_node *node,
                            const struct yaml_texts *texts, struct config_addresses *out);
 /* TLS is there, or every address is local: an error otherwise. */
+/* http:// of a loopback host. */
+bool config_url_is_loopback(struct bytes url);
 void config_tls_check(struct yaml_reader *reader, const struct config *config);
 /* What the policies say about connections fits the connections that there are. */
 void config_policies_check(struct yaml_reader *reader, const struct config *config);

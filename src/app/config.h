@@ -29,17 +29,23 @@ struct config_tls {
     struct bytes certificate, key; /* files; both or none */
     struct bytes client_ca;        /* file; empty: client certificates are not asked for */
 };
+enum config_metrics { CONFIG_METRICS_LOCAL = 0, CONFIG_METRICS_OPEN };
 struct config_admin {
     const struct yaml_node *at;
     struct yaml_texts listen_texts;
     struct config_addresses listen;
     struct bytes url; /* where people reach it, for links; may be empty */
+    struct config_tls
+        tls;            /* its own certificate; else the gateway's, where it listens on more than loopback */
+    int64_t session_us; /* how long a browser stays signed in */
+    enum config_metrics metrics;
 };
 
 struct config_issuer {
     const struct yaml_node *at;
     struct bytes issuer, audience, jwks /* file, or empty */, user_claim, groups_claim, machine_claim,
-        machine_value;
+        machine_value, client_id, login_client_id, scopes, resource;
+    struct yaml_secret client_secret; /* NONE: a public client */
     int64_t leeway_us;
 };
 struct config_identity {
@@ -112,12 +118,14 @@ struct config_store {
 };
 struct config_limits {
     const struct yaml_node *at;
-    int64_t sessions;        /* at one time */
-    int64_t unauthenticated; /* connections that have not logged in yet, at one time */
-    int64_t statement_bytes; /* a longer text is refused (53400) */
-    int64_t message_bytes;   /* a longer protocol message from a client ends the session (08P01) */
-    int64_t login_us;        /* from the first byte to ReadyForQuery */
-    int64_t token_grace_us;  /* how long after its token's end a session may finish a transaction */
+    int64_t sessions;                /* at one time */
+    int64_t unauthenticated;         /* connections that have not logged in yet, at one time */
+    int64_t statement_bytes;         /* a longer text is refused (53400) */
+    int64_t message_bytes;           /* a longer protocol message from a client ends the session (08P01) */
+    int64_t login_us;                /* from the first byte to ReadyForQuery */
+    int64_t held, held_of_principal; /* statements that wait for approval at one time */
+    int64_t hold_beat_us;            /* how often a client that waits for approval is told so */
+    int64_t token_grace_us;          /* how long after its token's end a session may finish a transaction */
 };
 enum config_durability { CONFIG_DURABILITY_PROCESS = 0, CONFIG_DURABILITY_POWER };
 

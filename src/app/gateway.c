@@ -3,6 +3,7 @@
  * the start: children first (they fork while there is one thread), then the log, then what needs it,
  * listeners last; the end goes the other way. */
 #include "app/gateway.h"
+#include "app/approvals.h"
 #include "app/child.h"
 #include "app/config.h"
 #include "app/control.h"
@@ -11,6 +12,7 @@
 #include "app/keys-child.h"
 #include "app/logins.h"
 #include "app/parser-child.h"
+#include "app/surfaces.h"
 #include "app/targets.h"
 #include "app/understander.h"
 #include "app/worker.h"
@@ -37,13 +39,15 @@ struct gateway {
     struct parser_child *parser_child;
     struct keys_login *logins;
     size_t n_logins;
-    struct record_keys record_keys, follower_keys;
+    struct record_keys record_keys, follower_keys, surface_keys;
     struct record_log *log;
     struct workers workers;
     struct follower *follower;
     struct keeper *keeper;
     struct understander *understander;
     struct control *control;
+    struct surfaces *surfaces;
+    struct approvals *approvals;
     int listeners[LISTENERS]; /* of the worker that is being started; Unix sockets stay for all */
     struct address addresses[LISTENERS];
     size_t n_addresses;
@@ -69,6 +73,8 @@ static void on_blocks(void *context)
     if (follower) follower_wake(follower);
     struct control *control = __atomic_load_n(&g->control, __ATOMIC_ACQUIRE);
     if (control) control_blocks(control);
+    struct surfaces *surfaces = __atomic_load_n(&g->surfaces, __ATOMIC_ACQUIRE);
+    if (surfaces) surfaces_wake(surfaces);
 }
 
 static void on_keys(void *context)
@@ -161,7 +167,7 @@ static int start_children(struct gateway *g)
                                  .key_source = logins_source_text(&g->config->store.key, &g->arena),
                                  .logins = g->logins,
                                  .n_logins = g->n_logins,
-                                 .n_clients = g->workers.n + 3 };
+                                 .n_clients = g->workers.n + 4 };
     struct parser_options parser = { .understand = parser_understand_sql, .n_clients = g->workers.n };
     int error = keys_child_start(&keys, &g->keys_child);
     if (!error) error = parser_child_start(&parser, &g->parser_child);
@@ -176,9 +182,12 @@ static int start_log(struct gateway *g)
     if (!error)
         error =
             keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 1), &g->follower_keys);
+    if (!error)
+        error = keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 3), &g->surface_keys);
     struct record_options options = { .folder = folder,
                                       .origin = g->origin,
-                                      .n_lanes = g->workers.n + 1,
+                                      .n_lanes =
+                                          g->workers.n + 2, /* the gateway's own, and that of the surfaces */
                                       .clock = &clock_system,
                                       .keys = &g->record_keys,
                                       .on_room = on_room,
@@ -229,7 +238,7 @@ static int open_listeners(struct gateway *g, bool first)
     return 0;
 }
 
-/* It has the last of the clients of the keys child, behind the workers' and the log's two. */
+/* Its client of the keys child stands behind the workers' and the log's two; the surfaces' is the last. */
 static int start_keeper(struct gateway *g)
 {
     struct keeper_options options = { .clock = g->workers.clock,
@@ -289,6 +298,23 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int start_surfaces(struct gateway *g)
+{
+    struct surfaces_options options = { .config = g->config,
+                                        .data = g->data,
+                                        .workers = &g->workers,
+                                        .log = g->log,
+                                        .lane = record_log_lane(g->log, g->workers.n + 1),
+                                        .keys = &g->surface_keys,
+                                        .desk = approvals_desk(g->approvals),
+                                        .database = &g->addresses[0],
+                                        .lost = &g->lost };
+    struct surfaces *surfaces = NULL;
+    int error = surfaces_start(&options, &surfaces);
+    __atomic_store_n(&g->surfaces, surfaces, __ATOMIC_RELEASE);
+    return error;
+}
+
 static int start(struct gateway *g)
 {
     unsigned n = (unsigned)g->config->workers;
@@ -305,7 +331,14 @@ static int start(struct gateway *g)
     if (!logins_of_config(g->config, &g->arena, &g->logins, &g->n_logins)) return -ENOMEM;
     warn_of_later(g->config);
     error = start_children(g);
+    /* The log's client of the keys child is nobody's yet. */
+    if (!error)
+        error = approvals_open(g->data, g->config, keys_child_client(g->keys_child, g->workers.n),
+                               &clock_system, g->workers.seed, &g->approvals);
+    g->workers.desk = approvals_desk(g->approvals);
     if (!error) error = start_log(g);
+    if (!error)
+        approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
     if (!error) error = resolver_new(&g->workers.resolver);
     if (!error) error = start_tls(g);
@@ -325,6 +358,7 @@ static int start(struct gateway *g)
         error = control_start(&options, &control);
         __atomic_store_n(&g->control, control, __ATOMIC_RELEASE);
     }
+    if (!error) error = start_surfaces(g);
     return error;
 }
 
@@ -346,6 +380,7 @@ static void reload(struct gateway *g)
     g->workers.snapshot = snapshot;
     pthread_mutex_unlock(&g->workers.lock);
     session_snapshot_release(old);
+    surfaces_reload(g->surfaces, config);
     config_unref(g->config);
     g->config = config;
     log_line(LOG_INFO, "reload: new sessions use the new configuration");
@@ -381,6 +416,7 @@ static void stop(struct gateway *g)
 {
     struct control *control = g->control;
     __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
+    surfaces_stop(g->surfaces);
     struct worker **all = g->workers.all;
     for (unsigned i = 0; all && i < g->workers.n; i++)
         if (all[i]) worker_stop(all[i]);
@@ -394,7 +430,9 @@ static void stop(struct gateway *g)
     for (unsigned i = 0; all && i < g->workers.n; i++)
         if (all[i]) worker_drain(all[i]);
     keeper_free(g->keeper);
+    approvals_close(g->approvals);
     if (g->log) record_log_close(g->log);
+    surfaces_free(g->surfaces);
     control_stop(control);
     follower_stop(g->follower);
     if (g->keys_child) keys_child_stop(g->keys_child);

@@ -146,6 +146,8 @@ static struct built *build(const struct config *config)
     b->snapshot = (struct session_snapshot){ .targets = b->targets,
                                              .n_targets = b->n,
                                              .policies = config->policies,
+                                             .hold_beat_us = config->limits.hold_beat_us,
+                                             .admin_url = config->admin.url,
                                              .statement_ceiling = (size_t)config->limits.statement_bytes,
                                              .message_ceiling = (size_t)config->limits.message_bytes,
                                              .login_deadline_us = config->limits.login_us,

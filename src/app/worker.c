@@ -1,8 +1,10 @@
 /* The thread, and its answers to what sessions ask of the world. */
 #include "app/worker.h"
 #include "app/catalogs.h"
+#include "approval/desk.h"
 #include "base/log.h"
 #include "net/listener.h"
+#include "net/throttle.h"
 #include "session/relay.h"
 #include "session/understood.h"
 #include <errno.h>
@@ -17,7 +19,10 @@ enum {
     ACCEPTS_PER_TURN = 64,
     CACHE_ENTRIES = 8192,
     CACHE_BYTES = 64 << 20,
-    ACCEPT_PAUSE_US = 100000
+    ACCEPT_PAUSE_US = 100000,
+    CANCELS_A_SECOND = 50,
+    CANCELS_AT_ONCE = 200,
+    CANCELS_TOLD_US = 60000000
 };
 
 struct listening {
@@ -53,6 +58,8 @@ struct worker {
     struct loop_task room_task, keys_task, stop_task;
     bool room_posted, keys_posted; /* atomic */
     bool stopping;
+    struct throttle cancels;
+    int64_t tell_cancels_us;
 };
 
 static struct worker *worker_of(struct session_world *world)
@@ -162,12 +169,22 @@ static void run_cancel(struct loop_task *task)
     free(t);
 }
 
-/* The session may be any worker's: all are asked. Cancel requests are rare, and this way no table of sessions
- * is shared. */
+/* A key of ours has 32 bits, and a server's process ids are no secret: whoever guesses at 50 a second needs a
+ * year for one session. No driver cancels as often. The session may be any worker's: all are asked. Cancel
+ * requests are rare, and this way no table of sessions is shared. */
 static void world_cancel(struct session_world *world, int32_t pid, struct bytes key, struct bytes from)
 {
-    struct workers *shared = worker_of(world)->shared;
+    struct worker *asked = worker_of(world);
+    struct workers *shared = asked->shared;
     if (key.n != 4) return;
+    int64_t now = clock_monotonic_us(shared->clock);
+    if (!throttle_take(&asked->cancels, throttle_host(from), now)) {
+        if (now >= asked->tell_cancels_us)
+            log_line(LOG_WARNING, "too many cancel requests from %.*s: more than %d a second are dropped",
+                     BYTES_FMT(from), CANCELS_A_SECOND);
+        if (now >= asked->tell_cancels_us) asked->tell_cancels_us = now + CANCELS_TOLD_US;
+        return;
+    }
     for (unsigned i = 0; i < shared->n; i++) {
         struct worker *worker = worker_at(shared, i);
         struct cancel_task *t = worker ? calloc(1, sizeof *t) : NULL;
@@ -243,6 +260,54 @@ static bool world_ask_job(struct session_world *world, struct view_job *job)
     if (understander_ask(w->options.understander, job, on_job_ran, t)) return true;
     free(t);
     return false;
+}
+
+/* The desk tells from any thread; the session hears of it on the worker's loop. Freed by whichever of the
+ * session and the task lets go last. */
+struct desk_task {
+    struct desk_waiter waiter;
+    struct loop_task task;
+    struct worker *worker;
+    struct session *session; /* NULL: it has left */
+    bool posted;             /* atomic */
+};
+
+static void run_desk(struct loop_task *task)
+{
+    struct desk_task *t = (struct desk_task *)((char *)task - offsetof(struct desk_task, task));
+    __atomic_store_n(&t->posted, false, __ATOMIC_SEQ_CST);
+    if (!t->session) {
+        free(t);
+        return;
+    }
+    session_on_desk(t->session);
+    relay_touch(&t->worker->relays, t->session);
+}
+
+static void on_tell(struct desk_waiter *waiter)
+{
+    struct desk_task *t = (struct desk_task *)waiter;
+    if (!__atomic_exchange_n(&t->posted, true, __ATOMIC_SEQ_CST)) loop_post(t->worker->loop, &t->task);
+}
+
+static struct desk_waiter *world_desk_join(struct session_world *world, struct session *session)
+{
+    struct desk_task *t = calloc(1, sizeof *t);
+    if (!t) return NULL;
+    t->waiter.tell = on_tell;
+    t->task.run = run_desk;
+    t->worker = worker_of(world);
+    t->session = session;
+    return &t->waiter;
+}
+
+/* Its ticket is gone, so that nobody tells any more; what was posted finds that it has left. */
+static void world_desk_leave(struct session_world *world, struct desk_waiter *waiter)
+{
+    struct desk_task *t = (struct desk_task *)waiter;
+    (void)world;
+    t->session = NULL;
+    if (!__atomic_load_n(&t->posted, __ATOMIC_SEQ_CST)) free(t);
 }
 
 static struct session_budget *world_budget_open(struct session_world *world,
@@ -446,7 +511,8 @@ struct kill_request {
     bool found;               /* atomic */
     sem_t answered;
     uint64_t session;
-    char by[128];
+    char by[1200];
+    struct buf claims; /* not empty: these are added, and nothing ends */
 };
 struct kill_task {
     struct loop_task task;
@@ -458,6 +524,7 @@ static void kill_request_release(struct kill_request *request)
 {
     if (__atomic_sub_fetch(&request->n_users, 1, __ATOMIC_ACQ_REL)) return;
     sem_destroy(&request->answered);
+    buf_free(&request->claims);
     free(request);
 }
 
@@ -466,7 +533,10 @@ static void run_kill(struct loop_task *task)
     struct kill_task *t = (struct kill_task *)task;
     struct session *session = relays_find(&t->worker->relays, t->request->session);
     if (session) {
-        session_kill(session, false, bytes_of(t->request->by));
+        if (buf_length(&t->request->claims))
+            session_claim(session, buf_bytes(&t->request->claims));
+        else
+            session_kill(session, false, bytes_of(t->request->by));
         relay_touch(&t->worker->relays, session);
         __atomic_store_n(&t->request->found, true, __ATOMIC_SEQ_CST);
     }
@@ -476,14 +546,20 @@ static void run_kill(struct loop_task *task)
     free(t);
 }
 
-bool workers_kill(struct workers *workers, uint64_t session, const char *by)
+static struct kill_request *request_new(uint64_t session)
 {
     struct kill_request *request = calloc(1, sizeof *request);
-    struct timespec until;
-    if (!request) return false;
+    if (!request) return NULL;
     sem_init(&request->answered, 0, 0);
+    buf_init(&request->claims, 1 << 20);
     request->session = session;
-    memcpy(request->by, by, strnlen(by, sizeof request->by - 1));
+    return request;
+}
+
+/* Hands it to every worker, and waits. */
+static bool request_run(struct workers *workers, struct kill_request *request)
+{
+    struct timespec until;
     request->n_users = 1 + workers->n;
     request->n_left = workers->n;
     for (unsigned i = 0; i < workers->n; i++) {
@@ -504,6 +580,25 @@ bool workers_kill(struct workers *workers, uint64_t session, const char *by)
     bool found = __atomic_load_n(&request->found, __ATOMIC_SEQ_CST);
     kill_request_release(request);
     return found;
+}
+
+bool workers_kill(struct workers *workers, uint64_t session, const char *by)
+{
+    struct kill_request *request = request_new(session);
+    if (!request) return false;
+    memcpy(request->by, by, strnlen(by, sizeof request->by - 1));
+    return request_run(workers, request);
+}
+
+bool workers_claim(struct workers *workers, uint64_t session, struct bytes fields)
+{
+    struct kill_request *request = request_new(session);
+    if (!request) return false;
+    buf_append(&request->claims, fields);
+    if (!request->claims.failed && fields.n) return request_run(workers, request);
+    request->n_users = 1;
+    kill_request_release(request);
+    return false;
 }
 
 /* ---- the thread */
@@ -564,6 +659,9 @@ int worker_start(const struct worker_options *options, struct worker **out)
     w->keys_task.run = run_keys;
     w->stop_task.run = run_stop;
     w->accept_again.on_due = on_accept_again;
+    w->cancels = (struct throttle){ .seed = w->shared->seed,
+                                    .interval_us = 1000000 / CANCELS_A_SECOND,
+                                    .burst = CANCELS_AT_ONCE };
     w->world = (struct session_world){ .context = w,
                                        .clock = w->shared->clock,
                                        .lane = options->lane,
@@ -582,6 +680,9 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .catalog_detach = world_catalog_detach,
                                        .catalog_check = world_catalog_check,
                                        .ask_job = world_ask_job,
+                                       .desk = w->shared->desk,
+                                       .desk_join = world_desk_join,
+                                       .desk_leave = world_desk_leave,
                                        .budget_open = world_budget_open,
                                        .budget_close = world_budget_close,
                                        .budget_left = world_budget_left,

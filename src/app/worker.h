@@ -22,6 +22,7 @@ struct workers {
     const struct clock *clock;
     struct resolver *resolver;
     struct budgets *budgets;
+    struct desk *desk;
     struct tls_server *tls;            /* NULL: none */
     struct session_snapshot *snapshot; /* the one in force; under `lock` */
     pthread_mutex_t lock;
@@ -65,4 +66,6 @@ void worker_drain(struct worker *worker);
 /* Every worker looks for the session and, where it has it, ends it with somebody's words. Waits (up to 5 s)
  * for their answers; not for a worker's own thread. False: none has it. */
 bool workers_kill(struct workers *workers, uint64_t session, const char *by);
+/* The same, to add claims (fields, see record/frame.h) to it. */
+bool workers_claim(struct workers *workers, uint64_t session, struct bytes fields);
 #endif

@@ -1,6 +1,7 @@
 /* One easy handle a call: fetches are minutes apart, so that nothing is gained by keeping connections. */
 #include "http/client.h"
 #include "base/clock.h"
+#include "base/secret.h"
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <pthread.h>
@@ -117,6 +118,27 @@ int64_t http_max_age(struct bytes text)
     return age;
 }
 
+void http_escape(struct buf *out, struct bytes text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        uint8_t c = text.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     (c && memchr("-._~", c, 4));
+        if (plain)
+            buf_put_u8(out, c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+}
+
+void http_form_add(struct buf *form, const char *name, struct bytes value)
+{
+    if (buf_length(form)) buf_put_u8(form, '&');
+    http_escape(form, bytes_of(name));
+    buf_put_u8(form, '=');
+    http_escape(form, value);
+}
+
 struct transfer {
     const struct http_get *get;
     struct buf *body;
@@ -161,6 +183,36 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/* The header lines that the request wants; *list_out is freed by the caller. */
+static bool headers_prepare(CURL *curl, const struct http_get *get, struct curl_slist **list_out)
+{
+    struct buf line;
+    bool ok = true;
+    *list_out = NULL;
+    buf_init(&line, 64 * 1024);
+    if (get->authorization.n) {
+        buf_printf(&line, "Authorization: %.*s", BYTES_FMT(get->authorization));
+        buf_put_u8(&line, 0);
+        struct curl_slist *list =
+            line.failed ? NULL : curl_slist_append(NULL, (const char *)buf_bytes(&line).p);
+        ok = list != NULL;
+        *list_out = list;
+    }
+    if (ok && get->form.p && get->json) {
+        struct curl_slist *list = curl_slist_append(*list_out, "Content-Type: application/json");
+        ok = list != NULL;
+        if (list) *list_out = list;
+    }
+    if (line.data) secret_wipe(line.data, line.size);
+    buf_free(&line);
+    if (get->form.p) {
+        ok &= curl_easy_setopt(curl, CURLOPT_POST, 1L) == CURLE_OK;
+        ok &= curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)get->form.p) == CURLE_OK;
+        ok &= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)get->form.n) == CURLE_OK;
+    }
+    return ok && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *list_out) == CURLE_OK;
+}
+
 static bool transfer_prepare(CURL *curl, struct transfer *t, const char *url, int64_t left_ms)
 {
     bool ok = curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
@@ -193,9 +245,11 @@ static enum http_outcome transfer_run(struct transfer *t, const char *url, int64
     char *redirect = NULL;
     enum http_outcome outcome = HTTP_FAILED;
     CURL *curl = curl_easy_init();
+    struct curl_slist *headers = NULL;
     *redirect_out = NULL;
-    if (!curl || !transfer_prepare(curl, t, url, left_ms)) {
+    if (!curl || !transfer_prepare(curl, t, url, left_ms) || !headers_prepare(curl, t->get, &headers)) {
         snprintf(t->answer->why, sizeof t->answer->why, "libcurl cannot be set up");
+        curl_slist_free_all(headers);
         curl_easy_cleanup(curl);
         return HTTP_FAILED;
     }
@@ -211,6 +265,7 @@ static enum http_outcome transfer_run(struct transfer *t, const char *url, int64
         snprintf(t->answer->why, sizeof t->answer->why, "%s",
                  outcome == HTTP_TOO_LONG ? "the answer is too long" : curl_easy_strerror(code));
     }
+    curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     return outcome;
 }
@@ -231,7 +286,8 @@ enum http_outcome http_get(const struct http_get *get, struct buf *body, struct 
         if (left_ms < 1) left_ms = 1;
         answer_out->max_age_s = -1;
         outcome = transfer_run(&t, url, left_ms, &next);
-        if (next && (hops == MAX_REDIRECTS || !origin_is_same(bytes_of(url), bytes_of(next)))) {
+        if (next && (hops == MAX_REDIRECTS || get->form.p || get->authorization.n ||
+                     !origin_is_same(bytes_of(url), bytes_of(next)))) {
             snprintf(answer_out->why, sizeof answer_out->why, "a redirect to elsewhere, or too many");
             outcome = HTTP_FAILED;
             free(next);

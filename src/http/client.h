@@ -1,7 +1,7 @@
-/* A GET that blocks, over libcurl, for threads that may block (the key fetcher). HTTPS with the system's
- * authorities and names verified, TLS 1.2 at least; plain HTTP to loopback addresses only, checked again on
- * the address that is connected to. A redirect is followed only within the same scheme, host and port.
- * SIGPIPE must be ignored or blocked in the calling thread. */
+/* A GET, or the POST of a form, that blocks, over libcurl, for threads that may block (the key fetcher,
+ * signing in). HTTPS with the system's authorities and names verified, TLS 1.2 at least; plain HTTP to
+ * loopback addresses only, checked again on the address that is connected to. A redirect is followed only
+ * within the same scheme, host and port. SIGPIPE must be ignored or blocked in the calling thread. */
 #ifndef POSTERN_HTTP_CLIENT_H
 #define POSTERN_HTTP_CLIENT_H
 #include "base/buf.h"
@@ -19,6 +19,11 @@ struct http_get {
     struct bytes url;
     int64_t deadline_ms;       /* for all of it, redirects and name lookup included */
     const atomic_bool *cancel; /* may be NULL; once true, the call returns within about a second */
+    /* Where form.p is set it is a POST of this (application/x-www-form-urlencoded), and no redirect is
+     * followed. */
+    struct bytes form;
+    struct bytes authorization; /* of the header of that name; empty: none */
+    bool json;                  /* the form is JSON */
 };
 enum http_outcome {
     HTTP_FAILED = 0, /* the network, TLS, a refused URL or redirect, cancelled; why_out says */
@@ -31,6 +36,10 @@ struct http_answered {
     int64_t max_age_s; /* Cache-Control: max-age; 0 with no-cache or no-store; -1: nothing said */
     char why[160];     /* text for the log where it failed */
 };
+/* Appends "name=value", escaped, with '&' before it where form is not empty. */
+void http_form_add(struct buf *form, const char *name, struct bytes value);
+/* Appends the text with all but letters, digits and "-._~" escaped. */
+void http_escape(struct buf *out, struct bytes text);
 /* Appends the body to body, whose ceiling limits it. */
 enum http_outcome http_get(const struct http_get *get, struct buf *body,
                            struct http_answered *answer_out) MUST_USE;

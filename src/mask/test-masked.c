@@ -13,58 +13,59 @@
 static const struct {
     const char *text, *masked; /* "!…": it cannot be masked, and why */
 } cases[] = {
-    { "SELECT mail FROM people", "SELECT mail FROM " PEOPLE "public.people) AS \"people\"" },
-    { "SELECT mail FROM people p", "SELECT mail FROM " PEOPLE "public.people) p" },
+    { "SELECT mail FROM people",
+      "SELECT mail FROM (SELECT " TEXT " AS \"mail\" FROM public.people) AS \"people\"" },
+    { "SELECT mail FROM people p", "SELECT mail FROM (SELECT " TEXT " AS \"mail\" FROM public.people) p" },
     { "SELECT a FROM people AS p(a)", "SELECT a FROM " PEOPLE "public.people) AS p(a)" },
-    { "SELECT 1 FROM ONLY people", "SELECT 1 FROM " PEOPLE "ONLY public.people) AS \"people\"" },
-    { "SELECT 1 FROM ONLY ( people ) x", "SELECT 1 FROM " PEOPLE "ONLY ( public.people )) x" },
+    { "SELECT 1 FROM ONLY people", "SELECT 1 FROM (SELECT FROM ONLY public.people) AS \"people\"" },
+    { "SELECT 1 FROM ONLY ( people ) x", "SELECT 1 FROM (SELECT FROM ONLY ( public.people )) x" },
     { "SELECT 1 FROM people *, orders",
-      "SELECT 1 FROM " PEOPLE "public.people *) AS \"people\", public.orders" },
+      "SELECT 1 FROM (SELECT FROM public.people *) AS \"people\", public.orders" },
     { "TABLE people", "SELECT * FROM " PEOPLE "public.people) AS \"people\"" },
     { "SELECT public.people.mail FROM public.people",
-      "SELECT people.mail FROM " PEOPLE "public.people) AS \"people\"" },
+      "SELECT people.mail FROM (SELECT " TEXT " AS \"mail\" FROM public.people) AS \"people\"" },
     { "SELECT p.mail FROM people p TABLESAMPLE system (10)",
-      "SELECT p.mail FROM " PEOPLE "public.people p TABLESAMPLE system (10)) AS \"p\"" },
+      "SELECT p.mail FROM (SELECT " TEXT
+      " AS \"mail\" FROM public.people p TABLESAMPLE system (10)) AS \"p\"" },
     { "SELECT 1 FROM people AS p(a) TABLESAMPLE system (10)",
       "!columns of people are masked for you: a sample of it cannot have new names for columns" },
     { "SELECT ctid FROM people",
       "!people is masked for you: its rows have no system columns (ctid, xmin, tableoid) for you" },
     { "WITH people AS (SELECT 1) SELECT * FROM people", "WITH people AS (SELECT 1) SELECT * FROM people" },
     { "WITH x AS (SELECT ssn FROM people) SELECT * FROM x",
-      "WITH x AS (SELECT ssn FROM " PEOPLE "public.people) AS \"people\") SELECT * FROM x" },
+      "WITH x AS (SELECT ssn FROM (SELECT " TEXT
+      " AS \"ssn\" FROM public.people) AS \"people\") SELECT * FROM x" },
     { "SELECT * FROM other.people", "SELECT * FROM other.people" },
     { "SELECT ref FROM contacts",
-      "SELECT ref FROM (SELECT \"k\", \"who\", " TEXT " AS \"ref\" FROM public.contacts) AS \"contacts\"" },
-    { "SELECT a FROM odd", "SELECT a FROM (SELECT " TEXT " AS \"a\", \"b\" FROM public.odd) AS \"odd\"" },
+      "SELECT ref FROM (SELECT " TEXT " AS \"ref\" FROM public.contacts) AS \"contacts\"" },
+    { "SELECT a FROM odd", "SELECT a FROM (SELECT " TEXT " AS \"a\" FROM public.odd) AS \"odd\"" },
     { "SELECT * FROM payments",
       "SELECT * FROM (SELECT \"id\", " TEXT " AS \"card\" FROM public.payments) AS \"payments\"" },
     { "SELECT secret FROM tagged",
-      "SELECT secret FROM (SELECT \"id\", " TEXT " AS \"secret\" FROM public.tagged) AS \"tagged\"" },
+      "SELECT secret FROM (SELECT " TEXT " AS \"secret\" FROM public.tagged) AS \"tagged\"" },
     { "SELECT * FROM pg_stats", "SELECT * FROM (SELECT \"tablename\", CAST(NULL AS \"pg_catalog\".\"_text\") "
-                                "AS \"most_common_vals\" FROM "
-                                "pg_catalog.pg_stats) AS \"pg_stats\"" },
+                                "AS \"most_common_vals\" FROM pg_catalog.pg_stats) AS \"pg_stats\"" },
     { "COPY payments_1 TO STDOUT",
       "COPY (SELECT " TEXT " AS \"card\", \"id\" AS \"id\" FROM ONLY \"public\".\"payments_1\") TO STDOUT" },
     { "COPY people (id, ssn) TO STDOUT",
       "COPY (SELECT \"id\" AS \"id\", " TEXT " AS \"ssn\" FROM ONLY \"public\".\"people\") TO STDOUT" },
     { "SELECT public.people.mail, id FROM public.people, other.people",
-      "SELECT postern_0.mail, id FROM " PEOPLE "public.people) AS \"postern_0\", other.people" },
+      "SELECT postern_0.mail, id FROM (SELECT \"id\", " TEXT
+      " AS \"mail\" FROM public.people) AS \"postern_0\", other.people" },
     { "SELECT other.people.what, public . people . * FROM other.people JOIN public.people ON "
-      "public.people.id = "
-      "other.people.id /* postern_ */",
+      "public.people.id = other.people.id /* postern_ */",
       "SELECT other.people.what, postern__0 . * FROM other.people JOIN " PEOPLE
       "public.people) AS \"postern__0\" ON postern__0.id = other.people.id /* postern_ */" },
     { "SELECT 1 FROM public.people JOIN orders ON people.id = person JOIN other.people ON true",
-      "SELECT 1 FROM " PEOPLE
-      "public.people) AS \"postern_0\" JOIN public.orders ON postern_0.id = person JOIN "
-      "other.people ON true" },
+      "SELECT 1 FROM (SELECT \"id\" FROM public.people) AS \"postern_0\" JOIN public.orders ON postern_0.id "
+      "= person JOIN other.people ON true" },
     { "SELECT people.name FROM public.people, other.people", "!people stands for more than one table" },
     { "SELECT people FROM public.people, other.people", "!people stands for more than one table" },
     { "SELECT people.* FROM public.people, other.people", "!people stands for more than one table" },
     { "SELECT 1 FROM public.people, other.people FOR UPDATE OF people",
       "!people stands for more than one table" },
     { "SELECT o.what FROM public.people, other.people o",
-      "SELECT o.what FROM " PEOPLE "public.people) AS \"people\", other.people o" },
+      "SELECT o.what FROM (SELECT FROM public.people) AS \"people\", other.people o" },
     { "UPDATE people SET name = 'x' WHERE id = 1", "UPDATE public.people SET name = 'x' WHERE id = 1" },
     { "UPDATE people SET name = 'x' RETURNING mail, upper(ssn) AS u, id",
       "UPDATE public.people SET name = 'x' RETURNING " TEXT " AS \"mail\", upper((" TEXT ")) AS u, id" },
@@ -79,19 +80,20 @@ static const struct {
     { "UPDATE people SET name = 'x' RETURNING people",
       "!people is masked for you: RETURNING cannot give its row as one value" },
     { "SELECT name, count(*) FROM people p GROUP BY id",
-      "SELECT name, count(*) FROM " PEOPLE "public.people) p GROUP BY \"p\".\"name\", id" },
+      "SELECT name, count(*) FROM (SELECT \"id\", \"name\" FROM public.people) p GROUP BY \"p\".\"name\", "
+      "id" },
     { "SELECT name, ssn FROM people GROUP BY people.id, 1 ORDER BY name",
-      "SELECT name, ssn FROM " PEOPLE
-      "public.people) AS \"people\" GROUP BY \"people\".\"ssn\", people.id, 1 "
-      "ORDER BY name" },
+      "SELECT name, ssn FROM (SELECT \"id\", \"name\", " TEXT
+      " AS \"ssn\" FROM public.people) AS \"people\" GROUP BY \"people\".\"ssn\", people.id, 1 ORDER BY "
+      "name" },
     { "SELECT count(*) FROM people GROUP BY name",
-      "SELECT count(*) FROM " PEOPLE "public.people) AS \"people\" GROUP BY name" },
+      "SELECT count(*) FROM (SELECT \"name\" FROM public.people) AS \"people\" GROUP BY name" },
     { "SELECT p.*, sum(o.id) FROM people p JOIN orders o ON o.person = p.id GROUP BY p.id",
       "SELECT p.*, sum(o.id) FROM " PEOPLE
-      "public.people) p JOIN public.orders o ON o.person = p.id GROUP BY "
-      "\"p\".\"name\", \"p\".\"mail\", \"p\".\"ssn\", \"p\".\"pin\", \"p\".\"loud\", p.id" },
+      "public.people) p JOIN public.orders o ON o.person = p.id GROUP BY \"p\".\"name\", \"p\".\"mail\", "
+      "\"p\".\"ssn\", \"p\".\"pin\", \"p\".\"loud\", p.id" },
     { "SELECT 1 FROM people GROUP BY id FOR UPDATE OF people",
-      "SELECT 1 FROM " PEOPLE "public.people) AS \"people\" GROUP BY id FOR UPDATE OF people" },
+      "SELECT 1 FROM (SELECT \"id\" FROM public.people) AS \"people\" GROUP BY id FOR UPDATE OF people" },
 };
 
 static void check(const struct masked *m, const char *text, const char *expected)

@@ -79,6 +79,24 @@ int tls_server_new(const char *certificate, const char *key, const char *client_
     return 0;
 }
 
+/* A browser that offers only what we do not speak is answered without ALPN: it falls back to HTTP/1.1. */
+static int select_http(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
+                       unsigned in_n, void *context)
+{
+    static const unsigned char http[] = "\x08http/1.1";
+    (void)ssl, (void)context;
+    unsigned char *selected;
+    if (SSL_select_next_proto(&selected, out_n, http, sizeof http - 1, in, in_n) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = selected;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+void tls_server_speak_http(struct tls_server *tls)
+{
+    SSL_CTX_set_alpn_select_cb(tls->context, select_http, NULL);
+}
+
 void tls_server_free(struct tls_server *tls)
 {
     if (tls) SSL_CTX_free(tls->context);

@@ -10,6 +10,8 @@ struct tls_server; /* our certificate, towards clients; shared by workers, count
  * *error_out is a sentence (static or thread-local) for the operator. */
 int tls_server_new(const char *certificate, const char *key, const char *client_ca, struct tls_server **out,
                    const char **error_out) MUST_USE;
+/* ALPN selects "http/1.1" instead, and nothing where it is not offered. Before the first connection. */
+void tls_server_speak_http(struct tls_server *tls);
 void tls_server_free(struct tls_server *tls);
 
 enum tls_check { TLS_CHECK_NONE = 0, TLS_CHECK_CA, TLS_CHECK_FULL };

@@ -161,18 +161,20 @@ static void compile_allow(struct compiler *c, const struct policy *policy,
             "\"unknown\" cannot be allowed for some relations only: nobody knows what it touches");
 }
 
-static uint64_t compile_unless(struct compiler *c, const struct policy_unless *unless)
+static bool compile_unless(struct compiler *c, const struct policy_unless *unless, uint64_t *rows_out)
 {
     struct bytes text = unless->affected_rows;
     int64_t rows = 0;
-    if (!text.n) return 0;
+    *rows_out = 0;
+    if (!text.n) return false;
     if (bytes_starts_with(text, "<=")) text = bytes_slice(text, 2, text.n);
     while (text.n && text.p[0] == ' ')
         text = bytes_slice(text, 1, text.n);
-    if (!bytes_to_int64(text, &rows) || rows < 1)
+    if (!bytes_to_int64(text, &rows) || rows < 0)
         yaml_errors_add(c->reader.errors, yaml_place_of(unless->at, "affected_rows"),
                         "\"affected_rows\" is written as \"<= 100\"");
-    return rows > 0 ? (uint64_t)rows : 0;
+    *rows_out = rows > 0 ? (uint64_t)rows : 0;
+    return true;
 }
 
 static void compile_rule(struct compiler *c, const struct policy *policy, const struct policy_rule_text *text,
@@ -196,7 +198,12 @@ static void compile_rule(struct compiler *c, const struct policy *policy, const 
     out->observe = policy->observe || text->mode == POLICY_OBSERVE;
     out->by = text->by;
     out->expires_us = text->expires_us;
-    out->unless_rows = compile_unless(c, &text->unless);
+    out->window_us = text->window_us;
+    out->in_transaction_us = text->in_transaction_us;
+    out->approvals = (uint32_t)text->approvals;
+    out->reason = text->reason == POLICY_REASON_REQUIRED;
+    out->own = text->four_eyes == POLICY_FOUR_EYES_OFF;
+    out->unless = compile_unless(c, &text->unless, &out->unless_rows);
     uint32_t changes = EFFECT_UPDATE | EFFECT_DELETE;
     if (out->where != POLICY_WHERE_ANY && out->effects && !(out->effects & changes))
         yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "where"),

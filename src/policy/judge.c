@@ -72,12 +72,20 @@ static void keep_hold(struct policy_outcome *o, const struct policy_rule *rule)
     if (o->n_holds < POLICY_HOLDS_CEILING) o->holds[o->n_holds++] = rule;
 }
 
+static void keep_need(struct policy_outcome *o, const struct policy *policy, const struct policy_rule *rule)
+{
+    if (o->n_needs++ >= POLICY_HOLDS_CEILING) return;
+    o->needs[o->n_needs - 1].policy = policy;
+    o->needs[o->n_needs - 1].rule = rule;
+}
+
 /* Of the holds that speak of a number, those with the smallest. */
 static void keep_limit(struct policy_outcome *o, const struct policy *policy, const struct policy_rule *rule,
                        const struct policy_hit *hit)
 {
-    if (o->limit.rows && rule->unless_rows > o->limit.rows) return;
-    if (!o->limit.rows || rule->unless_rows < o->limit.rows) {
+    if (o->limit.is && rule->unless_rows > o->limit.rows) return;
+    if (!o->limit.is || rule->unless_rows < o->limit.rows) {
+        o->limit.is = true;
         o->limit.rows = rule->unless_rows;
         o->limit.policy = policy;
         o->limit.rule = rule;
@@ -99,7 +107,8 @@ static bool find_holds(const struct policy_question *q, struct policy_outcome *a
             const struct policy_rule *rule = &p->holds[k];
             if (!policy_rule_in_view(rule, q->view)) continue;
             if (!policy_rule_matches(rule, q, &hit)) continue;
-            if (rule->unless_rows && counted) {
+            keep_need(allowed, p, rule);
+            if (rule->unless && counted) {
                 keep_limit(allowed, p, rule, &hit);
                 continue;
             }
@@ -107,6 +116,8 @@ static bool find_holds(const struct policy_question *q, struct policy_outcome *a
             keep_hold(held, rule);
         }
     }
+    held->n_needs = allowed->n_needs;
+    memcpy(held->needs, allowed->needs, sizeof held->needs);
     return held->rule != NULL;
 }
 
@@ -318,6 +329,26 @@ static void narrow(struct policy_verdict *whole, const struct policy_verdict *v)
     whole->n_by = v->n_by;
 }
 
+/* What is held with others needs what they need as well. False: the arena is full. */
+static bool add_needs(struct policy_verdict *whole, const struct policy_verdict *other, struct arena *arena)
+{
+    if (other->decision == POLICY_DENY || other->n_needs == 0) return true;
+    struct policy_need *needs = ARENA_ARRAY(arena, struct policy_need, whole->n_needs + other->n_needs);
+    if (!needs) return false;
+    size_t n = whole->n_needs;
+    if (n) memcpy(needs, whole->needs, n * sizeof *needs);
+    for (size_t i = 0; i < other->n_needs; i++) {
+        const struct policy_need *need = &other->needs[i];
+        bool there = false;
+        for (size_t k = 0; k < n; k++)
+            there |= bytes_equal(needs[k].policy, need->policy) && bytes_equal(needs[k].rule, need->rule);
+        if (!there) needs[n++] = *need;
+    }
+    whole->needs = needs;
+    whole->n_needs = n;
+    return true;
+}
+
 void policy_judge_text(const struct policy_ruleset *ruleset, const struct sql_facts *facts,
                        struct arena *arena, struct policy_verdict *verdict_out, size_t *index_out)
 {
@@ -342,6 +373,8 @@ void policy_judge_text(const struct policy_ruleset *ruleset, const struct sql_fa
             *index_out = i;
         }
         if (i > 0 && whole.decision == POLICY_ALLOW) narrow(&whole, harsher ? &before : &v);
+        if (i > 0 && whole.decision == POLICY_HOLD && !add_needs(&whole, harsher ? &before : &v, arena))
+            whole = (struct policy_verdict){ 0 };
     }
     *verdict_out = whole;
 }

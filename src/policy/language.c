@@ -15,6 +15,8 @@ static const char *const period_choices[] = { "day", NULL };
 static const char *const predicates_choices[] = { "refuse", "masked", "equality", NULL };
 static const char *const guard_choices[] = { "on", "off", NULL };
 static const char *const write_choices[] = { "refuse", "allow", NULL };
+static const char *const reason_choices[] = { "optional", "required", NULL };
+static const char *const four_eyes_choices[] = { "on", "off", NULL };
 
 static void check_who(struct yaml_reader *reader, void *object)
 {
@@ -143,6 +145,21 @@ static const struct yaml_field hold_fields[] = {
       .example = "[dba]" },
     { "expires", YAML_DURATION, YAML_AT(policy_rule_text, expires_us), "How long it waits for approval.",
       .fallback = "15m", .min = 1000000, .max = 30 * 86400000000 },
+    { "approvals", YAML_NUMBER, YAML_AT(policy_rule_text, approvals),
+      "How many different people must approve.", .fallback = "1", .min = 1, .max = POLICY_APPROVALS_MOST },
+    { "reason", YAML_CHOICE, YAML_AT(policy_rule_text, reason), "Whether who approves must say why.",
+      .choices = reason_choices },
+    { "four_eyes", YAML_CHOICE, YAML_AT(policy_rule_text, four_eyes),
+      "off: who asks, and the person whom an agent verifiably acts for, may approve as well.",
+      .choices = four_eyes_choices },
+    { "window", YAML_DURATION, YAML_AT(policy_rule_text, window_us),
+      "How long an approval may be used by a statement that did not wait for it (SET postern.on_hold = "
+      "fail).",
+      .fallback = "15m", .min = 1000000, .max = 30 * 86400000000 },
+    { "hold_in_transaction", YAML_DURATION, YAML_AT(policy_rule_text, in_transaction_us),
+      "How long it waits in an open transaction, whose locks are held meanwhile; without it, it is refused "
+      "there.",
+      .min = 1000000, .max = 3600000000, .example = "30s" },
     { "unless", YAML_OBJECT, YAML_AT(policy_rule_text, unless), "When no approval is needed after all.",
       .shape = &unless_shape },
 };

@@ -36,6 +36,8 @@ struct policy_unless {
     const struct yaml_node *at;
     struct bytes affected_rows; /* "<= 100" */
 };
+enum policy_reason { POLICY_REASON_OPTIONAL = 0, POLICY_REASON_REQUIRED };
+enum policy_four_eyes { POLICY_FOUR_EYES_ON = 0, POLICY_FOUR_EYES_OFF };
 /* An item of deny or hold. */
 struct policy_rule_text {
     const struct yaml_node *at;
@@ -45,7 +47,9 @@ struct policy_rule_text {
     struct bytes message;
     enum policy_mode mode;
     struct yaml_texts by; /* hold only, as what follows */
-    int64_t expires_us;
+    int64_t expires_us, window_us, in_transaction_us, approvals;
+    enum policy_reason reason;
+    enum policy_four_eyes four_eyes;
     struct policy_unless unless;
 };
 enum policy_period { POLICY_PER_DAY = 0 };

@@ -143,12 +143,12 @@ static void check_rule(struct lint *l, const struct policy_rule *rule, size_t nu
     if (is_hold) check_hold(l, rule);
     uint32_t counted =
         EFFECT_READ | EFFECT_WRITE | EFFECT_UPDATE | EFFECT_DELETE | EFFECT_BULK_IN | EFFECT_BULK_OUT;
-    if (rule->unless_rows && rule->effects && !(rule->effects & counted))
+    if (rule->unless && rule->effects && !(rule->effects & counted))
         find(l, "no-effect", rule->place, rule->name,
              "\"unless\" has no effect: nobody counts the rows of %.*s",
              BYTES_FMT(effect_names(l, rule->effects)));
     uint64_t most = l->policy->limits.affected_rows;
-    if (rule->unless_rows && most && rule->unless_rows >= most)
+    if (rule->unless && most && rule->unless_rows >= most)
         find(l, "no-effect", rule->place, rule->name,
              "it never holds: limits.affected_rows ends the statement before its number is reached");
     if (rule->effects == EFFECT_TRANSACTION)

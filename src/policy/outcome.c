@@ -105,7 +105,10 @@ static void message_print(const struct sql_statement *s, const struct policy_out
         break;
     case OUTCOME_HELD:
         subject_print(s, o, out);
-        if (o->limit.rows) buf_printf(out, " of more than %" PRIu64 " rows", o->limit.rows);
+        if (o->limit.is && o->limit.rows)
+            buf_printf(out, " of more than %" PRIu64 " rows", o->limit.rows);
+        else if (o->limit.is)
+            buf_append_text(out, " of any row");
         buf_append_text(out, " needs approval");
         approvers_print(o, out);
         break;
@@ -221,6 +224,33 @@ static bool copy_approvers(const struct policy_outcome *o, struct arena *arena, 
     return v->by != NULL;
 }
 
+/* What each of those that hold wants. So many that they were not all kept cannot be asked for. */
+static bool copy_needs(const struct policy_outcome *o, struct arena *arena, bool counted,
+                       struct policy_verdict *v)
+{
+    if (o->n_needs > POLICY_HOLDS_CEILING) return true;
+    v->needs = ARENA_ARRAY(arena, struct policy_need, o->n_needs);
+    for (size_t i = 0; v->needs && i < o->n_needs; i++) {
+        const struct policy_rule *rule = o->needs[i].rule;
+        struct policy_need *need = &v->needs[v->n_needs++];
+        *need = (struct policy_need){ .policy = arena_copy(arena, o->needs[i].policy->name),
+                                      .rule = arena_copy(arena, rule->name),
+                                      .by = ARENA_ARRAY(arena, struct bytes, rule->by.n),
+                                      .approvals = rule->approvals,
+                                      .reason = rule->reason,
+                                      .own = rule->own,
+                                      .expires_us = rule->expires_us,
+                                      .window_us = rule->window_us,
+                                      .in_transaction_us = rule->in_transaction_us,
+                                      .unless = counted && rule->unless,
+                                      .rows = counted ? rule->unless_rows : 0 };
+        if (!need->policy.p || !need->rule.p || !need->by) return false;
+        for (size_t k = 0; k < rule->by.n; k++)
+            if (!(need->by[need->n_by++] = arena_copy(arena, rule->by.items[k])).p) return false;
+    }
+    return v->needs != NULL;
+}
+
 /* Allowed up to a number of rows, above which it is held; in its words. */
 static bool tell_limit(const struct sql_statement *s, const struct policy_outcome *is, struct arena *arena,
                        struct policy_verdict *v)
@@ -235,9 +265,11 @@ static bool tell_limit(const struct sql_statement *s, const struct policy_outcom
     v->held.policy = arena_copy(arena, above.policy->name);
     v->held.rule = arena_copy(arena, above.rule->name);
     v->held.message = message_of(s, &above, arena);
-    v->held.hint = arena_printf(arena, "Up to %" PRIu64 " rows need no approval.", is->limit.rows);
+    v->held.hint = is->limit.rows
+                       ? arena_printf(arena, "Up to %" PRIu64 " rows need no approval.", is->limit.rows)
+                       : arena_copy(arena, BYTES_LITERAL("What changes no row needs no approval."));
     return v->held.policy.p && v->held.rule.p && v->held.message.p && v->held.hint.p &&
-           copy_approvers(is, arena, v);
+           copy_approvers(is, arena, v) && copy_needs(is, arena, true, v);
 }
 
 void policy_outcome_tell(const struct policy_ruleset *ruleset, const struct sql_statement *statement,
@@ -253,9 +285,10 @@ void policy_outcome_tell(const struct policy_ruleset *ruleset, const struct sql_
     v.hint = hint_of(ruleset, statement, is, POLICY_VIEW_ENFORCED, arena);
     v.would = harsher ? would_of(statement, would, arena) : arena_copy(arena, (struct bytes){ 0 });
     bool full = !v.policy.p || !v.rule.p || !v.message.p || !v.hint.p || !v.would.p;
-    if (is->kind == OUTCOME_HELD && !full) full = !copy_approvers(is, arena, &v);
+    if (is->kind == OUTCOME_HELD && !full)
+        full = !copy_approvers(is, arena, &v) || !copy_needs(is, arena, false, &v);
     uint64_t most = v.limits.affected_rows;
-    if (is->kind == OUTCOME_ALLOWED && is->limit.rows && (!most || is->limit.rows < most) && !full)
+    if (is->kind == OUTCOME_ALLOWED && is->limit.is && (!most || is->limit.rows < most) && !full)
         full = !tell_limit(statement, is, arena, &v);
     *verdict_out = full ? (struct policy_verdict){ 0 } : v;
 }

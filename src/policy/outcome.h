@@ -35,8 +35,15 @@ struct policy_outcome {
      * the first of them. */
     const struct policy_rule *holds[POLICY_HOLDS_CEILING];
     size_t n_holds;
+    /* All that hold, with whatever number of rows: what a person's approval is needed for. */
     struct {
-        uint64_t rows; /* 0: none */
+        const struct policy *policy;
+        const struct policy_rule *rule;
+    } needs[POLICY_HOLDS_CEILING];
+    size_t n_needs; /* more than the ceiling: nobody can be asked for so much */
+    struct {
+        bool is; /* there is one */
+        uint64_t rows;
         const struct policy *policy;
         const struct policy_rule *rule;
         struct policy_hit hit;

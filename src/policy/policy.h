@@ -63,6 +63,21 @@ struct policy_terms {
 const struct policy_terms *policy_ruleset_terms(const struct policy_ruleset *ruleset);
 
 enum policy_decision { POLICY_DENY = 0, POLICY_HOLD, POLICY_ALLOW };
+/* What one rule that holds wants before the statement may run. */
+struct policy_need {
+    struct bytes policy, rule;
+    struct bytes *by; /* a person in one of these groups approves */
+    size_t n_by;
+    uint32_t approvals;        /* of so many different people; at least 1 */
+    bool reason;               /* each says why */
+    bool own;                  /* `four_eyes: off`: who asks, or whom it asks for, may approve as well */
+    int64_t expires_us;        /* how long it waits */
+    int64_t window_us;         /* how long an approval may be used by a statement that did not wait for it */
+    int64_t in_transaction_us; /* how long it waits in an open transaction; 0: there it is refused */
+    bool unless;               /* wanted only where more than `rows` rows are changed */
+    uint64_t rows;
+};
+enum { POLICY_APPROVALS_MOST = 9 };
 struct policy_verdict {
     enum policy_decision decision;
     bool observed; /* a policy in mode: observe would have refused: it is allowed, and `would` says what would
@@ -86,6 +101,11 @@ struct policy_verdict {
     } held;                   /* only with limit_is_hold; else empty */
     struct bytes *by;         /* for HOLD, and with limit_is_hold: the groups that may approve */
     size_t n_by;
+    /* With HOLD: all that every rule that matches wants, those with `unless` as well, since nobody counts
+     * behind an approval. With limit_is_hold: those with `unless`; the ones with fewer rows than were
+     * changed count. */
+    struct policy_need *needs;
+    size_t n_needs;
 };
 /* One statement of a text. All in the arena; message == NULL in *verdict_out (with POLICY_DENY) only where
  * the arena is full. */

@@ -29,8 +29,11 @@ struct policy_rule {
     const struct policy_patterns *scope;
     bool observe; /* its own mode, or its policy's */
     struct yaml_texts by;
-    int64_t expires_us;
-    uint64_t unless_rows; /* 0: none */
+    int64_t expires_us, window_us, in_transaction_us;
+    uint32_t approvals;
+    bool reason, own;
+    bool unless; /* it holds only above so many rows */
+    uint64_t unless_rows;
 };
 struct policy_masking {
     struct yaml_place place;

@@ -16,7 +16,7 @@ bool policy_snapshot_counts_rows(const struct policy_snapshot *snapshot, struct 
         if (!is_about(p, connection)) continue;
         if (p->limits.affected_rows || p->limits.budget.affected_rows) return true;
         for (size_t k = 0; k < p->n_holds; k++)
-            if (p->holds[k].unless_rows) return true;
+            if (p->holds[k].unless) return true;
     }
     return false;
 }

@@ -37,6 +37,7 @@ struct open_run {
     uint32_t run;
     struct tally *tally;
     bool counted_error, completed;
+    bool prepared; /* a text that is refused where it is prepared: no run, but an attempt */
 };
 
 /* A block being taken in. */
@@ -45,6 +46,7 @@ struct taking {
     uint64_t session;
     uint32_t seen; /* frames up to here are in the index already */
     uint32_t last_sequence;
+    struct bytes principal;
     int64_t last_us;
     int64_t statements;
     uint64_t refused, errors, rows, damaged;
@@ -303,22 +305,21 @@ static struct open_run *run_open(struct taking *t, uint32_t run, uint32_t text, 
     return open;
 }
 
-static void take_run(struct taking *t, const struct frame *frame)
+static struct open_run *take_run(struct taking *t, const struct frame *frame)
 {
     struct cursor c = cursor_over(frame->body);
     uint32_t text = cursor_u32(&c);
-    t->statements++;
     if (c.failed) {
         t->damaged++;
-        return;
+        return NULL;
     }
     struct open_run *open = run_open(t, frame->sequence, text, frame->time_us / MINUTE_US);
     struct tally *tally = open ? open->tally : NULL;
-    if (!tally) return;
+    if (!tally) return NULL;
     tally->n++;
     if (!tally->first_sequence) tally->first_sequence = frame->sequence;
     tally->last_sequence = frame->sequence;
-    if (bytes_is(tally->text->decision, "deny") || bytes_is(tally->text->decision, "hold")) t->refused++;
+    return open;
 }
 
 /* A text that is refused where it is prepared never becomes a run: the attempt counts all the same. */
@@ -327,7 +328,9 @@ static void take_parse(struct taking *t, const struct frame *frame)
     struct cursor c = cursor_over(frame->body);
     uint32_t number = cursor_u32(&c);
     const struct known_text *text = c.failed ? NULL : text_find(t, number);
-    if (text && (bytes_is(text->decision, "deny") || bytes_is(text->decision, "hold"))) take_run(t, frame);
+    if (!text || (!bytes_is(text->decision, "deny") && !bytes_is(text->decision, "hold"))) return;
+    struct open_run *open = take_run(t, frame);
+    if (open) open->prepared = true;
 }
 
 static void take_complete(struct taking *t, const struct frame *frame)
@@ -350,7 +353,7 @@ static void take_complete(struct taking *t, const struct frame *frame)
     open->completed = true;
     if (how != RUN_SKIPPED) return;
     open->tally->n--; /* an earlier statement of the pipeline failed: it never ran */
-    t->statements--;
+    if (!open->prepared) t->statements--;
 }
 
 static void take_error(struct taking *t, const struct frame *frame)
@@ -364,7 +367,12 @@ static void take_error(struct taking *t, const struct frame *frame)
         return;
     }
     struct open_run *open = run ? map_get(&t->runs, key32(&run)) : NULL;
-    t->errors++;
+    if (origin == ORIGIN_GATEWAY && bytes_is(report_field(body, 'V'), "ERROR")) {
+        t->refused++;
+        if (run && (!open || open->prepared)) t->statements++; /* a Parse that was refused */
+    } else {
+        t->errors++;
+    }
     if (open && !open->counted_error) {
         open->tally->errors++;
         open->counted_error = true;
@@ -406,6 +414,7 @@ static void take_start(struct taking *t, const struct frame *frame)
     bind_claim(q, 16, frame->body, "task");
     bind_claim(q, 17, frame->body, "agent");
     finish(t, q);
+    t->principal = keep_bytes(t, frame_fields_get(frame->body, "principal"));
 }
 
 static void take_context(struct taking *t, const struct frame *frame)
@@ -515,7 +524,10 @@ static void take_frame(struct taking *t, const struct frame *frame)
     case FRAME_CONTEXT: take_context(t, frame); break;
     case FRAME_TEXT: take_text_frame(t, frame); break;
     case FRAME_QUERY:
-    case FRAME_EXECUTE: take_run(t, frame); break;
+    case FRAME_EXECUTE:
+        t->statements++;
+        (void)take_run(t, frame);
+        break;
     case FRAME_CALL: t->statements++; break;
     case FRAME_PARSE: take_parse(t, frame); break;
     case FRAME_COMPLETE: take_complete(t, frame); break;
@@ -540,9 +552,11 @@ static void taking_begin(struct taking *t, struct index *index, uint64_t session
     struct sqlite_query *q = statement(t, INDEX_SESSION_GET);
     if (!q) return;
     sqlite_query_bind_int(q, 1, (int64_t)session);
-    if (sqlite_query_step(q) == SQLITE_STEP_ROW)
+    if (sqlite_query_step(q) == SQLITE_STEP_ROW) {
         t->seen = t->last_sequence = (uint32_t)sqlite_query_int(q, 0);
-    t->error = sqlite_query_error(q);
+        t->principal = keep_bytes(t, sqlite_query_text(q, 1));
+    }
+    if (!t->error) t->error = sqlite_query_error(q);
     sqlite_query_reset(q);
 }
 
@@ -591,9 +605,18 @@ static void save_runs(struct taking *t)
 static void save_tally(struct taking *t, const struct tally *tally)
 {
     if (!tally->n && !tally->errors && !tally->rows && !tally->us) return;
+    const struct known_text *text = tally->text;
+    struct rollup_add add = { .minute = tally->minute,
+                              .shape = text->shape,
+                              .n = tally->n,
+                              .errors = (int64_t)tally->errors,
+                              .rows = (int64_t)tally->rows,
+                              .us = tally->us,
+                              .principal = t->principal,
+                              .decision = text->decision };
+    if (!t->error) t->error = rollups_add(t->index, &add);
     struct sqlite_query *q = statement(t, INDEX_EXECUTION_ADD);
     if (!q) return;
-    const struct known_text *text = tally->text;
     const int64_t numbers[] = { tally->n,
                                 (int64_t)tally->errors,
                                 (int64_t)tally->rows,

@@ -1,6 +1,8 @@
 /* What the files of the index share: the connection and its prepared statements. */
 #ifndef POSTERN_RECORD_INDEX_PRIVATE_H
 #define POSTERN_RECORD_INDEX_PRIVATE_H
+#include "base/buf.h"
+#include "base/map.h"
 #include "record/index.h"
 #include "store/sqlite.h"
 
@@ -30,6 +32,7 @@ enum index_statement {
     INDEX_PART_ADD,
     INDEX_PART_GET,
     INDEX_PART_DROP,
+    INDEX_ROLLUP_ADD,
     INDEX_N_STATEMENTS
 };
 
@@ -38,10 +41,35 @@ struct index {
     struct sqlite_query *queries[INDEX_N_STATEMENTS];
     uint64_t position; /* within a batch: behind the last block of it */
     uint64_t seed;
+    /* Counts of the batch, by kind, span and name, which its commit adds to the table. */
+    struct map rollups;
+    struct arena rollups_arena;
+    struct rollup *all_rollups;
 };
 
 /* The kinds of frames that the index takes something from, as a set (frame_type_bit). */
 uint32_t index_types(void);
+
+void rollups_init(struct index *index);
+void rollups_free(struct index *index);
+/* Adds to the batch's counts: by minute, by the minute's hour and the principal, and by hour and shape. 0 or
+ * -ENOMEM. */
+struct rollup_add {
+    int64_t minute, shape, n, errors, rows, us;
+    struct bytes principal, decision;
+};
+int rollups_add(struct index *index, const struct rollup_add *add) MUST_USE;
+/* Writes them, and begins anew. */
+int rollups_save(struct index *index) MUST_USE;
+
+/* A session from a query whose columns are INDEX_SESSION_COLUMNS. */
+#define INDEX_SESSION_COLUMNS                                                                                \
+    "s.id, s.principal, s.subject, s.issuer, s.groups, s.on_behalf_of, s.connection, s.database, s.login,"   \
+    " s.client, s.application, s.policies, s.policy_hash, s.task, s.agent, s.reason, s.machine,"             \
+    " s.started_us, s.last_us, s.ended_us, s.statements, s.refused, s.errors, s.rows, s.last_sequence"
+void index_session_read(struct sqlite_query *q, struct index_session *session_out);
+/* Each text as a phrase for full text; nothing in it is an operator. */
+int index_words(const struct bytes *texts, size_t n, struct buf *out) MUST_USE;
 
 /* The prepared statement, reset; NULL and *error_out where it cannot be prepared. */
 struct sqlite_query *index_statement(struct index *index, enum index_statement which, int *error_out);

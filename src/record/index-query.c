@@ -23,22 +23,27 @@ static struct bytes none_if_empty(struct bytes b)
 }
 
 /* Each text becomes a quoted phrase: nothing in it is an operator. */
+int index_words(const struct bytes *texts, size_t n, struct buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct bytes text = texts[i];
+        bool prefix = text.n > 1 && text.p[text.n - 1] == '*';
+        if (prefix) text.n--;
+        buf_append_text(out, "\"");
+        for (size_t k = 0; k < text.n; k++) {
+            if (text.p[k] == '"') buf_put_u8(out, '"');
+            buf_put_u8(out, text.p[k] ? text.p[k] : ' ');
+        }
+        buf_append_text(out, prefix ? "\"* " : "\" ");
+    }
+    return out->failed ? -ENOMEM : 0;
+}
+
 static int bind_words(struct sqlite_query *q, const struct index_filter *filter)
 {
     struct buf match;
     buf_init(&match, 1 << 20);
-    for (size_t i = 0; i < filter->n_texts; i++) {
-        struct bytes text = filter->texts[i];
-        bool prefix = text.n > 1 && text.p[text.n - 1] == '*';
-        if (prefix) text.n--;
-        buf_append_text(&match, "\"");
-        for (size_t k = 0; k < text.n; k++) {
-            if (text.p[k] == '"') buf_put_u8(&match, '"');
-            buf_put_u8(&match, text.p[k] ? text.p[k] : ' ');
-        }
-        buf_append_text(&match, prefix ? "\"* " : "\" ");
-    }
-    int error = match.failed ? -ENOMEM : 0;
+    int error = index_words(filter->texts, filter->n_texts, &match);
     sqlite_query_bind_text(q, 11, none_if_empty(buf_bytes(&match)));
     buf_free(&match);
     return error;
@@ -73,13 +78,30 @@ static int done(struct sqlite_query *q)
     return error;
 }
 
+void index_session_read(struct sqlite_query *q, struct index_session *s)
+{
+    *s = (struct index_session){ .id = (uint64_t)sqlite_query_int(q, 0) };
+    struct bytes *texts[] = { &s->principal,  &s->subject,     &s->issuer, &s->groups, &s->on_behalf_of,
+                              &s->connection, &s->database,    &s->login,  &s->client, &s->application,
+                              &s->policies,   &s->policy_hash, &s->task,   &s->agent,  &s->reason };
+    for (int i = 0; i < 15; i++)
+        *texts[i] = sqlite_query_text(q, i + 1);
+    s->machine = sqlite_query_int(q, 16) != 0;
+    s->started_us = sqlite_query_int(q, 17);
+    s->last_us = sqlite_query_int(q, 18);
+    s->ended_us = sqlite_query_int(q, 19);
+    s->statements = (uint64_t)sqlite_query_int(q, 20);
+    s->refused = (uint64_t)sqlite_query_int(q, 21);
+    s->errors = (uint64_t)sqlite_query_int(q, 22);
+    s->rows = (uint64_t)sqlite_query_int(q, 23);
+    s->last_sequence = (uint32_t)sqlite_query_int(q, 24);
+}
+
 int index_sessions(struct index *index, const struct index_filter *filter,
                    void (*visit)(void *context, const struct index_session *session), void *context)
 {
     static const char sql[] =
-        "SELECT id, principal, subject, issuer, groups, on_behalf_of, connection, database, login, client,"
-        " application, policies, policy_hash, task, agent, reason, machine, started_us, last_us, ended_us,"
-        " statements, refused, errors, rows, last_sequence FROM session s WHERE " SESSION_FILTER
+        "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE " SESSION_FILTER
         " AND s.last_us >= ?3 AND s.started_us < ?4"
         " AND (coalesce(?7, ?9, ?10, ?11) IS NULL OR EXISTS (SELECT 1 FROM execution e WHERE e.session = "
         "s.id" VERDICT_FILTER SHAPE_FILTER "))"
@@ -89,21 +111,8 @@ int index_sessions(struct index *index, const struct index_filter *filter,
     int error = ask(index, sql, filter, true, &q);
     if (error) return error;
     while (sqlite_query_step(q) == SQLITE_STEP_ROW) {
-        struct index_session s = { .id = (uint64_t)sqlite_query_int(q, 0) };
-        struct bytes *texts[] = { &s.principal,  &s.subject,     &s.issuer, &s.groups, &s.on_behalf_of,
-                                  &s.connection, &s.database,    &s.login,  &s.client, &s.application,
-                                  &s.policies,   &s.policy_hash, &s.task,   &s.agent,  &s.reason };
-        for (int i = 0; i < 15; i++)
-            *texts[i] = sqlite_query_text(q, i + 1);
-        s.machine = sqlite_query_int(q, 16) != 0;
-        s.started_us = sqlite_query_int(q, 17);
-        s.last_us = sqlite_query_int(q, 18);
-        s.ended_us = sqlite_query_int(q, 19);
-        s.statements = (uint64_t)sqlite_query_int(q, 20);
-        s.refused = (uint64_t)sqlite_query_int(q, 21);
-        s.errors = (uint64_t)sqlite_query_int(q, 22);
-        s.rows = (uint64_t)sqlite_query_int(q, 23);
-        s.last_sequence = (uint32_t)sqlite_query_int(q, 24);
+        struct index_session s;
+        index_session_read(q, &s);
         visit(context, &s);
     }
     return done(q);

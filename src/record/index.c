@@ -6,7 +6,8 @@
  *   execution    how often a shape ran, by session, minute and verdict
  *   failure      errors and refusals, one row each: their SQLSTATE, never their message
  *   open_run     runs whose outcome was not in the blocks so far
- *   part         the beginning of a text whose rest is in a later block */
+ *   part         the beginning of a text whose rest is in a later block
+ *   rollup       counts by minute, and by hour and principal, hour and shape */
 #include "record/index.h"
 #include "crypto/random.h"
 #include "record/index-private.h"
@@ -54,18 +55,41 @@ static const char *const migrations[] = {
     "CREATE TABLE open_run (session INTEGER NOT NULL, run INTEGER NOT NULL, text INTEGER NOT NULL,"
     " minute INTEGER NOT NULL, PRIMARY KEY (session, run)) WITHOUT ROWID;"
     "CREATE TABLE part (session INTEGER PRIMARY KEY, body BLOB NOT NULL);",
+    /* What pages are found by: each of these has the session's id behind its columns, in order. */
+    "CREATE INDEX session_who ON session (principal);"
+    "CREATE INDEX session_owner ON session (subject, issuer);"
+    "CREATE INDEX session_behalf ON session (on_behalf_of, issuer) WHERE on_behalf_of IS NOT NULL;"
+    "CREATE INDEX session_connection ON session (connection);"
+    "CREATE INDEX session_task ON session (task) WHERE task IS NOT NULL;"
+    "CREATE INDEX session_live ON session (ended_us, id) WHERE ended_us = 0;"
+    "CREATE INDEX session_last ON session (last_us);"
+    "CREATE INDEX execution_decision ON execution (decision, session);"
+    "CREATE INDEX execution_find ON execution (shape, decision, session);"
+    "CREATE INDEX shape_relation_shape ON shape_relation (shape);"
+    "CREATE TABLE rollup (kind INTEGER NOT NULL, span INTEGER NOT NULL, name TEXT NOT NULL, n INTEGER NOT "
+    "NULL, refused INTEGER NOT NULL, held INTEGER NOT NULL, errors INTEGER NOT NULL, rows INTEGER NOT NULL,"
+    " us INTEGER NOT NULL, PRIMARY KEY (kind, span, name)) WITHOUT ROWID;"
+    "INSERT INTO rollup SELECT 0, minute, '', sum(n), sum(n * (decision = 'deny')), sum(n * (decision = "
+    "'hold')),"
+    " sum(errors), sum(rows), sum(us) FROM execution GROUP BY minute;"
+    "INSERT INTO rollup SELECT 1, minute / 60, coalesce(s.principal, ''), sum(n), sum(n * (decision = "
+    "'deny')),"
+    " sum(n * (decision = 'hold')), sum(e.errors), sum(e.rows), sum(us)"
+    " FROM execution e JOIN session s ON s.id = e.session GROUP BY 2, 3;"
+    "INSERT INTO rollup SELECT 3, minute / 60, shape, sum(n), sum(n * (decision = 'deny')),"
+    " sum(n * (decision = 'hold')), sum(errors), sum(rows), sum(us) FROM execution GROUP BY 2, 3;",
 };
 
 static const char *const tables[] = { "meta",           "session",      "shape", "shape_words", "relation",
                                       "shape_relation", "shape_effect", "text",  "execution",   "failure",
-                                      "rejection",      "open_run",     "part" };
+                                      "rejection",      "open_run",     "part",  "rollup" };
 
 static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_POSITION_GET] =
         "SELECT max(CASE name WHEN 'position' THEN value END), max(CASE name WHEN 'last_us'"
         " THEN value END) FROM meta",
     [INDEX_POSITION_SET] = "INSERT OR REPLACE INTO meta VALUES ('position', ?1), ('last_us', ?2)",
-    [INDEX_SESSION_GET] = "SELECT last_sequence FROM session WHERE id = ?1",
+    [INDEX_SESSION_GET] = "SELECT last_sequence, principal FROM session WHERE id = ?1",
     [INDEX_SESSION_START] =
         "INSERT INTO session (id, started_us, last_us, principal, subject, issuer, groups, machine, "
         "on_behalf_of,"
@@ -108,6 +132,10 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_PART_ADD] = "INSERT INTO part VALUES (?1, ?2) ON CONFLICT (session) DO UPDATE SET body = ?2",
     [INDEX_PART_GET] = "SELECT body FROM part WHERE session = ?1",
     [INDEX_PART_DROP] = "DELETE FROM part WHERE session = ?1",
+    [INDEX_ROLLUP_ADD] =
+        "INSERT INTO rollup VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (kind, span, name)"
+        " DO UPDATE SET n = n + ?4, refused = refused + ?5, held = held + ?6, errors = errors + ?7,"
+        " rows = rows + ?8, us = us + ?9",
 };
 
 enum { N_MIGRATIONS = sizeof migrations / sizeof migrations[0] };
@@ -117,6 +145,7 @@ int index_open(const char *path, enum index_mode mode, struct index **index_out)
     struct index *index = calloc(1, sizeof *index);
     if (!index) return -ENOMEM;
     index->seed = random_u64();
+    rollups_init(index);
     int error = sqlite_db_open(path, mode == INDEX_WRITE ? SQLITE_DB_WRITE : SQLITE_DB_READ, &index->db);
     if (!error && mode == INDEX_WRITE) error = sqlite_db_migrate(index->db, migrations, N_MIGRATIONS);
     if (!error && mode == INDEX_READ) {
@@ -137,6 +166,7 @@ void index_free(struct index *index)
     for (size_t i = 0; i < INDEX_N_STATEMENTS; i++)
         sqlite_query_free(index->queries[i]);
     sqlite_db_close(index->db);
+    rollups_free(index);
     free(index);
 }
 
@@ -196,12 +226,14 @@ int index_batch_begin(struct index *index, unsigned wait_ms)
 
 int index_batch_commit(struct index *index)
 {
-    int error = sqlite_db_commit(index->db);
-    if (error) sqlite_db_rollback(index->db);
+    int error = rollups_save(index);
+    if (!error) error = sqlite_db_commit(index->db);
+    if (error) index_batch_rollback(index);
     return error;
 }
 
 void index_batch_rollback(struct index *index)
 {
+    rollups_free(index);
     sqlite_db_rollback(index->db);
 }

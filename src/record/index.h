@@ -92,6 +92,73 @@ struct index_hit {
 int index_search(struct index *index, const struct index_filter *filter,
                  void (*visit)(void *context, const struct index_hit *hit), void *context) MUST_USE;
 
+/* ---- finding: pages of what is there, quick however much there is. Newest sessions first, by id. */
+
+/* Whose sessions alone: of this issuer's subject, or on whose verified behalf they were. */
+struct index_owner {
+    struct bytes issuer, subject, user;
+};
+enum index_live { INDEX_LIVE_ANY = 0, INDEX_LIVE_ONLY, INDEX_LIVE_OVER };
+struct index_find {
+    const struct index_owner *owner; /* NULL: anybody's */
+    struct bytes principal, on_behalf_of, connection, task;
+    enum index_live live;
+    int64_t since_us, until_us; /* sessions that had something since, and began before until */
+    uint64_t session;           /* only this one; 0: any */
+    /* Of statements; a session is found where it has one that is all of this. Verdicts and texts are those of
+     * struct index_filter. */
+    struct bytes verdict, error, relation, effect;
+    const struct bytes *texts;
+    size_t n_texts;
+    size_t limit; /* 1 to INDEX_FIND_MOST */
+};
+enum { INDEX_FIND_MOST = 200 };
+/* Where a page ends, and the next begins: {0} at first. */
+struct index_place {
+    uint64_t session;  /* before this one; with a sequence: or in it */
+    uint32_t sequence; /* in it: statements whose first_sequence is smaller, */
+    int64_t shape;     /* or the same and the shape's number smaller */
+};
+/* At most limit sessions or statements. *next_out: where to go on; *more_out: whether. A page may hold fewer
+ * than limit, even none, and have more behind it: how much is looked at in one call has a ceiling. */
+int index_find_sessions(struct index *index, const struct index_find *find, const struct index_place *from,
+                        void (*visit)(void *context, const struct index_session *session), void *context,
+                        struct index_place *next_out, bool *more_out) MUST_USE;
+/* Statements of the newest session first, and in a session the newest first: one for each shape, minute and
+ * verdict. */
+int index_find_statements(struct index *index, const struct index_find *find, const struct index_place *from,
+                          void (*visit)(void *context, const struct index_hit *hit), void *context,
+                          struct index_place *next_out, bool *more_out) MUST_USE;
+/* One session. -ENOENT. */
+int index_session_of(struct index *index, uint64_t id,
+                     void (*visit)(void *context, const struct index_session *session),
+                     void *context) MUST_USE;
+/* At most limit sessions that had something behind this time, in the order of it. */
+int index_sessions_since(struct index *index, const struct index_owner *owner, int64_t since_us, size_t limit,
+                         void (*visit)(void *context, const struct index_session *session),
+                         void *context) MUST_USE;
+/* How many are open. */
+int index_count_live(struct index *index, const struct index_owner *owner, uint64_t *n_out) MUST_USE;
+
+/* ---- counts over time, kept while following: they cost the same however much happened */
+
+enum index_rollup { INDEX_BY_TIME = 0, INDEX_BY_PRINCIPAL, INDEX_BY_RELATION, INDEX_BY_SHAPE };
+struct index_count {
+    int64_t since_us;  /* INDEX_BY_TIME: the bucket's beginning */
+    struct bytes name; /* the principal, the relation, the shape's text */
+    uint64_t statements, refused, held, errors, rows;
+    int64_t us;
+};
+/* BY_TIME: buckets of bucket_s seconds (a multiple of 60) that have something, oldest first. The others: the
+ * limit busiest of the hours that overlap; BY_SHAPE: those with the longest mean time. */
+int index_counts(struct index *index, enum index_rollup by, int64_t since_us, int64_t until_us,
+                 int64_t bucket_s, size_t limit,
+                 void (*visit)(void *context, const struct index_count *count), void *context) MUST_USE;
+/* The same of one's own sessions, counted now; of at most so many of them, the newest first. */
+int index_counts_of(struct index *index, const struct index_owner *owner, enum index_rollup by,
+                    int64_t since_us, int64_t until_us, int64_t bucket_s, size_t limit,
+                    void (*visit)(void *context, const struct index_count *count), void *context) MUST_USE;
+
 /* Connections that were turned away before they were sessions. */
 struct index_rejection {
     uint64_t session;

@@ -140,7 +140,7 @@ static void see_hit(void *context, const struct index_hit *h)
                h->first_sequence, h->last_sequence);
 }
 
-#define ADA_LINE  "1000 ada orders n=5 refused=1 errors=2 rows=15 ended task=T-17;"
+#define ADA_LINE  "1000 ada orders n=5 refused=1 errors=1 rows=15 ended task=T-17;"
 #define BERT_LINE "2000 bert stock n=1 refused=0 errors=0 rows=1 open task=Größe-漢;"
 #define READ_HIT  "1000 SELECT n=4 errors=1 rows=15 us=350 allow agents/allow: read [42P01] #3-13;"
 #define DROP_HIT  "1000 DROP TABLE n=1 errors=1 rows=0 us=0 deny agents/no-drop [42501] #10-10;"

@@ -79,11 +79,18 @@ static void skip_to_sync(struct session *s)
     struct pending *head;
     while (n < s->pendings.n && pending_at(&s->pendings, n)->kind != PENDING_SYNC)
         n++;
-    s->skipping = n == s->pendings.n;
+    /* The client skips to a Sync of its own. */
+    s->skipping = true;
+    for (uint32_t i = n; i < s->pendings.n && s->skipping; i++) {
+        const struct pending *p = pending_at(&s->pendings, i);
+        s->skipping = p->kind != PENDING_SYNC || p->injected;
+    }
     for (uint32_t i = n; i > 0; i--) {
         struct pending *p = pending_at(&s->pendings, i - 1);
-        if (i > 1 && p->kind != PENDING_COPY_END && p->run)
+        if (i > 1 && p->kind != PENDING_COPY_END && p->run) {
             recording_complete(s, p, RUN_SKIPPED, (struct bytes){ 0 });
+            if (p->kind == PENDING_QUERY || p->kind == PENDING_EXECUTE) s->n_statements--;
+        }
         names_revert(s, p);
         if (p->binding && (p->kind == PENDING_PARSE || p->kind == PENDING_BIND || p->kind == PENDING_CLOSE))
             binding_revert(&s->bindings, p->binding);
@@ -454,6 +461,7 @@ static enum step on_parameter_description(struct session *s, const struct messag
     if (n && p->binding) {
         struct bytes parts[] = { bytes_make(p->binding->name, p->binding->n), bytes_make("", 1), m->body };
         recording_outcome(s, FRAME_PARAMETER_DESCRIPTION, 0, parts, 3);
+        binding_learn_types(p->binding, m->body);
     }
     deliver(s, p, m->whole);
     return STEP_NEXT;
@@ -534,6 +542,7 @@ static void say_error(struct session *s, struct pending *p, struct bytes body)
     bool cancelled = bytes_is(report_field(body, 'C'), "57014");
     if (p->refusal) {
         recording_report(s, FRAME_ERROR, p->run, ORIGIN_GATEWAY, refusal_body(p->refusal), NULL);
+        if (p->kind == PENDING_PARSE && p->run) s->n_statements++;
         deliver_error(s, refusal_body(p->refusal));
     } else if (p->overrun) {
         say_overrun(s);
@@ -626,6 +635,7 @@ static enum step on_ready(struct session *s, const struct message *m)
         m->body.n != 1)
         return unexpected(s, m);
     if (p->refusal && !p->failed) return unexpected(s, m);
+    bool is_ours = p->injected;
     uint8_t status = m->body.p[0];
     if (status != 'I' && status != 'T' && status != 'E') return unexpected(s, m);
     names_revert(s, p); /* of statements that never completed */
@@ -642,7 +652,7 @@ static enum step on_ready(struct session *s, const struct message *m)
         recording_outcome(s, FRAME_STATUS, 0, &part, 1);
         s->recorded_status = status;
     }
-    deliver(s, NULL, m->whole);
+    if (!is_ours) deliver(s, NULL, m->whole);
     return STEP_NEXT;
 }
 

@@ -15,10 +15,61 @@ static size_t held_bytes(const struct understood *understood)
     return understood && !understood->cached ? understood->arena.used : 0;
 }
 
+static size_t source_bytes(const struct binding_source *source)
+{
+    return source ? source->bytes : 0;
+}
+
+static void source_free(struct binding_source *source)
+{
+    if (!source) return;
+    free((void *)(uintptr_t)source->text.p);
+    free(source->types);
+    free(source);
+}
+
+static void take_types(struct binding_source *source, struct bytes types)
+{
+    uint16_t n = (uint16_t)(types.n / 4);
+    uint32_t *copy = calloc((size_t)n + 1, sizeof *copy);
+    if (!copy) return;
+    for (uint16_t i = 0; i < n; i++) {
+        const uint8_t *p = types.p + (size_t)i * 4;
+        copy[i] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    }
+    free(source->types);
+    source->types = copy;
+    source->n_types = n;
+}
+
+bool binding_keep_source(struct bindings *b, struct binding *binding, struct bytes text, struct bytes types)
+{
+    struct binding_source *source = calloc(1, sizeof *source);
+    uint8_t *copy = malloc(text.n + 1);
+    if (!source || !copy || b->bytes + text.n > BINDINGS_BYTES_CEILING) {
+        free(source);
+        free(copy);
+        return false;
+    }
+    if (text.n) memcpy(copy, text.p, text.n);
+    source->text = bytes_make(copy, text.n);
+    take_types(source, types);
+    source->bytes = sizeof *source + text.n; /* types are few, and come later */
+    binding->source = source;
+    b->bytes += source_bytes(source);
+    return true;
+}
+
+void binding_learn_types(struct binding *binding, struct bytes body)
+{
+    if (binding->source && body.n >= 2) take_types(binding->source, bytes_slice(body, 2, body.n));
+}
+
 void binding_release(struct bindings *b, struct binding *binding)
 {
     if (!binding || --binding->n_users) return;
-    b->bytes -= held_bytes(binding->understood);
+    b->bytes -= held_bytes(binding->understood) + source_bytes(binding->source);
+    source_free(binding->source);
     if (binding->understood) understood_unpin(b->cache, binding->understood);
     binding_release(b, binding->of);
     free(binding);

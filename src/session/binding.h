@@ -11,6 +11,14 @@
 #include "base/map.h"
 #include "session/understood.h"
 
+/* A Parse as it came: what is understood may be of another text of the same template. */
+struct binding_source {
+    struct bytes text;
+    uint32_t *types; /* of parameters: as Parse gives them, then as the server tells them */
+    uint16_t n_types;
+    size_t bytes; /* as they were counted */
+};
+
 struct binding {
     struct binding *older;
     unsigned n_users;              /* the chain is one, each pending message that refers to it another */
@@ -18,6 +26,7 @@ struct binding {
     bool linked;                   /* still in its chain */
     bool committed;                /* the server has it: it is the oldest of its chain */
     bool described;                /* a Describe for it is under way or answered */
+    bool granted;                  /* a portal: people have approved that it runs */
     bool hold;                     /* a portal that survives its transaction (WITH HOLD, or not known) */
     struct binding *of;            /* a portal: a use of the statement that it was bound from; NULL */
     uint32_t text;                 /* number in the record; 0 */
@@ -26,6 +35,7 @@ struct binding {
     int32_t columns;               /* of that description; -1: not known */
     uint64_t rows, values;         /* a portal: delivered so far, by any number of Execute and FETCH */
     struct understood *understood; /* pinned; NULL: a tombstone */
+    struct binding_source *source; /* of a statement that people may have to approve; NULL */
     size_t n;
     uint8_t name[];
 };
@@ -51,6 +61,12 @@ struct binding *binding_find(const struct bindings *b, bool portal, struct bytes
  * the ceiling, or no memory. */
 struct binding *binding_push(struct bindings *b, bool portal, struct bytes name,
                              struct understood *understood) MUST_USE;
+/* Keeps a Parse's text and types (big-endian, as they came). False: no memory, or too much is kept already.
+ */
+bool binding_keep_source(struct bindings *b, struct binding *binding, struct bytes text,
+                         struct bytes types) MUST_USE;
+/* The server has told the types: the body of its ParameterDescription. */
+void binding_learn_types(struct binding *binding, struct bytes body);
 static inline struct binding *binding_use(struct binding *binding)
 {
     if (binding) binding->n_users++;

@@ -7,6 +7,8 @@ void detail_choose(struct session *s, struct bytes name, struct bytes value)
 {
     if (bytes_equal_nocase(name, BYTES_LITERAL("postern.errors")))
         s->errors_json = bytes_equal_nocase(value, BYTES_LITERAL("json"));
+    if (bytes_equal_nocase(name, BYTES_LITERAL("postern.on_hold")))
+        s->fails_on_hold = bytes_equal_nocase(value, BYTES_LITERAL("fail"));
 }
 
 static struct bytes as_json(struct session *s, const struct detail *d, struct bytes request)
@@ -21,6 +23,7 @@ static struct bytes as_json(struct session *s, const struct detail *d, struct by
     json_write_text_member(&w, "request", request);
     if (d->words.n) json_write_text_member(&w, "detail", d->words);
     if (d->hint.n) json_write_text_member(&w, "hint", d->hint);
+    if (d->link.n) json_write_text_member(&w, "link", d->link);
     if (d->n_by) {
         json_write_name(&w, "by");
         json_write_array(&w);
@@ -38,7 +41,7 @@ struct bytes detail_text(struct session *s, const struct detail *d, uint32_t run
 {
     char id[14];
     session_id_format(s->record.id, id);
-    struct bytes request = arena_printf(&s->scratch, "%s-%u", id, run);
+    struct bytes request = d->request.n ? d->request : arena_printf(&s->scratch, "%s-%u", id, run);
     if (s->errors_json) return as_json(s, d, request);
     if (d->words.n || !d->rule.n) return d->words;
     if (d->policy.n)

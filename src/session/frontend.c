@@ -33,7 +33,6 @@ static enum step cannot_record(struct session *s, enum record_outcome outcome)
 
 static enum step refuse_with(struct session *s, struct refusal *refusal)
 {
-    s->n_refused++;
     return statement_poison(s, CARRIER_PARSE, BYTES_LITERAL("postern"), refusal, 0, NULL, 0);
 }
 
@@ -44,6 +43,39 @@ static struct pending *push(struct session *s, enum pending_kind kind, struct bi
     p->binding = binding_use(used);
     p->started_us = session_now(s);
     return p;
+}
+
+/* A Bind has all that an approval binds. It waits, since from it on the server holds locks. */
+static enum step hold_bind(struct session *s, const struct message *m, const struct binding *statement,
+                           struct refusal **refusal_out)
+{
+    struct understood *u = statement->understood;
+    struct hold_question q = { .u = u,
+                               .text = statement->source ? statement->source->text : u->text,
+                               .bind = m->body,
+                               .source = statement->source,
+                               .counted = !u->held,
+                               .rows = s->limiting.again.rows,
+                               .run = s->limiting.again.run };
+    if (is_partial(m) || !statement->source) {
+        *refusal_out =
+            refusal_new(REFUSAL_APPROVAL, "ERROR",
+                        BYTES_LITERAL("parameters of this length cannot be shown to whoever approves"),
+                        (struct bytes){ 0 }, (struct bytes){ 0 });
+        return *refusal_out ? STEP_NEXT : session_drop(s, "out of memory");
+    }
+    switch (hold_ask(s, &q, refusal_out)) {
+    case HOLD_WAITING: return s->phase == PHASE_READY ? STEP_WAIT : STEP_CLOSE;
+    case HOLD_GRANTED: return STEP_NEXT;
+    case HOLD_REFUSED: break;
+    }
+    if (!*refusal_out) {
+        struct detail d = { REFUSAL_APPROVAL, u->verdict.policy, u->verdict.rule,
+                            u->verdict.hint,  u->verdict.by,     u->verdict.n_by };
+        *refusal_out = refusal_new(REFUSAL_APPROVAL, "ERROR", u->verdict.message,
+                                   detail_text(s, &d, s->last_run), u->verdict.hint);
+    }
+    return *refusal_out ? STEP_NEXT : session_drop(s, "out of memory");
 }
 
 static enum step on_bind(struct session *s, const struct message *m)
@@ -59,7 +91,16 @@ static enum step on_bind(struct session *s, const struct message *m)
     struct refusal *refusal = NULL;
     enum step step = statement ? renew_binding(s, statement, &refusal) : STEP_NEXT;
     if (step != STEP_NEXT) return step;
-    if (refusal) return refuse_with(s, refusal);
+    bool counted = statement && s->limiting.again.replaying && statement->understood->verdict.limit_is_hold;
+    if (statement && !refusal && (statement->understood->held || counted))
+        step = hold_bind(s, m, statement, &refusal);
+    if (step != STEP_NEXT) return step;
+    if (refusal) {
+        hold_drop(s, "It is refused by now.");
+        s->limiting.again.due = false; /* the Execute behind it does not come again */
+        return refuse_with(s, refusal);
+    }
+    if (counted) s->limiting.again.granted = true;
     struct bytes part = m->body;
     enum record_outcome outcome =
         recording_intent(s, FRAME_BIND, is_partial(m) ? FRAME_PART : 0, &part, 1, &sequence);
@@ -69,8 +110,14 @@ static enum step on_bind(struct session *s, const struct message *m)
     struct pending *p = portal ? pending_push(&s->pendings, PENDING_BIND) : NULL;
     if (!p) return session_drop(s, "too many portals");
     p->binding = portal;
+    p->injected = s->limiting.again.replaying; /* the client knows */
+    if (statement && s->batch != BATCH_RAN && !is_partial(m))
+        limit_keep_message(s, statement->understood, m->whole);
+    s->batch = BATCH_RAN;
+    if (s->holding) hold_done(s);
     portal->of = binding_use(statement);
     portal->bind = sequence;
+    portal->granted = statement && statement->understood->held;
     if (statement) {
         portal->text = statement->text;
         portal->described = statement->described;
@@ -143,6 +190,13 @@ static enum step on_execute(struct session *s, const struct message *m)
     struct binding *portal = binding_find(&s->bindings, true, execute.portal);
     if (!portal && !s->open) return no_such(s, true, execute.portal);
     struct understood *u = portal ? portal->understood : NULL;
+    if (u && u->held && !portal->granted)
+        return statement_refuse(s, CARRIER_PARSE, REFUSAL_APPROVAL, u->verdict.message);
+    if (u && u->has_names && !s->open && names_are_held(s, u))
+        return statement_refuse(
+            s, CARRIER_PARSE, REFUSAL_APPROVAL,
+            BYTES_LITERAL("this runs a prepared statement that needs approval each time it runs"));
+    s->batch = BATCH_RAN;
     if (u && u->has_names && !s->open && !names_are_known(s, u))
         return statement_refuse(
             s, CARRIER_PARSE, REFUSAL_POLICY,
@@ -155,6 +209,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     if (refusal) return refuse_with(s, refusal);
     u = portal ? portal->understood : NULL;
     uint64_t n_counted = budget_statements(u);
+    if (s->limiting.again.replaying) n_counted = 0;
     if (n_counted && budget_left(s, BUDGET_STATEMENTS) < n_counted) return refuse_spent(s, CARRIER_PARSE);
     struct understood *by;
     enum understood_limited limited = u ? limit_kind(s, u, &by) : LIMITED_NOT;
@@ -165,6 +220,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     budget_use(s, BUDGET_STATEMENTS, n_counted);
     if (!describe_for_the_record(s, portal, execute.portal)) return session_drop(s, "out of memory");
     bool in_group = s->limiting.uncounted;
+    if (limited && by == u && !execute.most_rows) limit_keep_message(s, u, m->whole);
     if (limited && !limit_before(s, limited)) return session_drop(s, "out of memory");
     struct pending *p = push(s, PENDING_EXECUTE, portal);
     if (!p) return session_drop(s, "out of memory");
@@ -217,6 +273,7 @@ static enum step on_sync(struct session *s, const struct message *m)
 {
     s->skipping = false;
     if (s->copy_in) return STEP_NEXT; /* the server takes no notice of it in mid COPY (W77) */
+    s->batch = BATCH_NONE;
     drop_doomed_bindings(s);
     limit_on_sync(s);
     if (!pending_push(&s->pendings, PENDING_SYNC)) return session_drop(s, "out of memory");
@@ -337,7 +394,10 @@ enum step frontend_message(struct session *s, const struct message *m)
     bool small_body = m->body_length == 0;
     /* The rest of a large message goes where its beginning went. */
     s->client_piece_forward = false;
-    if (s->skipping && m->type != MESSAGE_SYNC && m->type != MESSAGE_TERMINATE) return STEP_NEXT;
+    if (s->skipping && m->type != MESSAGE_SYNC && m->type != MESSAGE_TERMINATE) {
+        if (s->holding) hold_drop(s, "An error came before it.");
+        return STEP_NEXT;
+    }
     if (s->copy_in && m->type != MESSAGE_COPY_DATA && m->type != MESSAGE_COPY_DONE &&
         m->type != MESSAGE_COPY_FAIL && m->type != MESSAGE_SYNC && m->type != MESSAGE_FLUSH &&
         m->type != MESSAGE_TERMINATE)
@@ -346,6 +406,12 @@ enum step frontend_message(struct session *s, const struct message *m)
             "protocol synchronization was lost: a statement came in the middle of COPY data");
     if (limit_is_undecided(s)) {
         if (!limit_lets_pass(s, m)) return limit_demand(s, true);
+        if (s->limiting.again.complete && m->type != MESSAGE_FLUSH && m->type != MESSAGE_TERMINATE &&
+            m->type != MESSAGE_COPY_DATA && m->type != MESSAGE_COPY_DONE && m->type != MESSAGE_COPY_FAIL) {
+            /* What changes nothing waits, so that the statement can still come again; a pipeline goes on. */
+            if (m->type == MESSAGE_CLOSE || m->type == MESSAGE_DESCRIBE) return limit_demand(s, true);
+            limit_forget_messages(s);
+        }
         if (m->type == MESSAGE_FLUSH && limit_demand(s, false) == STEP_CLOSE) return STEP_CLOSE;
     }
     switch (m->type) {

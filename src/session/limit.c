@@ -30,6 +30,38 @@ void limit_free(struct session *s)
     forget_by(s);
     buf_free(&s->limiting.held);
     free(s->limiting.ran);
+    limit_forget_messages(s);
+}
+
+/* ---- messages that may come again */
+
+void limit_forget_messages(struct session *s)
+{
+    struct limit_again *a = &s->limiting.again;
+    if (a->undoing || a->replaying) return;
+    buf_free(&a->bytes);
+    *a = (struct limit_again){ 0 };
+}
+
+void limit_keep_message(struct session *s, const struct understood *u, struct bytes whole)
+{
+    struct limit_again *a = &s->limiting.again;
+    bool executes = whole.p[0] == MESSAGE_EXECUTE;
+    if (!u->verdict.limit_is_hold || !u->verdict.n_needs || !s->world->desk) return;
+    if (executes && !a->kept) return;
+    if (!a->replaying) {
+        if (!executes) {
+            limit_forget_messages(s);
+            buf_init(&a->bytes, HOLD_AGAIN);
+        }
+        buf_append(&a->bytes, whole);
+        if (a->bytes.failed) {
+            limit_forget_messages(s);
+            return; /* too long to come again: where it changes too much, it is refused */
+        }
+    }
+    a->kept = true;
+    a->complete = whole.p[0] != MESSAGE_BIND;
 }
 
 /* ---- which statements */
@@ -209,6 +241,8 @@ static struct binding *send_query(struct session *s, struct understood *u, struc
     struct pending *p = push(s, PENDING_DESCRIBE, binding_use(portal));
     if (!p) return NULL;
     p->injected = false;
+    /* What may come undone without a word describes its rows when it is decided. */
+    p->limited = p->keeps_rows = s->limiting.again.complete;
     message_target_encode(&s->server_out, MESSAGE_DESCRIBE, (struct message_target){ 'P', name });
     return portal;
 }
@@ -299,7 +333,6 @@ enum step limit_trip(struct session *s, struct refusal *refusal, uint32_t run)
 {
     struct limiting *l = &s->limiting;
     if (!refusal) return no_memory(s);
-    s->n_refused++;
     recording_report(s, FRAME_ERROR, run, ORIGIN_GATEWAY, refusal_body(refusal), NULL);
     complete_all(s, RUN_UNDONE);
     if (!s->terminated) message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, refusal_body(refusal));
@@ -308,6 +341,7 @@ enum step limit_trip(struct session *s, struct refusal *refusal, uint32_t run)
     l->n_asked = l->n_by_tag = l->n_group = 0;
     l->tripped = s->swallowing = s->skipping = true;
     forget_by(s);
+    limit_forget_messages(s);
     /* Terminate without a Sync undoes it as well. */
     l->poison_due = !s->terminated && s->client_piece && s->client_piece_forward;
     if (!s->terminated && !l->poison_due) return send_poison(s, refusal) ? STEP_NEXT : no_memory(s);
@@ -357,8 +391,39 @@ static enum step trip_affected(struct session *s, uint64_t n)
     return trip(s, d.reason, says, tell(s, "Limit", &d), d.hint);
 }
 
-static enum step trip_held(struct session *s)
+/* Whether it may be undone without a word, since people can be asked and it can come again. */
+static bool may_come_again(const struct session *s)
 {
+    const struct limiting *l = &s->limiting;
+    return l->again.complete && l->n_ran == 1 && s->status == 'I' && !s->terminated && !s->swallowing &&
+           !s->client_piece && s->n_syncs == 0 && l->by_hold->verdict.n_needs;
+}
+
+/* A dry run is over: poison and a Sync of the gateway's own undo it, and its messages come again. */
+static enum step undo_for_approval(struct session *s, uint64_t n)
+{
+    struct limiting *l = &s->limiting;
+    struct refusal *refusal = refusal_new(REFUSAL_APPROVAL, "ERROR", BYTES_LITERAL("counted"),
+                                          (struct bytes){ 0 }, (struct bytes){ 0 });
+    if (!refusal) return no_memory(s);
+    l->again.rows = n;
+    l->again.run = l->ran[0].run;
+    l->again.at = 0;
+    l->again.undoing = true;
+    l->again.granted = l->again.complete = false;
+    complete_all(s, RUN_UNDONE);
+    buf_consume(&l->held, buf_length(&l->held));
+    l->holding = l->uncounted = l->has_baseline = l->had_baseline = l->waits = l->is_query = false;
+    l->n_asked = l->n_by_tag = l->n_group = 0;
+    l->tripped = s->swallowing = true;
+    forget_by(s);
+    if (!send_poison(s, refusal) || !hold_send_sync(s)) return no_memory(s);
+    return STEP_NEXT;
+}
+
+static enum step trip_held(struct session *s, uint64_t n)
+{
+    if (may_come_again(s)) return undo_for_approval(s, n);
     const struct policy_verdict *v = &s->limiting.by_hold->verdict;
     struct detail d = { REFUSAL_APPROVAL, v->held.policy, v->held.rule, v->held.hint, v->by, v->n_by };
     return trip(s, d.reason, v->held.message, tell(s, "Rule", &d), d.hint);
@@ -380,7 +445,8 @@ static enum step check(struct session *s, uint64_t n, bool *over_out)
     if (most && n > (l->affected < most ? most - l->affected : 0)) return trip_affected(s, n);
     if (l->by_hold) {
         uint64_t held = l->by_hold->verdict.limits.affected_rows;
-        if (n > (l->affected_held < held ? held - l->affected_held : 0)) return trip_held(s);
+        if (l->again.granted && l->again.rows > held) held = l->again.rows;
+        if (n > (l->affected_held < held ? held - l->affected_held : 0)) return trip_held(s, n);
     }
     if (n > budget_left(s, BUDGET_AFFECTED)) return trip_budget(s);
     *over_out = false;
@@ -399,6 +465,7 @@ static enum step decide(struct session *s, uint64_t n)
     complete_all(s, AS_IT_ENDED);
     give_back(s);
     forget_by(s);
+    limit_forget_messages(s);
     return go_on(s);
 }
 
@@ -585,6 +652,7 @@ enum step limit_after_error(struct session *s)
     struct limiting *l = &s->limiting;
     l->has_count = false;
     forget_by(s);
+    limit_forget_messages(s);
     if (s->n_syncs > 0) return STEP_NEXT; /* what is on its way stands behind a Sync, and runs all the same */
     l->uncounted = l->has_baseline = l->waits = false;
     l->n_asked = l->n_by_tag = l->n_group = 0;
@@ -597,6 +665,11 @@ enum step limit_on_ready(struct session *s, uint8_t status)
     struct limiting *l = &s->limiting;
     bool tripped = l->tripped;
     l->tripped = false;
+    if (l->again.undoing) {
+        l->again.undoing = false;
+        l->again.due = true;
+        s->skipping = false;
+    }
     if (tripped && status == 'T')
         return session_fail_text(s, REFUSAL_SERVER_PROTOCOL,
                                  "a statement over its limit did not come undone");

@@ -27,6 +27,23 @@ struct limit_ran {
  * until the count is known; statements whose answers are longer are undone. */
 enum { LIMIT_ASK_AFTER = 256, LIMIT_HELD_CEILING = 8 << 20 };
 
+/* The messages of a statement that a hold limits, kept while it is undecided: where it changes more than may
+ * be changed without approval, it comes undone, and they are the client's next ones, which wait for people
+ * (hold.h). */
+struct limit_again {
+    struct buf bytes;
+    size_t at;      /* how far they have come again */
+    bool kept;      /* they are there: the Query, or the Bind */
+    bool complete;  /* and the Execute, behind which nothing was sent */
+    bool undoing;   /* it is being undone */
+    bool due;       /* they come again */
+    bool replaying; /* one of them is being looked at */
+    bool granted;   /* people have approved that it changes so many rows */
+    bool cancelled; /* the client cancelled while it was being undone */
+    uint64_t rows;  /* that it changed */
+    uint32_t run;   /* in the record */
+};
+
 struct limiting {
     /* as what was forwarded has it */
     bool uncounted;    /* a statement was forwarded behind which no count was asked for */
@@ -53,5 +70,6 @@ struct limiting {
     struct buf held;
     struct limit_ran *ran;
     size_t n_ran, ran_size;
+    struct limit_again again;
 };
 #endif

@@ -42,6 +42,17 @@ bool names_are_known(struct session *s, const struct understood *u)
     return true;
 }
 
+bool names_are_held(struct session *s, const struct understood *u)
+{
+    for (size_t i = 0; i < u->facts->n_statements; i++) {
+        const struct sql_statement *st = &u->facts->statements[i];
+        if (st->action != SQL_ACTION_EXECUTE) continue;
+        const struct binding *b = binding_find(&s->bindings, false, st->subject);
+        if (b && b->understood->held) return true;
+    }
+    return false;
+}
+
 static bool add_change(struct session *s, struct pending *p, size_t i, bool portal, struct bytes name,
                        struct understood *u)
 {

@@ -20,6 +20,7 @@ static const struct {
     [OWN_COUNT_BEFORE] = { limit_count_row, limit_count_before_done, limit_count_failed },
     [OWN_COUNT_AFTER] = { limit_count_row, limit_count_after_done, limit_count_failed },
     [OWN_VIEW] = { view_own_row, view_own_done, view_own_failed },
+    [OWN_LOOK] = { hold_look_row, hold_look_done, hold_look_failed },
 };
 
 bool own_ask(struct session *s, enum own_purpose purpose, struct bytes text)

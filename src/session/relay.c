@@ -158,7 +158,8 @@ static size_t feed(struct relay *r, const struct side *side, struct bytes in)
 /* What was left over from before, when the session takes bytes again. */
 static void feed_rest(struct relay *r, struct side *side)
 {
-    if (buf_length(&side->in) == 0 || !reads(r, side)) return;
+    bool again = side == &r->client && session_has_more(r->session);
+    if ((buf_length(&side->in) == 0 && !again) || !reads(r, side)) return;
     buf_consume(&side->in, feed(r, side, buf_bytes(&side->in)));
     release(r, &side->in);
 }
@@ -276,6 +277,8 @@ static void on_client_ready(struct loop_source *source, uint32_t events)
         read_some(r, &r->client);
     else if (events & (EPOLLERR | EPOLLHUP))
         on_end(r, &r->client, true);
+    else if (events & EPOLLRDHUP && session_watches_client(r->session))
+        on_end(r, &r->client, false);
 }
 
 static void on_server_ready(struct loop_source *source, uint32_t events)
@@ -449,6 +452,8 @@ static void set_watches(struct relay *r)
     if (awaits(r, &r->client) || (r->client.shaking && !r->client.stream.wants_write)) client |= EPOLLIN;
     if (buf_length(session_client_out(r->session)) || r->client.stream.wants_write) client |= EPOLLOUT;
     if (r->client.shaking && !r->client.stream.wants_write) client = EPOLLIN;
+    /* Whoever waits for people is not read, and may leave. */
+    if (session_watches_client(r->session)) client |= EPOLLRDHUP;
     if (awaits(r, &r->server)) server |= EPOLLIN;
     if (buf_length(session_server_out(r->session)) || r->server.stream.wants_write) server |= EPOLLOUT;
     side_watch(r, &r->client, client);

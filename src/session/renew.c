@@ -34,6 +34,8 @@ static struct refusal *compare(const struct understood *was, const struct unders
                            BYTES_LITERAL("It was allowed when it was prepared; the catalogue has changed."),
                            is->verdict.hint);
     if (!was->facts || !is->facts || !edits_are_equal(was, is)) return say_stale();
+    /* It was not known then that people would have to read it. */
+    if (is->held && !was->held) return say_stale();
     return NULL;
 }
 

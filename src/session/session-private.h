@@ -4,6 +4,7 @@
 #include "pgwire/message.h"
 #include "pgwire/startup.h"
 #include "session/binding.h"
+#include "session/hold.h"
 #include "session/limit.h"
 #include "session/pending.h"
 #include "session/server-login.h"
@@ -25,6 +26,10 @@ enum session_phase {
 /* What a handler of a message did. CLOSE: the session has ended itself (or ends now). WAIT: nothing was done,
  * and nothing will be before an answer from elsewhere. MORE: the message must be here whole first. */
 enum step { STEP_CLOSE = 0, STEP_WAIT, STEP_MORE, STEP_NEXT };
+
+/* What the client sent since its last Sync or Query: no more than what changes nothing and keeps no locks of
+ * rows (Parse, Describe, Close), or more. */
+enum batch { BATCH_NONE = 0, BATCH_PREPARED, BATCH_RAN };
 
 enum { KNOWN_TEXTS = 64, KNOWN_DESCRIPTIONS = 16 };
 struct known {
@@ -79,6 +84,10 @@ struct session {
     struct pendings pendings;
     struct bindings bindings;
     struct limiting limiting;
+    struct holding *holding;       /* NULL: nothing waits for approval */
+    bool fails_on_hold;            /* SET postern.on_hold = fail */
+    struct buf claims;             /* what SET postern.… said: counted name, counted value */
+    uint8_t batch;                 /* enum batch */
     struct session_budget *budget; /* NULL: no policy sets one */
     struct understood *parsed;     /* what the parser child answered for the message that waits */
     struct secret parsing;         /* our copy of the text that it has; it may hold a password */
@@ -185,6 +194,57 @@ bool types_are_allowed(struct session *s, struct bytes types, struct policy_verd
 enum step renew_binding(struct session *s, struct binding *binding, struct refusal **refusal_out) MUST_USE;
 /* The same for all that the text names with EXECUTE. */
 enum step renew_named(struct session *s, const struct understood *u, struct refusal **refusal_out) MUST_USE;
+
+/* ---- hold.c */
+/* What is to be approved. */
+struct hold_question {
+    struct understood *u;
+    struct bytes text;                   /* the client's */
+    struct bytes bind;                   /* the body of its Bind; p == NULL: a Query */
+    const struct binding_source *source; /* of the statement that is bound; NULL */
+    bool counted;                        /* it ran, changed so many rows, and was undone */
+    uint64_t rows;
+    uint32_t run; /* in the record: as which it did */
+};
+enum hold_answer { HOLD_REFUSED = 0, HOLD_WAITING, HOLD_GRANTED };
+/* REFUSED: with *refusal_out (the caller's), or NULL: in the verdict's own words. WAITING: the message is to
+ * come again. */
+enum hold_answer hold_ask(struct session *s, const struct hold_question *q,
+                          struct refusal **refusal_out) MUST_USE;
+/* What was asked is not wanted any more, for that reason (a sentence). */
+void hold_drop(struct session *s, const char *why);
+/* The message is through, or refused. */
+void hold_done(struct session *s);
+bool hold_keeps_client(const struct session *s);
+void hold_on_cancel(struct session *s);
+void hold_on_time(struct session *s, int64_t now_us);
+int64_t hold_due_us(const struct session *s);
+/* A Sync of the gateway's own: the batch ends with it, and its answer is not for the client. */
+bool hold_send_sync(struct session *s) MUST_USE;
+
+/* ---- hold-look.c: what the server tells of what a statement touches. False: no memory. *asked_out: there is
+ * something to ask, and it was. */
+bool hold_look(struct session *s, const struct hold_question *q, bool *asked_out) MUST_USE;
+enum step hold_look_row(struct session *s, struct bytes body);
+enum step hold_look_done(struct session *s);
+void hold_look_failed(struct session *s, struct bytes body);
+/* ---- hold-facts.c: a SET postern.… of the client's */
+void claims_keep(struct session *s, struct bytes name, struct bytes value);
+/* What people are shown, and what an approval binds. In the arena. False: no memory. */
+bool hold_request(struct session *s, const struct hold_question *q, struct arena *arena,
+                  struct desk_request *out) MUST_USE;
+/* ---- hold-say.c: what the client is told, and the record */
+void hold_say_waiting(struct session *s, const struct desk_request *r, bool beats);
+void hold_say_progress(struct session *s, const struct desk_entry *entry);
+struct refusal *hold_refusal(struct session *s, const struct desk_entry *entry) MUST_USE;
+struct refusal *hold_refusal_asked(struct session *s, const struct desk_request *r) MUST_USE;
+enum record_outcome hold_record_asked(struct session *s, const struct hold_question *q,
+                                      const struct desk_request *r) MUST_USE;
+enum record_outcome hold_record_decision(struct session *s, const struct desk_entry *entry,
+                                         size_t i) MUST_USE;
+/* state: a state of the desk, or "used". */
+enum record_outcome hold_record_end(struct session *s, const char *state, const char *why) MUST_USE;
+
 /* ---- budget.c: what may be used in a day */
 /* Opens it, where a policy sets one. */
 bool budget_start(struct session *s) MUST_USE;
@@ -204,7 +264,12 @@ struct bytes budget_hint(struct session *s);
 /* ---- own.c: a statement of the gateway's own, in the client's transaction. The text is one that nothing of
  * the client's can change the meaning of: every name and operator qualified. No Sync goes with it: where the
  * session is idle, the caller adds one (PENDING_SYNC, injected). */
-enum own_purpose { OWN_COUNT_BEFORE = 0, OWN_COUNT_AFTER, OWN_VIEW }; /* a row of the table in own.c each */
+enum own_purpose {
+    OWN_COUNT_BEFORE = 0,
+    OWN_COUNT_AFTER,
+    OWN_VIEW,
+    OWN_LOOK
+}; /* a row of the table in own.c each */
 /* Into server_out and the queue. False: no memory, or the queue is full. */
 bool own_ask(struct session *s, enum own_purpose purpose, struct bytes text) MUST_USE;
 /* An answer for PENDING_OWN at the head: anything but ErrorResponse and what a server says unasked.
@@ -216,6 +281,9 @@ void own_failed(struct session *s, struct bytes body);
 enum step view_own_row(struct session *s, struct bytes body);
 enum step view_own_done(struct session *s);
 void view_own_failed(struct session *s, struct bytes body);
+
+/* Whether everything in the queue will be answered without another word of the client's. */
+bool view_drains(const struct session *s);
 
 /* ---- limit.c */
 void limit_free(struct session *s);
@@ -242,6 +310,14 @@ enum step limit_demand(struct session *s, bool and_wait);
  * gets in the place of the client's text; p == NULL: that itself. */
 enum step limit_query(struct session *s, struct understood *u, struct bytes text, struct bytes forward,
                       uint32_t run, uint32_t number);
+/* A Query, or the first Bind of a batch and its Execute, may come again where a hold limits it. */
+void limit_keep_message(struct session *s, const struct understood *u, struct bytes whole);
+void limit_forget_messages(struct session *s);
+/* What was undone is asked for. */
+static inline bool limit_is_again(const struct session *s)
+{
+    return s->limiting.again.due || s->limiting.again.undoing;
+}
 bool limit_on_piece_end(struct session *s) MUST_USE;
 enum step limit_count_row(struct session *s, struct bytes body);
 enum step limit_count_before_done(struct session *s);
@@ -327,6 +403,8 @@ bool names_push(struct session *s, struct pending *p, struct understood *u);
 /* The statement-th of the text has completed; or everything that is left has not. */
 void names_commit(struct session *s, struct pending *p, size_t statement);
 void names_revert(struct session *s, struct pending *p);
+/* Whether some EXECUTE of the text runs what would have to be approved. */
+bool names_are_held(struct session *s, const struct understood *u);
 /* Whether every EXECUTE and FETCH of the text names what this session has seen made. */
 bool names_are_known(struct session *s, const struct understood *u);
 
@@ -336,7 +414,8 @@ struct detail {
     struct bytes policy, rule, hint; /* policy: empty where none decided */
     const struct bytes *by;          /* who may approve */
     size_t n_by;
-    struct bytes words; /* for people instead of rule and policy, or besides; may be empty */
+    struct bytes request, link; /* of an approval that was asked for; empty: the run is the request */
+    struct bytes words;         /* for people instead of rule and policy, or besides; may be empty */
 };
 /* A sentence, or a line of JSON where the client asked for that; in the session's scratch. */
 struct bytes detail_text(struct session *s, const struct detail *detail, uint32_t run);

@@ -37,6 +37,7 @@ struct session *session_new(struct session_world *world, const struct session_pe
 void session_free(struct session *s)
 {
     if (!s) return;
+    hold_drop(s, "The gateway was stopped.");
     recording_end(s, "connection lost");
     if (s->registered) s->world->forget_key(s->world, s, s->server_pid, s->client_key);
     if (s->waits_for_parse || (s->logging_in && server_login_waits(&s->logging_in->dialogue)))
@@ -50,6 +51,7 @@ void session_free(struct session *s)
     secret_free(&s->token);
     limit_free(s);
     budget_end(s);
+    buf_free(&s->claims);
     sha256_free(s->digest);
     buf_free(&s->client_out);
     buf_free(&s->server_out);
@@ -90,6 +92,7 @@ enum step session_fail(struct session *s, enum refusal_reason reason, struct byt
 {
     if (s->phase == PHASE_ENDING || s->phase == PHASE_CLOSED) return STEP_CLOSE;
     struct refusal *refusal = refusal_new(reason, "FATAL", message, detail, (struct bytes){ 0 });
+    hold_drop(s, reason == REFUSAL_STOPPING ? "The gateway was stopped." : "The session ended.");
     if (!s->recording && !s->unrecorded && s->phase != PHASE_TLS)
         recording_rejected(s, reason, message, detail);
     else if (refusal)
@@ -117,6 +120,7 @@ enum step session_fail_text(struct session *s, enum refusal_reason reason, const
 enum step session_drop(struct session *s, const char *why)
 {
     if (s->phase == PHASE_ENDING || s->phase == PHASE_CLOSED) return STEP_CLOSE;
+    hold_drop(s, "The client left.");
     close_runs(s);
     recording_end(s, why);
     session_leave_server(s);
@@ -132,11 +136,12 @@ static bool is_over(const struct session *s)
 
 bool session_reads_client(const struct session *s)
 {
-    if (s->waits_for_room || s->waits_for_parse || s->limiting.waits || s->terminated ||
-        buf_length(&s->server_out) > SESSION_OUT_HIGH)
+    if (s->waits_for_room || s->waits_for_parse || s->limiting.waits || s->limiting.again.undoing ||
+        s->terminated || buf_length(&s->server_out) > SESSION_OUT_HIGH)
         return false;
     if (s->phase == PHASE_READY)
-        return !s->aborting && !pending_is_full(&s->pendings) && !view_holds_client(s);
+        return !s->aborting && !pending_is_full(&s->pendings) && !view_holds_client(s) &&
+               !(s->holding && hold_keeps_client(s));
     return s->phase == PHASE_STARTUP || s->phase == PHASE_PASSWORD;
 }
 
@@ -218,10 +223,38 @@ static enum step client_step(struct session *s, struct bytes in, size_t *used_ou
     return step;
 }
 
+/* What was undone comes again, before anything else that the client said. */
+static void replay(struct session *s)
+{
+    struct limit_again *a = &s->limiting.again;
+    while (a->due && session_reads_client(s)) {
+        struct bytes rest = bytes_slice(buf_bytes(&a->bytes), a->at, HOLD_AGAIN);
+        size_t used = 0;
+        if (rest.n == 0) {
+            a->due = false;
+            break;
+        }
+        a->replaying = true;
+        enum step step = client_step(s, rest, &used);
+        a->replaying = false;
+        arena_reset(&s->scratch);
+        if (step != STEP_NEXT) break;
+        a->at += used;
+        if (s->client_out.failed || s->server_out.failed) session_drop(s, "out of memory");
+    }
+    if (!a->due && !a->complete) limit_forget_messages(s); /* it was refused */
+}
+
+bool session_has_more(const struct session *s)
+{
+    return s->limiting.again.due && session_reads_client(s);
+}
+
 size_t session_on_client(struct session *s, struct bytes in)
 {
     size_t used = 0;
-    while (used < in.n && session_reads_client(s)) {
+    if (s->limiting.again.due) replay(s);
+    while (used < in.n && !s->limiting.again.due && session_reads_client(s)) {
         size_t step_used = 0;
         enum step step = client_step(s, bytes_make(in.p + used, in.n - used), &step_used);
         arena_reset(&s->scratch);
@@ -321,7 +354,8 @@ void session_on_client_end(struct session *s, bool broken)
     if (s->terminated) return;
     /* What the server has, it runs (W93): its answers are read to the end, and recorded. But what a Sync is
      * withheld for does not come to be committed. */
-    if (s->pendings.n == 0 || s->client_piece || s->copy_in || limit_is_undecided(s)) {
+    if (s->pendings.n == 0 || s->client_piece || s->copy_in || limit_is_undecided(s) || s->holding ||
+        limit_is_again(s)) {
         session_drop(s, broken ? "the connection to the client broke" : "the client closed the connection");
         return;
     }
@@ -389,6 +423,14 @@ void session_on_cancel(struct session *s, struct bytes from)
     struct bytes parts[] = { buf_bytes(&body) };
     recording_outcome(s, FRAME_CANCEL, 0, parts, 1);
     buf_free(&body);
+    if (s->holding && hold_keeps_client(s)) {
+        hold_on_cancel(s);
+        return;
+    }
+    if (limit_is_again(s)) {
+        s->limiting.again.cancelled = true;
+        return;
+    }
     /* With nothing running the request would hit whatever comes next. */
     if (s->pendings.n) s->wants.cancel = true;
 }
@@ -402,6 +444,11 @@ void session_kill(struct session *s, bool gateway_stops, struct bytes by)
                      by);
 }
 
+void session_claim(struct session *s, struct bytes fields)
+{
+    if (s->phase == PHASE_READY && !is_over(s)) recording_outcome(s, FRAME_CONTEXT, 0, &fields, 1);
+}
+
 int64_t session_due_us(const struct session *s)
 {
     int64_t due = s->phase == PHASE_READY ? INT64_MAX : s->login_due_us;
@@ -409,7 +456,8 @@ int64_t session_due_us(const struct session *s)
     if (s->view.needed && s->view.wait_due_us < due) due = s->view.wait_due_us;
     if (s->session_due_us < due) due = s->session_due_us;
     if (s->statement_due_us < due) due = s->statement_due_us;
-    if (s->token_due_us == INT64_MAX) return due;
+    if (s->holding && hold_due_us(s) < due) due = hold_due_us(s);
+    if (s->token_due_us == INT64_MAX || (s->token_expired && s->holding)) return due;
     int64_t token_due_us = s->token_due_us + (s->token_expired ? s->snapshot->token_grace_us : 0);
     return token_due_us < due ? token_due_us : due;
 }
@@ -428,7 +476,8 @@ void session_on_time(struct session *s)
         session_fail_text(s, REFUSAL_DEADLINE, "the log-in took too long");
         return;
     }
-    if (s->token_expired && now >= s->token_due_us + s->snapshot->token_grace_us) {
+    /* Who asked is known; what people approve still runs, and the session ends behind it. */
+    if (s->token_expired && !s->holding && now >= s->token_due_us + s->snapshot->token_grace_us) {
         end_expired(s);
         return;
     }
@@ -443,6 +492,8 @@ void session_on_time(struct session *s)
     }
     if (now >= s->token_due_us) s->token_expired = true;
     if (s->view.needed) view_on_time(s, now);
+    if (s->holding) hold_on_time(s, now);
+    arena_reset(&s->scratch);
     session_settle(s);
 }
 
@@ -450,7 +501,7 @@ void session_settle(struct session *s)
 {
     const struct pending *head = pending_head(&s->pendings);
     if (s->phase != PHASE_READY) return;
-    if (s->token_expired && !head && s->status == 'I') {
+    if (s->token_expired && !head && s->status == 'I' && !s->holding) {
         end_expired(s);
         return;
     }

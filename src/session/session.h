@@ -23,6 +23,8 @@
 struct session;
 struct catalog;
 struct view_job;
+struct desk;
+struct desk_waiter;
 
 /* What the sessions of one worker in one database of a target share of its catalogue; their surroundings keep
  * it fresh. */
@@ -73,6 +75,12 @@ struct session_world {
     bool (*catalog_check)(struct session_world *world, struct session_catalog *catalog);
     /* Runs session_job_run on another thread, then session_job_done on this one. False: it cannot. */
     bool (*ask_job)(struct session_world *world, struct view_job *job);
+    /* Where statements wait for approval; NULL: nowhere, and what needs one is refused. */
+    struct desk *desk;
+    /* Whoever is told there for the session: session_on_desk follows on this thread. NULL: no memory. */
+    struct desk_waiter *(*desk_join)(struct session_world *world, struct session *session);
+    /* The waiter is told nothing any more, and session_on_desk does not follow. */
+    void (*desk_leave)(struct session_world *world, struct desk_waiter *waiter);
     /* The budget of this principal on this connection; NULL: there is no room for another. */
     struct session_budget *(*budget_open)(struct session_world *world, const struct principal *principal,
                                           struct bytes connection);
@@ -143,10 +151,20 @@ struct session *session_job_done(struct view_job *job);
 void session_on_catalog(struct session *s);
 bool session_waits_for_catalog(const struct session *s, const struct session_catalog *catalog);
 void session_on_time(struct session *s);
+/* The desk has told the session's waiter. */
+void session_on_desk(struct session *s);
+/* Whether the client is not read but its end must be noticed: it waits for people. */
+bool session_watches_client(const struct session *s);
+/* Whether something of the client's comes again: session_on_client is to be called, with nothing new if need
+ * be. */
+bool session_has_more(const struct session *s);
 /* Somebody asked with the right key to cancel what is running. */
 void session_on_cancel(struct session *s, struct bytes from);
 /* An operator, or the gateway's own end: the client is told (57P01). */
 void session_kill(struct session *s, bool gateway_stops, struct bytes by);
+
+/* Adds what somebody claims of it (fields of FRAME_CONTEXT) to its record, while it serves. */
+void session_claim(struct session *s, struct bytes fields);
 
 /* Overwrites what the session itself may still hold of a password that passed. */
 void session_wipe(struct session *s);

@@ -234,6 +234,10 @@ static enum step step_judge(struct session *s, struct statement *st)
         refuse(st, REFUSAL_POLICY, "unknown name",
                "this prepared statement or cursor was not made in this session",
                "PREPARE it, or DECLARE it, through this connection first.");
+    } else if (u->has_names && !s->open && names_are_held(s, u)) {
+        refuse(st, REFUSAL_APPROVAL, "prepared",
+               "this runs a prepared statement that needs approval each time it runs",
+               "Send the statement itself, or bind it through the protocol.");
     } else if (u->limited && u->facts->n_statements > 1 && limit_kind(s, u, &by)) {
         refuse(st, REFUSAL_COUNTED, "affected_rows",
                "a statement whose changed rows are limited must come alone",
@@ -250,11 +254,34 @@ static enum step step_judge(struct session *s, struct statement *st)
     return STEP_NEXT;
 }
 
-/* Approvals come here. Until they do, what needs one is refused, and the refusal says whose approval it needs
- * (the verdict's message and hint). */
+/* What is held waits for people here, or is refused in the verdict's own words. A Parse is not what runs: its
+ * Bind waits (frontend.c), which has the parameters. */
 static enum step step_hold(struct session *s, struct statement *st)
 {
-    (void)s, (void)st;
+    struct understood *u = st->understood;
+    const struct limit_again *again = &s->limiting.again;
+    bool counted = again->replaying && !st->refused && u->verdict.limit_is_hold && !u->held;
+    if (st->refused || (!u->held && !counted)) {
+        if (s->holding)
+            hold_drop(s, st->refused ? "It is refused by now." : "It needs no approval any more.");
+        return STEP_NEXT;
+    }
+    enum hold_answer answer = st->carrier == CARRIER_PARSE && s->world->desk ? HOLD_GRANTED : HOLD_REFUSED;
+    if (st->carrier == CARRIER_QUERY) {
+        struct hold_question q = {
+            .u = u, .text = st->text, .counted = counted, .rows = again->rows, .run = again->run
+        };
+        answer = hold_ask(s, &q, &st->renewal);
+        if (answer == HOLD_WAITING) return s->phase == PHASE_READY ? STEP_WAIT : STEP_CLOSE;
+    }
+    if (counted) s->limiting.again.granted = answer == HOLD_GRANTED;
+    if (answer == HOLD_GRANTED) return STEP_NEXT;
+    st->refused = true;
+    st->reason = REFUSAL_APPROVAL;
+    st->policy = u->verdict.policy;
+    st->rule = u->verdict.rule;
+    st->says = u->verdict.message;
+    st->hint = u->verdict.hint;
     return STEP_NEXT;
 }
 
@@ -301,7 +328,7 @@ static struct refusal *make_refusal(struct session *s, struct statement *st)
     st->renewal = NULL;
     if (renewal) return renewal;
     const struct policy_verdict *v =
-        st->understood && st->understood->refused ? &st->understood->verdict : NULL;
+        st->understood && (st->understood->refused || st->understood->held) ? &st->understood->verdict : NULL;
     struct detail detail = { st->reason, st->policy, st->rule, st->hint, v ? v->by : NULL, v ? v->n_by : 0 };
     return refusal_new_as(st->reason, st->code, st->place, st->says, detail_text(s, &detail, st->run),
                           st->hint);
@@ -338,6 +365,7 @@ static void keep_context(struct session *s, const struct understood *u)
         const struct sql_statement *stmt = &u->facts->statements[i];
         if (stmt->action != SQL_ACTION_SET || stmt->setting != SQL_SETTING_CONTEXT) continue;
         detail_choose(s, stmt->subject, stmt->value);
+        claims_keep(s, stmt->subject, stmt->value);
         struct bytes name = arena_printf(&s->scratch, "claim.%.*s",
                                          BYTES_FMT(bytes_slice(stmt->subject, strlen("postern."), 64)));
         if (name.p && buf_length(&body) < CLAIMS_CEILING)
@@ -353,16 +381,18 @@ static enum step forward_limited(struct session *s, const struct statement *st)
 {
     view_on_run(s, st->understood);
     if (st->understood->has_context) keep_context(s, st->understood);
+    if (s->pendings.n == 0 && s->status == 'I') limit_keep_message(s, st->understood, st->message->whole);
     return limit_query(s, st->understood, st->text, text_to_forward(st), st->run, st->text_number);
 }
 
 static enum step step_forward(struct session *s, struct statement *st)
 {
     struct understood *u = st->understood;
-    s->n_statements++;
+    if (st->carrier == CARRIER_QUERY) s->n_statements++;
+    if (s->holding) hold_done(s);
     if (u && u->n_secrets) s->wants.wipe = true;
     /* The frame of its intent is there by now, so a message that waits is not charged twice. */
-    if (!st->refused && st->carrier == CARRIER_QUERY &&
+    if (!st->refused && st->carrier == CARRIER_QUERY && !s->limiting.again.replaying &&
         !budget_take(s, BUDGET_STATEMENTS, budget_statements(u))) {
         refuse(st, REFUSAL_BUDGET, "budget", "", "");
         st->says = budget_says(s, BUDGET_STATEMENTS);
@@ -370,7 +400,6 @@ static enum step step_forward(struct session *s, struct statement *st)
     }
     if (st->refused) {
         struct refusal *refusal = make_refusal(s, st);
-        s->n_refused++;
         if (!refusal) return session_drop(s, "out of memory");
         return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
@@ -389,11 +418,16 @@ static enum step step_forward(struct session *s, struct statement *st)
     if (u->has_context) keep_context(s, u);
     if (st->carrier == CARRIER_QUERY) {
         s->n_syncs++;
+        s->batch = BATCH_NONE;
         if (u->has_names && !names_push(s, p, u)) return session_drop(s, "out of memory");
     } else {
+        if (s->batch == BATCH_NONE) s->batch = BATCH_PREPARED;
         p->binding = binding_push(&s->bindings, false, st->parse.name, u);
         if (!p->binding) return session_drop(s, "too many prepared statements");
         p->binding->text = st->text_number;
+        if ((u->held || u->verdict.limit_is_hold) &&
+            !binding_keep_source(&s->bindings, p->binding, st->text, st->parse.types))
+            return session_drop(s, "too many prepared statements");
     }
     if (buf_length(&st->edited) && !pending_keep_text(p, st->text)) return session_drop(s, "out of memory");
     forward_text(s, st);
@@ -455,8 +489,10 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
         if (p->binding) p->binding->text = text_number;
     }
     if (carrier == CARRIER_PARSE) {
+        if (s->batch == BATCH_NONE) s->batch = BATCH_PREPARED;
         message_parse_encode(&s->server_out, name, buf_bytes(&text), (struct bytes){ 0 });
     } else {
+        s->batch = BATCH_NONE;
         size_t at = message_begin(&s->server_out, MESSAGE_QUERY);
         buf_put_cstring(&s->server_out, buf_bytes(&text));
         message_finish(&s->server_out, at);
@@ -476,7 +512,6 @@ enum step statement_refuse(struct session *s, enum statement_carrier carrier, en
 enum step statement_refuse_with(struct session *s, enum statement_carrier carrier, struct refusal *refusal)
 {
     if (!refusal) return session_drop(s, "out of memory");
-    s->n_refused++;
     /* A name of its own, which a Parse that fails never makes: the client's unnamed statement stays as it is.
      */
     return statement_poison(s, carrier, BYTES_LITERAL("postern"), refusal, 0, NULL, 0);

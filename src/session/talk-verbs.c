@@ -651,6 +651,10 @@ static const struct {
     { "as-steps", on_as_steps, false },
     { "steps-done", on_steps_done, false },
     { "steps-end", on_steps_end, false },
+    { "desk", talk_on_desk, true },
+    { "approve", talk_on_approve, false },
+    { "deny", talk_on_deny, false },
+    { "asks", talk_on_asks, true },
 };
 
 void talk_line_run(struct talk *t, const struct talk_line *line)

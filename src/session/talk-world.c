@@ -210,6 +210,7 @@ void talk_world_init(struct talk_world *w)
 
 void talk_world_free(struct talk_world *w)
 {
+    talk_world_desk_free(w);
     understood_cache_free(w->world.cache);
     catalog_release(w->catalog.newest);
     if (w->snapshot.policies) policy_snapshot_unref(w->snapshot.policies);

@@ -3,6 +3,7 @@
  * the calls of identity/identity.h that a session makes. Test code. */
 #ifndef POSTERN_SESSION_TALK_WORLD_H
 #define POSTERN_SESSION_TALK_WORLD_H
+#include "approval/desk.h"
 #include "policy/compile.h"
 #include "session/session.h"
 #include "session/talk-record.h"
@@ -55,7 +56,15 @@ struct talk_world {
     struct view_job *job;    /* what ask_job was given; done by talk_pump, or when the session is gone */
     enum talk_parser thread; /* that understands long texts in a view: answers, waits or busy */
     bool check_heard, check_fails;
+    struct desk_waiter waiter; /* of the one session, while it is joined */
+    bool joined, told;
+    char desk_folder[40], desk_path[64];
 };
+/* Makes the desk; keeps: with a file, for what stays. */
+bool talk_world_desk(struct talk_world *w, bool keeps);
+void talk_world_desk_free(struct talk_world *w);
+/* What is due at the desk; whether the session was told. */
+bool talk_world_tells(struct talk_world *w, struct session *session);
 void talk_world_init(struct talk_world *w);
 void talk_world_free(struct talk_world *w);
 /* Adds a policy. False: printed why. */

@@ -150,12 +150,13 @@ static bool feed(struct talk *t, enum talk_side side)
 {
     struct buf *held = &t->ends[side].held;
     bool reads = side == TALK_CLIENT ? session_reads_client(t->session) : session_reads_server(t->session);
-    if (!reads || buf_length(held) == 0) return false;
+    bool again = side == TALK_CLIENT && session_has_more(t->session);
+    if (!reads || (buf_length(held) == 0 && !again)) return false;
     /* A copy of its own, so that reading past what was fed is seen by the sanitizer. */
     size_t n = buf_length(held);
-    uint8_t *copy = malloc(n);
+    uint8_t *copy = malloc(n + !n);
     CHECK(copy);
-    memcpy(copy, buf_bytes(held).p, n);
+    if (n) memcpy(copy, buf_bytes(held).p, n);
     struct bytes through = { 0 };
     size_t used = side == TALK_CLIENT ? session_on_client(t->session, bytes_make(copy, n))
                                       : session_on_server(t->session, bytes_make(copy, n), &through);
@@ -163,7 +164,7 @@ static bool feed(struct talk *t, enum talk_side side)
     free(copy);
     CHECK(used <= n);
     buf_consume(held, used);
-    return used > 0;
+    return used > 0 || (again && !session_has_more(t->session));
 }
 
 void talk_pump(struct talk *t)
@@ -184,6 +185,7 @@ void talk_pump(struct talk *t)
             more = true;
         }
         if (t->world.job && t->world.thread == TALK_PARSER_ANSWERS) more |= talk_world_job(&t->world);
+        more |= talk_world_tells(&t->world, t->session);
     }
     talk_audit(t);
 }
@@ -240,6 +242,7 @@ void talk_end_session(struct talk *t)
     if (t->world.registered_pid) talk_fail(t, "the cancel key is still registered");
     if (t->world.parsing.p || t->world.proof_wanted) talk_fail(t, "a child was not told that nobody waits");
     if (t->world.n_attached) talk_fail(t, "the catalogue is still attached");
+    if (t->world.joined) talk_fail(t, "the desk's waiter is still joined");
     if (t->world.n_budgets) talk_fail(t, "the budget is still held");
     if (t->world.snapshot.n_users != 1) talk_fail(t, "the snapshot is still held");
 }

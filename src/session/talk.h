@@ -59,6 +59,12 @@ void talk_print_record(struct talk *t, struct buf *out);
 /* ---- talk-verbs.c: runs one line. */
 void talk_line_run(struct talk *t, const struct talk_line *line);
 
+/* ---- talk-desk.c */
+void talk_on_desk(struct talk *t, const struct talk_line *line);
+void talk_on_approve(struct talk *t, const struct talk_line *line);
+void talk_on_deny(struct talk *t, const struct talk_line *line);
+void talk_on_asks(struct talk *t, const struct talk_line *line);
+
 /* ---- talk-view.c */
 void talk_on_catalog(struct talk *t, const struct talk_line *line);
 void talk_on_inquiry(struct talk *t, const struct talk_line *line);

@@ -50,7 +50,9 @@ struct session_snapshot {
     size_t statement_ceiling;  /* bytes of one statement's message */
     size_t message_ceiling;    /* bytes of any other message of a client */
     int64_t login_deadline_us, token_grace_us;
-    unsigned n_users; /* atomic */
+    int64_t hold_beat_us;   /* how often a client that waits for approval is told that it does */
+    struct bytes admin_url; /* where people decide; may be empty */
+    unsigned n_users;       /* atomic */
     void (*free)(struct session_snapshot *snapshot);
     void *owner; /* the configuration behind it */
 };

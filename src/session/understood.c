@@ -189,6 +189,22 @@ static bool moves_closed_setting(const struct target *target, const struct sql_s
     return false;
 }
 
+static bool needs_copy(struct understood *u, const struct policy_verdict *v)
+{
+    u->verdict.needs = ARENA_ARRAY(&u->arena, struct policy_need, v->n_needs);
+    for (size_t i = 0; i < v->n_needs && u->verdict.needs; i++) {
+        struct policy_need *need = &u->verdict.needs[i];
+        *need = v->needs[i];
+        need->policy = arena_copy(&u->arena, need->policy);
+        need->rule = arena_copy(&u->arena, need->rule);
+        need->by = ARENA_ARRAY(&u->arena, struct bytes, need->n_by);
+        for (size_t k = 0; k < need->n_by && need->by; k++)
+            if (!(need->by[k] = arena_copy(&u->arena, v->needs[i].by[k])).p) return false;
+        if (!need->policy.p || !need->rule.p || !need->by) return false;
+    }
+    return u->verdict.needs != NULL;
+}
+
 static bool verdict_copy(struct understood *u, const struct policy_verdict *v)
 {
     u->verdict = *v;
@@ -204,6 +220,7 @@ static bool verdict_copy(struct understood *u, const struct policy_verdict *v)
     u->verdict.by = ARENA_ARRAY(&u->arena, struct bytes, v->n_by);
     for (size_t i = 0; i < v->n_by && u->verdict.by; i++)
         u->verdict.by[i] = arena_copy(&u->arena, v->by[i]);
+    if (!needs_copy(u, v)) return false;
     return u->verdict.policy.p && u->verdict.rule.p && u->verdict.message.p && u->verdict.hint.p &&
            u->verdict.would.p && u->verdict.held.policy.p && u->verdict.held.rule.p &&
            u->verdict.held.message.p && u->verdict.held.hint.p && u->verdict.by;
@@ -293,6 +310,14 @@ static void limit_statements(struct understood *u)
     }
 }
 
+/* An approval is for one run with these parameters: what is prepared in SQL could run any number of times. */
+static bool prepares(const struct sql_facts *facts)
+{
+    for (size_t i = 0; i < facts->n_statements; i++)
+        if (facts->statements[i].action == SQL_ACTION_PREPARE) return true;
+    return false;
+}
+
 /* All statements are judged as one text. */
 static bool judge_statements(struct understood *u, const struct understood_context *context)
 {
@@ -311,8 +336,10 @@ static bool judge_statements(struct understood *u, const struct understood_conte
         }
     }
     policy_judge_text(context->ruleset, u->facts, &u->arena, &verdict, &index);
-    u->refused = verdict.decision != POLICY_ALLOW;
-    if (u->refused) u->reason = verdict.decision == POLICY_HOLD ? REFUSAL_APPROVAL : REFUSAL_POLICY;
+    u->held = verdict.decision == POLICY_HOLD && verdict.n_needs && !prepares(u->facts);
+    u->refused = verdict.decision != POLICY_ALLOW && !u->held;
+    if (u->refused || u->held)
+        u->reason = verdict.decision == POLICY_HOLD ? REFUSAL_APPROVAL : REFUSAL_POLICY;
     if (!verdict_copy(u, &verdict)) return false;
     if (!u->refused && policy_verdict_counts_rows(&verdict)) limit_statements(u);
     return true;
@@ -528,12 +555,13 @@ static bool encode_record(struct understood *u)
     bool good = text.p || text.n == 0;
     u->recorded_text = text;
     struct frame_fields f = frame_fields_begin(&out);
+    bool stopped = u->refused || u->held;
     frame_fields_add_text(&f, "decision",
-                          u->refused ? (u->verdict.decision == POLICY_HOLD ? "hold" : "deny") : "allow");
+                          stopped ? (u->verdict.decision == POLICY_HOLD ? "hold" : "deny") : "allow");
     if (u->verdict.policy.n) frame_fields_add(&f, "policy", u->verdict.policy);
     if (u->verdict.rule.n) frame_fields_add(&f, "rule", u->verdict.rule);
-    if (u->refused) frame_fields_add(&f, "message", u->verdict.message);
-    if (u->refused) frame_fields_add_text(&f, "reason", refusal_code(u->reason));
+    if (stopped) frame_fields_add(&f, "message", u->verdict.message);
+    if (stopped) frame_fields_add_text(&f, "reason", refusal_code(u->reason));
     if (u->verdict.would.n) frame_fields_add(&f, "would", u->verdict.would);
     if (u->facts) add_facts(&f, &scratch, u->facts);
     if (u->facts && u->facts->error.n && !u->n_secrets) frame_fields_add(&f, "grammar", u->facts->error);

@@ -33,6 +33,7 @@ struct understood {
     enum sql_outcome outcome;
     const struct sql_facts *facts;
     bool refused; /* some statement of it is */
+    bool held;    /* it may run once people have approved it: the verdict's needs */
     enum refusal_reason reason;
     struct policy_verdict verdict; /* of the statement that decided */
     bool has_context;              /* some statement is SET postern.… */

@@ -123,8 +123,7 @@ bool view_is_current(const struct session *s)
     return v->shared->newest == v->view.catalog || s->pendings.n || s->status != 'I';
 }
 
-/* Whether everything in the queue will be answered without another word of the client's. */
-static bool drains(struct session *s)
+bool view_drains(const struct session *s)
 {
     for (uint32_t i = s->pendings.n; i > 0; i--) {
         uint8_t kind = pending_at(&s->pendings, i - 1)->kind;
@@ -188,7 +187,7 @@ enum view_answer view_ready(struct session *s, struct bytes *says_out, struct by
     }
     if (!v->shared->newest) return wait_for(s, VIEW_WAIT_CATALOG, CATALOG_WAIT_US);
     if (v->shared->checked_us < v->fresh_from_us) return wait_for(s, VIEW_WAIT_CHECK, CATALOG_WAIT_US);
-    if (s->pendings.n && drains(s)) return wait_for(s, VIEW_WAIT_DRAIN, 0);
+    if (s->pendings.n && view_drains(s)) return wait_for(s, VIEW_WAIT_DRAIN, 0);
     v->within = s->pendings.n > 0;
     if (v->within && frontend_copies(s))
         return refuse(s, "names cannot be resolved in the middle of a COPY", "End the COPY first.", says_out,

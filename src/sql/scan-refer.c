@@ -181,7 +181,7 @@ static void star_text(struct lineage *l, const struct scope_item *of, struct buf
     if (!before.p) return;
     if (buf_length(out)) buf_append_text(out, ", ");
     if (item) {
-        struct bytes columns = scan_columns(l->walk, item->relation, item->masked, before);
+        struct bytes columns = scan_columns(l->walk, item->relation, item->masked, NULL, before);
         buf_append(out, columns);
     } else {
         buf_printf(out, "%.*s*", BYTES_FMT(before));
@@ -216,6 +216,7 @@ void scan_refer_star(struct lineage *l, const struct scope *scope, const ColumnR
     const struct range *ranges[SCOPE_RANGES];
     struct tree_name name;
     if (!scans || !scope || l->walk->trouble) return;
+    scan_saw(l, ref);
     if (tree_length(ref->fields) == 1) {
         const struct scan_item *any = NULL;
         for (size_t i = 0; i < scope->n; i++) {

@@ -30,6 +30,8 @@ struct scan_item {
     const uint8_t *masked;
     bool target; /* it is written, or copied */
     bool looked; /* of a target: lineage has looked at what refers to it */
+    bool met;    /* lineage has read the FROM that it stands in */
+    bool whole;  /* all its columns are used: by a join that merges, or renames */
     bool shared; /* another relation of that name stands beside it: the sub-select gets an alias of its own */
     bool read;   /* its rows come out of it */
 };
@@ -57,6 +59,9 @@ struct scans {
         int attribute;
     } * found; /* what references to items that are read mean */
     size_t n_found, found_size, n_settled;
+    const ColumnRef **seen; /* references that lineage looked up */
+    size_t n_seen, seen_size;
+    bool prunes;            /* and that is all there are in the statement */
     const ColumnRef **refs; /* that have an edit */
     size_t n_refs, refs_size;
     struct scan_edit *edits;
@@ -109,11 +114,21 @@ void scan_locks(struct lineage *l, const struct scope *scope, const SelectStmt *
 /* Behind the lineage of a statement: names before a dot that a sub-select's alias does not have. */
 void scan_settle(struct walk *walk);
 
+/* scan-need.c: which columns a sub-select has to have, so that a login which may read no other ones can use
+ * it. */
+void scan_saw(struct lineage *l, const ColumnRef *ref);
+void scan_whole(struct lineage *l, const struct scope_item *items, size_t n);
+/* Behind the lineage of a statement: whether it saw each reference in it. */
+void scan_need(struct walk *walk, const Node *top, bool gave_up);
+/* A flag for each column; NULL: all. */
+const bool *scan_needed(struct walk *walk, const struct scan_item *item);
+
 /* scan-text.c: what is written. p == NULL: there is no memory, and the walk has trouble. */
 struct bytes scan_quoted(struct walk *walk, struct bytes name);
-/* "a, <mask> AS b, …"; qualifier: what stands before each column ("c."), or nothing. */
+/* "a, <mask> AS b, …"; qualifier: what stands before each column ("c."), or nothing; needed: see scan_needed.
+ */
 struct bytes scan_columns(struct walk *walk, const struct catalog_relation *relation, const uint8_t *masked,
-                          struct bytes qualifier);
+                          const bool *needed, struct bytes qualifier);
 struct bytes scan_guard(struct walk *walk, const struct catalog_relation *relation, const uint8_t *masked);
 
 struct scan_place {

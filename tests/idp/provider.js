@@ -16,6 +16,8 @@ const { values: options } = parseArgs({
     algorithm: { type: 'string', default: 'ES256' },
     ttl: { type: 'string', default: '300' },
     clients: { type: 'string' },
+    web: { type: 'string' },
+    'web-secret': { type: 'string' },
     'with-parent': { type: 'boolean', default: false },
   },
 });
@@ -50,6 +52,32 @@ function newKey() {
   return { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: options.algorithm };
 }
 
+// With --web URL: a client "web" that people sign in with in a browser; the code comes back to URL.
+// Whoever logs in with a name is that person, with the groups of the table; any password will do.
+const people = { ada: ['platform'], ida: ['security'], dora: ['dba'], bob: [] };
+const webClient = options.web && {
+  client_id: 'web',
+  ...(options['web-secret']
+    ? { client_secret: options['web-secret'], token_endpoint_auth_method: 'client_secret_basic' }
+    : { token_endpoint_auth_method: 'none' }),
+  grant_types: ['authorization_code'],
+  response_types: ['code'],
+  redirect_uris: [options.web],
+  post_logout_redirect_uris: [new URL('/', options.web).href],
+  id_token_signed_response_alg: options.algorithm,
+};
+
+// And a public client "cli" for programs.
+const loginClient = options.web && {
+  client_id: 'cli',
+  token_endpoint_auth_method: 'none',
+  application_type: 'native',
+  grant_types: ['refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+  response_types: [],
+  redirect_uris: [],
+  id_token_signed_response_alg: options.algorithm,
+};
+
 let keys = [newKey()];
 let handle;
 let away = false;
@@ -60,16 +88,29 @@ function makeProvider(issuer) {
   const provider = new Provider(issuer, {
     jwks: { keys },
     cookies: { keys: [randomBytes(24).toString('hex')] },
-    clients: clients.map((client) => ({
+    clients: [
+      ...(webClient ? [webClient, loginClient] : []),
+      ...clients.map((client) => ({
       client_id: client.id,
       client_secret: client.secret,
       grant_types: ['client_credentials'],
       response_types: [],
       redirect_uris: [],
       id_token_signed_response_alg: options.algorithm,
-    })),
+      })),
+    ],
+    ...(webClient && {
+      conformIdTokenClaims: false,
+      claims: { openid: ['sub', 'groups', 'name'] },
+      findAccount: (ctx, id) => ({
+        accountId: id,
+        claims: () => ({ sub: id, name: id, groups: people[id] ?? [] }),
+      }),
+      pkce: { required: () => true },
+    }),
     features: {
-      devInteractions: { enabled: false },
+      devInteractions: { enabled: Boolean(webClient) },
+      deviceFlow: { enabled: Boolean(webClient) },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -85,13 +126,13 @@ function makeProvider(issuer) {
     },
     extraTokenClaims: (ctx, token) => {
       const client = clients.find((candidate) => candidate.id === token.clientId);
-      return { groups: client.groups };
+      return { groups: client ? client.groups : (people[token.accountId] ?? []) };
     },
     formats: {
       customizers: {
         jwt: (ctx, token, parts) => {
           const client = clients.find((candidate) => candidate.id === token.clientId);
-          Object.assign(parts.payload, client.claims);
+          Object.assign(parts.payload, client ? client.claims : { token_use: 'person' });
         },
       },
     },

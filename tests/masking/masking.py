@@ -314,6 +314,26 @@ def tools_work(t, g, server):
             done.stderr[:600])
 
 
+def columns_may_be_granted(t, g, server):
+    """A login that may read some columns of a table reads these, and sees masks of those it may not."""
+    server.sql("CREATE TABLE partly (id int, name text, code text, hidden text); INSERT INTO partly VALUES (1, 'n', 'c', 'h'); "
+               "COMMENT ON COLUMN partly.code IS 'postern: pii'; GRANT SELECT (id, name) ON partly TO app", "one")
+    s = Session(g, "one")
+    process.wait_for(lambda: error_of(s.run(query("SELECT id FROM partly"))) is None, "the new table in the catalogue", 20)
+    for text, row in (("SELECT name, code FROM partly WHERE id = 1", [b"n", b"***"]),
+                      ("SELECT count(*) FROM partly", [b"1"]), ("SELECT 1 FROM partly", [b"1"]),
+                      ("SELECT p.name AS x FROM partly p JOIN people q ON q.id = p.id ORDER BY x", [b"n"]),
+                      ("WITH c AS (SELECT code, id FROM partly) SELECT (SELECT code FROM c WHERE c.id = p.id) FROM partly p",
+                       [b"***"]),
+                      ("SELECT id FROM partly GROUP BY id HAVING max(name) = 'n'", [b"1"])):
+        answer = s.run(query(text))
+        t.check(text, [rawpg.columns(body) for kind, body in answer if kind == "D"] == [row], answer)
+    for text in ("SELECT * FROM partly", "SELECT hidden FROM partly", "SELECT p FROM partly p",
+                 "SELECT id FROM partly NATURAL JOIN (SELECT 1 AS id) x"):
+        t.check(f"the server does not allow {text}", (error_of(s.run(query(text))) or {}).get("C") == "42501")
+    s.close()
+
+
 def make(world):
     server = postgres.Cluster(world, "server")
     server.sql((HERE / "fixture.sql").read_text(), "template1")
@@ -366,6 +386,7 @@ def main():
             databases_may_be_named(t, g)
             the_guard_holds(t, server)
             tools_work(t, g, server)
+            columns_may_be_granted(t, g, server)
     t.finish()
 
 

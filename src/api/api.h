@@ -1,0 +1,71 @@
+/* The HTTP API and, where the program has them, the web pages: one server, in its own threads. It is handed
+ * everything that it speaks of; it opens only the index and the log of the data folder, for reading. */
+#ifndef POSTERN_API_API_H
+#define POSTERN_API_API_H
+#include "base/clock.h"
+#include "http/service.h"
+#include "identity/identity.h"
+#include "identity/oauth.h"
+#include "record/journal.h"
+#include "session/target.h"
+
+struct desk;
+enum { API_ISSUERS = 16 };
+
+/* A provider that people sign in with. */
+struct api_issuer {
+    struct oauth_client client;
+    struct bytes login_client;         /* as whom programs ask; empty: they cannot */
+    struct bytes audience;             /* of tokens for the database */
+    struct identity_issuer_options id; /* how its ID tokens are judged: audience is the client's id */
+};
+/* What the gateway tells about itself. */
+struct api_health {
+    bool children, record;
+    size_t sessions;
+    struct record_stats stats;
+};
+/* A page of the web UI, as its room has it; all of it static. */
+struct api_page {
+    const char *type, *cache;
+    struct bytes plain, gzip; /* gzip.n == 0: there is none */
+    const char *plain_etag, *gzip_etag;
+};
+
+struct api_options {
+    const struct clock *clock;
+    const char *data;
+    const int *listeners; /* taken over in any case */
+    size_t n_listeners;
+    struct tls_server *tls; /* borrowed; NULL: in clear */
+    struct bytes url;       /* "https://postern.example.com"; empty: only by a loopback name */
+    const struct api_issuer *issuers;
+    size_t n_issuers;
+    int64_t session_us; /* how long a browser stays signed in, at most */
+    bool open_metrics;  /* to anybody who asks */
+    struct bytes host;  /* where database clients connect to; may be empty */
+    uint16_t port;
+    const struct record_keys *keys; /* for reading the log; asked by one thread at a time */
+    struct journal *journal;
+    struct record_log *log;
+    struct desk *desk; /* NULL: nothing is held here */
+    uint64_t seed;
+
+    /* All from any thread. */
+    struct session_snapshot *(*snapshot)(void *context);           /* held; in force now */
+    unsigned (*roles)(void *context, const struct principal *who); /* a bit for each enum api_role */
+    bool (*kill)(void *context, uint64_t session, const char *by);
+    /* Adds claims (fields) to a session that is open. False: none such. */
+    bool (*claim)(void *context, uint64_t session, struct bytes fields);
+    void (*health)(void *context, struct api_health *health_out);
+    bool (*page)(struct bytes path, struct api_page *page_out); /* NULL: there are no pages */
+    void *context;
+};
+
+struct api;
+/* 0 or -errno. What the options point to outlives the API. */
+int api_start(const struct api_options *options, struct api **api_out) MUST_USE;
+/* From any thread: blocks were synced, or something happened at the desk. */
+void api_wake(struct api *api);
+void api_stop(struct api *api);
+#endif

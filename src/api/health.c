@@ -1,0 +1,199 @@
+/* /healthz, /readyz, /metrics, /v1/openapi.json, /v1/log/checkpoint: the gateway about itself. */
+#include "api/authenticate.h"
+#include "api/handlers.h"
+#include "api/private.h"
+#include "record/checkpoint.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LATE_US = 60000000, TAIL = 64 * 1024 };
+
+static struct buf *text(struct api_call *call)
+{
+    api_json(call);
+    call->x->type = "text/plain; charset=utf-8";
+    return &call->x->answer;
+}
+
+void api_health(struct api_call *call)
+{
+    buf_append_text(text(call), "ok\n");
+}
+
+void api_openapi(struct api_call *call)
+{
+    api_json(call);
+    api_openapi_write(&call->x->answer);
+}
+
+/* How far the index is behind: the time between now and the last block it took in, where there are newer
+ * ones; below zero: it cannot be read. */
+static int64_t index_lag_us(struct api_call *call)
+{
+    struct index *index;
+    struct index_progress progress = { 0 };
+    struct record_reader *reader = NULL;
+    struct record_block block;
+    int error = readers_index(call->api->readers, &index);
+    if (error) return error == -ENOENT ? 0 : -1;
+    error = index_position(index, &progress);
+    readers_index_back(call->api->readers, index, !error);
+    struct bytes folder = arena_printf(call->arena, "%s/log", call->options->data);
+    if (error || !folder.p || record_reader_open((const char *)folder.p, NULL, &reader)) return -1;
+    int64_t lag = 0;
+    if (record_reader_follow(reader, progress.position, &block) == RECORD_READ_FRAME)
+        lag = call->now_us > block.time_us ? call->now_us - block.time_us : 0;
+    record_reader_free(reader);
+    return lag;
+}
+
+static bool issuers_answer(struct api_call *call)
+{
+    return call->snapshot && call->snapshot->identity;
+}
+
+static bool say(struct buf *out, const char *what, bool good)
+{
+    buf_printf(out, "%s %s\n", what, good ? "ok" : "failed");
+    return good;
+}
+
+void api_ready(struct api_call *call)
+{
+    struct api_health health = { 0 };
+    call->options->health(call->options->context, &health);
+    int64_t lag = index_lag_us(call);
+    struct buf *out = text(call);
+    bool good = say(out, "children", health.children);
+    good &= say(out, "record", health.record && !health.stats.refusing);
+    good &= say(out, "identity", issuers_answer(call));
+    /* A late index makes lists stale and no session worse: it is said, and does not take the gateway out. */
+    say(out, "index", lag >= 0 && lag < LATE_US);
+    if (!good) call->x->status = 503;
+}
+
+/* ---- metrics */
+
+static void metric(struct buf *out, const char *name, const char *kind, const char *help, uint64_t value)
+{
+    buf_printf(out, "# HELP postern_%s %s\n# TYPE postern_%s %s\npostern_%s %" PRIu64 "\n", name, help, name,
+               kind, name, value);
+}
+
+static void write_metrics(struct api_call *call, struct buf *out)
+{
+    struct api_health h = { 0 };
+    struct http_service_stats http;
+    call->options->health(call->options->context, &h);
+    http_service_stats(call->api->service, &http);
+    int64_t lag = index_lag_us(call);
+    metric(out, "sessions", "gauge", "Sessions that are signed in.", h.sessions);
+    metric(out, "record_frames_total", "counter", "Frames appended to the log.", h.stats.frames);
+    metric(out, "record_appended_bytes_total", "counter", "Bytes appended to the log.",
+           h.stats.bytes_appended);
+    metric(out, "record_blocks_total", "counter", "Blocks sealed.", h.stats.blocks);
+    metric(out, "record_stored_bytes_total", "counter", "Bytes of blocks.", h.stats.bytes_stored);
+    metric(out, "record_tail_bytes", "gauge", "Bytes that wait to be sealed.", h.stats.tail_backlog_bytes);
+    metric(out, "record_refusing", "gauge", "1 while statements are refused for want of room.",
+           h.stats.refusing);
+    metric(out, "children_up", "gauge", "1 while keys and parser children run.", h.children);
+    metric(out, "index_readable", "gauge", "1 while the index can be read.", lag >= 0);
+    metric(out, "index_lag_seconds", "gauge", "How far the index is behind the log.",
+           lag > 0 ? (uint64_t)lag / 1000000 : 0);
+    metric(out, "http_requests_total", "counter", "Requests that were read.", http.requests);
+    metric(out, "http_refused_total", "counter", "Connections that were no HTTP, too slow or too many.",
+           http.refused);
+    metric(out, "http_connections", "gauge", "Connections that are open.", http.connections);
+    buf_append_text(out, "# HELP postern_http_answers_total Answers, by hundreds of their status.\n"
+                         "# TYPE postern_http_answers_total counter\n");
+    for (int i = 2; i <= 5; i++)
+        buf_printf(out, "postern_http_answers_total{status=\"%dxx\"} %" PRIu64 "\n", i,
+                   atomic_load(&call->api->n_answered[i]));
+}
+
+/* A proxy on this machine speaks for others: it says so, and is then no local peer. */
+static bool is_direct(const struct api_call *call)
+{
+    static const char *const marks[] = { "x-forwarded-for", "forwarded", "x-real-ip", "via" };
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (http_asked_has(call->x->asked, marks[i])) return false;
+    return call->x->peer_is_local;
+}
+
+void api_metrics(struct api_call *call)
+{
+    if (!call->options->open_metrics && !(is_direct(call) && authenticate_host_is_ours(call))) {
+        if (!authenticate_maybe(call)) return;
+        if (!api_has_role(call, API_AUDITOR) && !api_has_role(call, API_ADMIN)) {
+            api_problem(call, call->principal.user.n ? 403 : 401,
+                        call->principal.user.n ? "forbidden" : "not-signed-in",
+                        "Metrics are for this machine, auditors and admins.");
+            return;
+        }
+    }
+    struct buf *out = text(call);
+    call->x->type = "text/plain; version=0.0.4; charset=utf-8";
+    write_metrics(call, out);
+}
+
+/* ---- the checkpoint */
+
+/* The last whole note of the file's end. False: there is none. */
+static bool last_note(struct bytes file, bool whole, struct bytes *note_out)
+{
+    size_t at = 0;
+    struct checkpoint c;
+    if (!whole) { /* the first note of a part may be cut: begin behind an empty line */
+        ptrdiff_t gap = bytes_find(file, BYTES_LITERAL("\n\n"));
+        if (gap < 0) return false;
+        /* A note has an empty line inside as well: of two beginnings one fits. */
+        at = (size_t)gap + 2;
+        size_t look = at;
+        if (!checkpoint_next(file, &look, &c)) {
+            gap = bytes_find(bytes_slice(file, at, file.n), BYTES_LITERAL("\n\n"));
+            if (gap < 0) return false;
+            at += (size_t)gap + 2;
+        }
+    }
+    bool found = false;
+    for (size_t from = at; checkpoint_next(file, &at, &c); from = at) {
+        *note_out = bytes_slice(file, from, at - from);
+        found = true;
+    }
+    return found;
+}
+
+static struct bytes read_end(struct api_call *call, const char *name, bool *whole_out)
+{
+    struct bytes path = arena_printf(call->arena, "%s/%s", call->options->data, name);
+    uint8_t *room = arena_alloc(call->arena, TAIL);
+    struct stat st;
+    int fd = path.p && room ? open((const char *)path.p, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) return (struct bytes){ 0 };
+    off_t from = fstat(fd, &st) == 0 && st.st_size > TAIL ? st.st_size - TAIL : 0;
+    ssize_t n = pread(fd, room, TAIL, from);
+    close(fd);
+    *whole_out = from == 0;
+    return n > 0 ? bytes_make(room, (size_t)n) : (struct bytes){ 0 };
+}
+
+void api_checkpoint(struct api_call *call)
+{
+    bool whole = true, ignored;
+    struct bytes note = { 0 };
+    struct bytes file = read_end(call, "log/checkpoints", &whole), key = read_end(call, "log.pub", &ignored);
+    while (key.n && key.p[key.n - 1] <= ' ')
+        key.n--;
+    if (!last_note(file, whole, &note) || !key.n) {
+        api_problem(call, 404, "not-found", "No checkpoint was signed yet.");
+        return;
+    }
+    struct json_writer *w = api_json(call);
+    json_write_object(w);
+    json_write_text_member(w, "note", note);
+    json_write_text_member(w, "key", key);
+    json_write_end(w);
+}
