@@ -4,6 +4,7 @@
 #include "app/keys-source.h"
 #include "base/log.h"
 #include "net/listener.h"
+#include "web/web.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -72,6 +73,19 @@ static void give_health(void *context, struct api_health *out)
     out->children = !__atomic_load_n(s->options.lost, __ATOMIC_SEQ_CST);
     out->record = !out->stats.refusing;
     out->sessions = atomic_load(&s->options.workers->n_sessions);
+}
+
+static bool give_page(struct bytes path, struct api_page *out)
+{
+    const struct web_asset *asset = web_find(path);
+    if (!asset) return false;
+    *out = (struct api_page){ .type = asset->type,
+                              .cache = asset->cache,
+                              .plain = asset->plain.bytes,
+                              .gzip = asset->gzip.bytes,
+                              .plain_etag = asset->plain.etag,
+                              .gzip_etag = asset->gzip.etag };
+    return true;
 }
 
 /* ---- building */
@@ -201,6 +215,7 @@ static int start_api(struct surfaces *s)
                                    .kill = kill_session,
                                    .claim = claim,
                                    .health = give_health,
+                                   .page = give_page,
                                    .context = s };
     return api_start(&options, &s->api);
 }

@@ -1,0 +1,101 @@
+// What happens now: one stream of server-sent events for the whole page, and one more for a session that is looked at.
+import { useEffect, useRef } from 'preact/hooks';
+import type { Approval, Event, Session } from './shapes';
+import { store } from './store';
+
+interface Happenings {
+  session: Session;
+  approval: Approval;
+  entry: Event;
+  /** Something was missed: read again. */
+  lost: object;
+}
+type Kind = keyof Happenings;
+type Hearer = (what: never) => void;
+
+export const connected = store<'off' | 'on' | 'lost'>('off');
+
+class Stream {
+  #source: EventSource | undefined;
+  readonly #hearers = new Map<Kind, Set<Hearer>>();
+  #wasUp = false;
+  constructor(
+    readonly path: string,
+    readonly state?: typeof connected,
+  ) {}
+
+  #open() {
+    const source = new EventSource(this.path);
+    this.#source = source;
+    source.onopen = () => {
+      this.state?.set('on');
+      // What happened while the stream was down was not told.
+      if (this.#wasUp) this.#tell('lost', {});
+      this.#wasUp = true;
+    };
+    source.onerror = () => {
+      this.state?.set('lost');
+      // The browser gives up where the answer was no stream (signed out, restarting): try again later.
+      if (source.readyState === EventSource.CLOSED && this.#source === source) {
+        this.#source = undefined;
+        setTimeout(() => {
+          if (!this.#source && this.#hearers.size) this.#open();
+        }, 5000);
+      }
+    };
+    for (const kind of ['session', 'approval', 'entry', 'lost'] as const)
+      source.addEventListener(kind, (message) => {
+        try {
+          this.#tell(kind, JSON.parse((message as MessageEvent<string>).data || '{}'));
+        } catch {
+          this.#tell('lost', {});
+        }
+      });
+  }
+
+  #tell(kind: Kind, what: unknown) {
+    for (const hearer of [...(this.#hearers.get(kind) ?? [])]) hearer(what as never);
+  }
+
+  hear<K extends Kind>(kind: K, hearer: (what: Happenings[K]) => void): () => void {
+    const hearers = this.#hearers.get(kind) ?? new Set();
+    hearers.add(hearer as Hearer);
+    this.#hearers.set(kind, hearers);
+    if (!this.#source) this.#open();
+    return () => {
+      hearers.delete(hearer as Hearer);
+      if (!hearers.size) this.#hearers.delete(kind);
+      if (this.#hearers.size) return;
+      this.#source?.close();
+      this.#source = undefined;
+      this.#wasUp = false;
+      this.state?.set('off');
+    };
+  }
+}
+
+const all = new Stream('/v1/events', connected);
+
+/** Calls back for each happening of a kind, for as long as the component is there. */
+export function useLive<K extends Kind>(kind: K, hearer: (what: Happenings[K]) => void) {
+  const latest = useRef(hearer);
+  latest.current = hearer;
+  useEffect(() => all.hear(kind, (what) => latest.current(what)), [kind]);
+}
+
+/** The entries of one session as they come; `open` false: none. */
+export function useSessionLive(id: string, open: boolean, onEntry: (entry: Event) => void, onLost: () => void) {
+  const latest = useRef({ onEntry, onLost });
+  latest.current = { onEntry, onLost };
+  useEffect(() => {
+    if (!open) return;
+    const stream = new Stream(`/v1/events?session=${encodeURIComponent(id)}`);
+    const ends = [
+      stream.hear('entry', (entry) => {
+        if (entry.session === id) latest.current.onEntry(entry);
+      }),
+      stream.hear('lost', () => latest.current.onLost()),
+    ];
+    return () => ends.forEach((end) => end());
+  }, [id, open]);
+}

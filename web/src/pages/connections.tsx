@@ -1,0 +1,137 @@
+// The databases behind the gateway, and how to come in.
+import { useState } from 'preact/hooks';
+import { asProblem, get, me, post, useLoad, type Problem } from '../api';
+import { Copy, Dialog, Empty, Fact, Facts, Head, ProblemBox, Tags, Time, Waiting } from '../parts';
+import type { Connection, Connections, Token } from '../shapes';
+import { Shown } from '../shown';
+import { useStore } from '../store';
+
+/* For a shell: in single quotes, whatever it is. */
+const quoted = (text: string) => (/^[\w.@:/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+function Login({ onClose }: { onClose: () => void }) {
+  const [token, setToken] = useState<Token>();
+  const [problem, setProblem] = useState<Problem>();
+  const [seconds, setSeconds] = useState(900);
+  const ask = () => {
+    setProblem(undefined);
+    post<Token>('/v1/token', { seconds }).then(setToken, (error: unknown) => setProblem(asProblem(error)));
+  };
+  return (
+    <Dialog title="A login for a database client" onClose={onClose}>
+      {problem && <ProblemBox problem={problem} />}
+      {token ? (
+        <>
+          <p>
+            For <b><Shown text={token.user} /></b>, until <Time at={token.expires} />. It is the password; whoever has it comes in as you. It is not shown again.
+          </p>
+          <textarea class="token" readOnly rows={5} value={token.token} aria-label="The login" onFocus={(event) => event.currentTarget.select()} />
+          <p>
+            <Copy text={token.token} what="The login is">
+              Copy
+            </Copy>
+          </p>
+        </>
+      ) : (
+        <>
+          <p>It stands for you, with your groups as they are now, and is used as the password.</p>
+          <label class="select-line">
+            <span>Lasts</span>
+            <select value={seconds} onChange={(event) => setSeconds(Number(event.currentTarget.value))}>
+              <option value={300}>5 minutes</option>
+              <option value={900}>15 minutes</option>
+              <option value={3600}>an hour</option>
+            </select>
+          </label>
+          <p>
+            <button type="button" class="primary" onClick={ask}>
+              Make it
+            </button>
+          </p>
+        </>
+      )}
+    </Dialog>
+  );
+}
+
+function Card({ one, user }: { one: Connection; user: string }) {
+  const command = `psql "host=${one.host ?? 'HOST'} port=${one.port ?? 'PORT'} dbname=${one.name} user=${user}"`;
+  const connect = `postern connect ${quoted(one.name)}`;
+  return (
+    <li class="card connection" data-row tabIndex={-1}>
+      <h2>
+        <Shown text={one.name} />
+      </h2>
+      <Facts>
+        <Fact name="Clients connect to">
+          {one.host ? (
+            <code>
+              <Shown text={`${one.host}:${one.port ?? ''}`} />
+            </code>
+          ) : (
+            <span class="soft">not told here</span>
+          )}
+        </Fact>
+        {one.databases.length > 0 && (
+          <Fact name="Also as">
+            <Tags of={one.databases} />
+          </Fact>
+        )}
+        {one.logins.length > 0 && (
+          <Fact name="Logins">
+            <Tags of={one.logins} />
+          </Fact>
+        )}
+      </Facts>
+      <div class="command">
+        <code><Shown text={connect} /></code>
+        <Copy text={connect} what="The command is">
+          Copy
+        </Copy>
+      </div>
+      <div class="command">
+        <code><Shown text={command} /></code>
+        <Copy text={command} what="The command is">
+          Copy
+        </Copy>
+      </div>
+      <p class="links">
+        <a href={`/sessions?connection=${encodeURIComponent(one.name)}`}>Sessions</a>
+        <a href={`/policy?connection=${encodeURIComponent(one.name)}`}>Explain a statement here</a>
+      </p>
+    </li>
+  );
+}
+
+export function ConnectionsPage() {
+  const who = useStore(me);
+  const found = useLoad((signal) => get<Connections>('/v1/connections', {}, signal), []);
+  const [login, setLogin] = useState(false);
+  return (
+    <>
+      <Head title="Connections" lead="The databases behind the gateway. Clients use the gateway’s address, and a login of yours as the password.">
+        <button type="button" onClick={() => setLogin(true)}>
+          Get a login
+        </button>
+      </Head>
+      {found.problem && <ProblemBox problem={found.problem} retry={found.reload} />}
+      {!found.data && !found.problem && <Waiting what="Reading" />}
+      {found.data &&
+        (found.data.items.length ? (
+          <ul class="cards connections">
+            {found.data.items.map((one) => (
+              <Card key={one.name} one={one} user={who?.user ?? ''} />
+            ))}
+          </ul>
+        ) : (
+          <Empty title="No database is open to you">
+            <p>
+              A connection is listed here when a policy’s <code>who</code> includes you. Ask whoever writes the policies, and tell them your groups:{' '}
+              {who?.groups.length ? <Tags of={who.groups} /> : 'none'}.
+            </p>
+          </Empty>
+        ))}
+      {login && <Login onClose={() => setLogin(false)} />}
+    </>
+  );
+}
