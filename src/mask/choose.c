@@ -132,7 +132,7 @@ static struct mask_choice of_kin(const struct closure *c, const struct catalog_r
 static struct mask_choice of_rows(const struct closure *c, const struct catalog_relation *r, int attribute)
 {
     struct mask_choice choice = named(c, r, attribute);
-    return has_kin(r) ? of_kin(c, r, attribute, choice) : choice;
+    return has_kin(r) && !c->for_anybody ? of_kin(c, r, attribute, choice) : choice;
 }
 
 static struct mask_choice choose(struct closure *c, const struct catalog_relation *r, int attribute);

@@ -31,8 +31,8 @@ struct mask_choice {
 struct mask_choice mask_choose(const struct policy_ruleset *ruleset, const struct catalog_view *view,
                                const struct catalog_relation *relation, int attribute);
 /* Whether the column is somebody's business whoever asks: it has a tag, a mask of any policy speaks of it, or
- * it holds what such a column holds. Of a view only what is said of the view's column itself: what it is made
- * of has its own answer. */
+ * it is generated beside one, or holds rows that have one. Of a view, a partition, a parent only what is said
+ * of its column itself: what it is made of, and what shares its rows, has its own answer. */
 bool mask_is_sensitive(const struct policy_ruleset *ruleset, const struct catalog_view *view,
                        const struct catalog_relation *relation, int attribute);
 const char *mask_reason_text(enum mask_reason reason);

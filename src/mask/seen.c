@@ -90,7 +90,8 @@ static int add_row(struct seeing *s, const struct sql_column *c, const struct sq
         if (!of->columns[i].name.p) continue;
         int state = state_of(s, of, (int)i + 1);
         if (state > worst) worst = state;
-        if (!is_listed(s->statement, c->relation, (int)i + 1)) add_state(s, state, r, of->columns[i].name);
+        if (state && !is_listed(s->statement, c->relation, (int)i + 1))
+            add_state(s, state, r, of->columns[i].name);
     }
     return worst;
 }
@@ -104,7 +105,9 @@ static void look_at(struct seeing *s, size_t i)
     if (c->attribute == 0) {
         s->states[i] = (uint8_t)add_row(s, c, r, of);
     } else if (c->attribute > 0) {
-        int state = c->masked ? STATE_MASKED : state_of(s, of, c->attribute);
+        int state = c->masked                                                  ? STATE_MASKED
+                    : mask_is_sensitive(s->ruleset, s->view, of, c->attribute) ? STATE_CLEAR
+                                                                               : STATE_NONE;
         s->states[i] = (uint8_t)state;
         add_state(s, state, r, c->name);
     }

@@ -55,8 +55,7 @@ static void what_others_see_masked_is_marked_where_it_comes_out_clear(void **sta
     check("[]", OTHERS, "SELECT length(p.mail || 'x') FROM (SELECT * FROM people) p",
           "masked ; clear public.people.mail; outputs clear");
     check("[]", OTHERS, "SELECT id FROM people WHERE mail = 'x'", "masked ; clear ; outputs ");
-    check("[]", OTHERS, "SELECT card FROM payments_1",
-          "masked ; clear public.payments_1.card, public.payments.card; outputs clear");
+    check("[]", OTHERS, "SELECT card FROM payments_1", "masked ; clear public.payments.card; outputs clear");
     check("[]", "[]", "SELECT mail FROM people", "masked ; clear ; outputs ");
 }
 
