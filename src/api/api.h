@@ -30,6 +30,7 @@ struct api_page {
     const char *type, *cache;
     struct bytes plain, gzip; /* gzip.n == 0: there is none */
     const char *plain_etag, *gzip_etag;
+    const char *policy; /* a Content-Security-Policy besides the server's own; NULL: none */
 };
 
 struct api_options {

@@ -21,6 +21,7 @@ bool api_page(struct api *api, struct http_exchange *x)
     x->status = same ? 304 : 200;
     x->may_be_kept = page.cache != NULL;
     if (page.cache) http_exchange_header(x, "Cache-Control", bytes_of(page.cache));
+    if (page.policy) http_exchange_header(x, "Content-Security-Policy", bytes_of(page.policy));
     if (etag) http_exchange_header(x, "ETag", bytes_of(etag));
     if (page.gzip.n) http_exchange_header(x, "Vary", BYTES_LITERAL("Accept-Encoding"));
     if (same) return true;

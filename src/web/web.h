@@ -2,7 +2,7 @@
  * long as the program; nothing is read from a disk, so no path can lead anywhere else.
  *
  * Who serves them answers GET and HEAD of what is found with its type, its cache and one of its two forms,
- * adds web_headers to every such answer, and says 304 where If-None-Match names the form's ETag. */
+ * adds web_policy to every such answer, and says 304 where If-None-Match names the form's ETag. */
 #ifndef POSTERN_WEB_WEB_H
 #define POSTERN_WEB_WEB_H
 #include "base/bytes.h"
@@ -20,11 +20,9 @@ struct web_asset {
     struct web_form plain;
     struct web_form gzip; /* Content-Encoding: gzip; no bytes where that would not be shorter */
 };
-struct web_header {
-    const char *name, *value;
-};
-/* What keeps the pages in: to be sent with every asset. Ends with a name of NULL. */
-extern const struct web_header web_headers[];
+/* A Content-Security-Policy, which keeps the pages in: to be sent with every asset, besides the server's own.
+ */
+extern const char web_policy[];
 
 /* path: of a request, decoded, without its query. The first page stands at every path that its own router
  * knows

@@ -1,4 +1,4 @@
-// A scripted gateway for the pages: serves web/dist with the headers of web/site.json, and the API out of a world
+// A scripted gateway for the pages: serves web/dist with the policy of web/site.json, and the API out of a world
 // (world.mjs), each request and answer held to the contract. What breaks it is kept in `broken`, which tests read.
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ export async function serve(world) {
     if (!body) return false;
     const packed = gzipSync(body, { level: 9 });
     self.bytes += packed.length;
-    response.writeHead(200, { ...site.headers, 'content-type': types[file.split('.').pop()], 'content-encoding': 'gzip', 'cache-control': file === 'index.html' ? 'no-cache' : 'public, max-age=31536000, immutable' });
+    response.writeHead(200, { 'content-security-policy': site.policy, 'x-content-type-options': 'nosniff', 'content-type': types[file.split('.').pop()], 'content-encoding': 'gzip', 'cache-control': file === 'index.html' ? 'no-cache' : 'public, max-age=31536000, immutable' });
     response.end(packed);
     return true;
   }

@@ -37,7 +37,7 @@ function hostileWorld() {
   script.run(`SELECT '${payload('string')}' /* ${payload('comment')} */`, { report: { sqlstate: '<b>', message: payload('message'), detail: payload('detail'), hint: payload('hint') } });
   script.add('report', { error: false, origin: 'server', severity: payload('severity'), sqlstate: '00000', message: payload('notice') });
   script.add('notification', { process: 7, channel: payload('channel'), payload: payload('payload') });
-  script.add('approval', { fields: { what: payload('what'), approval: '../../v1/sign-out', reason: payload('reason') } });
+  script.add('approval', { fields: { state: payload('state'), request: '../../v1/sign-out', reason: payload('reason') } });
   const run = script.run('COPY t TO STDOUT');
   script.add('copy', { run, direction: 'out', data: payload('copied') });
   script.add('damaged', { frame: payload('frame'), message: payload('damage') });
@@ -138,7 +138,8 @@ tests.push([
       const frame = document.createElement('iframe');
       frame.src = '/connections';
       document.body.append(frame);
-      await new Promise((done) => setTimeout(done, 300));
+      const wanted = ['style-src-elem', 'connect-src', 'frame-src'];
+      for (let i = 0; i < 1200 && !wanted.every((one) => violated.includes(one)); i++) await new Promise((done) => setTimeout(done, 50));
       return { violated, hit: window.hit, display: getComputedStyle(document.body).display };
     });
     for (const one of ['text of a script', 'HTML of text', 'style-src-elem', 'connect-src', 'frame-src']) assert.ok(found.violated.includes(one), `${one}: ${found.violated}`);

@@ -156,8 +156,10 @@ test('a stream that breaks is said to be broken, and comes back', async (browser
   const { page, server, world, end } = await visit(browser, '/sessions');
   await page.getByText('Live', { exact: true }).waitFor();
   world.sessions.push(session(Date.now(), { principal: 'meanwhile', live: true, ended: null }));
+  server.down = true;
   server.dropStreams();
   await page.getByText('Reconnecting').waitFor();
+  server.down = false;
   await page.getByText('Live', { exact: true }).waitFor();
   await page.getByText('meanwhile').waitFor();
   await end();
@@ -535,8 +537,7 @@ test('the overview draws what ran, with its numbers for who cannot see it', asyn
 test('a login is made on demand, shown once, and is gone with its dialogue', async (browser) => {
   const { page, end } = await visit(browser, '/connections');
   await page.getByRole('button', { name: 'Get a login' }).click();
-  await page.getByLabel('Lasts').selectOption('300');
-  await page.getByRole('button', { name: 'Make it' }).click();
+  await page.getByRole('button', { name: 'Show it' }).click();
   await until('it is there', async () => (await page.getByLabel('The login').inputValue()).startsWith('eyJ'));
   await page.getByRole('button', { name: 'Close' }).click();
   assert.ok(!(await page.content()).includes('not-a-token'));

@@ -122,7 +122,7 @@ function heldScript(of, request) {
   const statement = script.add('statement', { protocol: 'simple', sql: request.sql, decision: 'hold', policy: request.policy, rule: request.rule, tags: 'DELETE', effects: 'delete', relations: 'public.orders' });
   statement.run = statement.sequence;
   script.wait(4);
-  script.add('approval', { run: statement.sequence, fields: { what: 'asked', approval: request.id, by: 'dba', rows: '1000', expires: request.expires } });
+  script.add('approval', { run: statement.sequence, fields: { request: request.id, state: 'asked', message: request.message, rule: `${request.policy}/${request.rule}`, by: 'dba', rows: '1000', expires: request.expires, digest: request.digest, waits: 'yes' } });
   of.last_sequence = script.sequence;
   return script;
 }
@@ -239,7 +239,7 @@ export function makeWorld() {
     looked: [],
     killed: [],
     me: { user: 'alice@example.test', subject: 'alice@example.test', issuer, groups: ['developers', 'dba'], machine: false, roles: ['admin', 'auditor', 'approver', 'user'], expires: stamp(now + 3600_000), version: '0.1.0' },
-    signIn: { issuers: [{ issuer, client_id: 'postern-web', audience: 'postern', scopes: 'openid postern', resource: null, start: '/auth/sign-in?issuer=staff' }] },
+    signIn: { issuers: [{ issuer, client_id: 'postern-web', login_client_id: null, audience: 'postern', scopes: 'openid postern', resource: null, start: '/auth/sign-in?issuer=staff' }] },
     sessions, scripts, approvals, statements, holder, report, waiting,
     rejections: [
       { time: stamp(now - 12 * minute), reason: 'token-expired', sqlstate: '28000', principal: 'report-agent', client: '10.4.1.17' },
@@ -300,7 +300,7 @@ export function makeWorld() {
             rows.set(event.run, n);
             if (event.event !== 'row' || n <= Number(query.rows ?? 1000)) shown.push(event);
           }
-          return { items: shown, next: from + limit <= last ? String(from + limit) : null, ended: !one.live && from + limit > last };
+          return { items: shown, next: from + limit <= last || one.live ? String(Math.min(from + limit, last + 1)) : null, ended: !one.live && from + limit > last };
         }
         case 'sessions_replay': return (world.scripts.get(terms.session)?.events ?? []).map((event) => `${JSON.stringify(event)}\n`).join('');
         case 'sessions_kill': {
@@ -330,7 +330,7 @@ export function makeWorld() {
         case 'policies': return world.policies;
         case 'policies_explain': return world.explain(body);
         case 'connections': return { items: world.connections };
-        case 'token': return { token: 'eyJhbGciOiJFUzI1NiJ9.not-a-token.for-tests', expires: stamp(Date.now() + (body.seconds ?? 900) * 1000), user: world.me.user };
+        case 'token': return { token: 'eyJhbGciOiJFUzI1NiJ9.not-a-token.for-tests', expires: stamp(Date.now() + 900_000), user: world.me.user };
         case 'checkpoint': return { note: 'postern.example.test/log\n48213\nq3Y1m0i7yQk7r6Vn2m1v0kqv3Q0mW3l5s5eN0O5y8sE=\n\n— postern.example.test/log Az3grlgt\n', key: 'postern.example.test/log+0337e0ae+AQ==' };
         default: throw new Error(`world.mjs has no answer for ${handler}`);
       }

@@ -7,6 +7,8 @@ interface Happenings {
   session: Session;
   approval: Approval;
   entry: Event;
+  /** The stream is up: what comes from now on is told. */
+  hello: object;
   /** Something was missed: read again. */
   lost: object;
 }
@@ -43,7 +45,7 @@ class Stream {
         }, 5000);
       }
     };
-    for (const kind of ['session', 'approval', 'entry', 'lost'] as const)
+    for (const kind of ['hello', 'session', 'approval', 'entry', 'lost'] as const)
       source.addEventListener(kind, (message) => {
         try {
           this.#tell(kind, JSON.parse((message as MessageEvent<string>).data || '{}'));
@@ -83,10 +85,10 @@ export function useLive<K extends Kind>(kind: K, hearer: (what: Happenings[K]) =
   useEffect(() => all.hear(kind, (what) => latest.current(what)), [kind]);
 }
 
-/** The entries of one session as they come; `open` false: none. */
-export function useSessionLive(id: string, open: boolean, onEntry: (entry: Event) => void, onLost: () => void) {
-  const latest = useRef({ onEntry, onLost });
-  latest.current = { onEntry, onLost };
+/** The entries of one session as they come; `open` false: none. onGap: some before the next may have been missed. */
+export function useSessionLive(id: string, open: boolean, onEntry: (entry: Event) => void, onGap: () => void) {
+  const latest = useRef({ onEntry, onGap });
+  latest.current = { onEntry, onGap };
   useEffect(() => {
     if (!open) return;
     const stream = new Stream(`/v1/events?session=${encodeURIComponent(id)}`);
@@ -94,7 +96,8 @@ export function useSessionLive(id: string, open: boolean, onEntry: (entry: Event
       stream.hear('entry', (entry) => {
         if (entry.session === id) latest.current.onEntry(entry);
       }),
-      stream.hear('lost', () => latest.current.onLost()),
+      stream.hear('hello', () => latest.current.onGap()),
+      stream.hear('lost', () => latest.current.onGap()),
     ];
     return () => ends.forEach((end) => end());
   }, [id, open]);

@@ -25,7 +25,9 @@ export function Said() {
   }, [what]);
   return (
     <div class={`said ${shown ? 'said-on' : ''} said-${what.kind}`} role="status" aria-live="polite">
-      {shown ? <Shown text={what.text} /> : ''}
+      <span key={what.n}>
+        <Shown text={what.text} />
+      </span>
     </div>
   );
 }

@@ -46,8 +46,10 @@ export interface SignIn {
 export interface SignInIssuer {
   /** Its URL, as it stands in tokens */
   issuer: string;
-  /** As whom Postern asks it */
+  /** As whom Postern asks it for browsers */
   client_id: string;
+  /** As whom programs ask it, with the device flow */
+  login_client_id?: string | null;
   /** What tokens must be made for to be let in at the database */
   audience: string;
   /** What is asked for, with spaces between */
@@ -508,12 +510,6 @@ export interface Token {
   expires: string;
   /** Whom it stands for */
   user: string;
-}
-
-/** Asking for a login. */
-export interface TokenRequest {
-  /** How long it should last, at most; 900 if left out */
-  seconds?: number | null;
 }
 
 /** The log's newest signed checkpoint. */

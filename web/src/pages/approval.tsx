@@ -16,6 +16,10 @@ const wheres: Record<string, string> = {
   trivial: 'Its WHERE is always true: every row of the table is meant.',
 };
 
+const rank = (one: Approval) => (one.state === 'waiting' ? 0 : one.state === 'approved' ? 1 : 2) * 100 + one.decisions.length;
+/** The later of two: an answer and what is told of the same thing come in any order. */
+const later = (before: Approval, after: Approval) => (rank(after) < rank(before) ? before : after);
+
 /** What the decision is about, in a sentence. */
 function Summary({ one }: { one: Approval }) {
   return (
@@ -190,7 +194,7 @@ export function ApprovalPage({ id }: { id: string }) {
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const open = (which: string) => setOpened((before) => new Set([...before, which]));
   useLive('approval', (one) => {
-    if (one.id === id) found.change(() => one);
+    if (one.id === id) found.change((before) => later(before, one));
   });
   useLive('lost', found.reload);
   const one = found.data;
@@ -198,9 +202,9 @@ export function ApprovalPage({ id }: { id: string }) {
   useEffect(() => {
     if (one?.state !== 'waiting') return;
     const left = Date.parse(one.expires) - Date.now();
-    const timer = setTimeout(found.reload, Math.min(Math.max(left + 1500, 1500), 2 ** 30));
+    const timer = setTimeout(found.reload, Math.min(Math.max(left + 1500, 3000), 2 ** 30));
     return () => clearTimeout(timer);
-  }, [one?.state, one?.expires]);
+  }, [one]);
   if (!one)
     return (
       <>
@@ -390,7 +394,7 @@ export function ApprovalPage({ id }: { id: string }) {
         </aside>
       </div>
       {deciding ? (
-        <Decide one={one} seen={seen} onDecided={(after) => found.change(() => after)} />
+        <Decide one={one} seen={seen} onDecided={(after) => found.change((before) => later(before, after))} />
       ) : (
         one.state === 'waiting' && (
           <p class="cannot" role="note">

@@ -12,10 +12,9 @@ const quoted = (text: string) => (/^[\w.@:/-]+$/.test(text) ? text : `'${text.re
 function Login({ onClose }: { onClose: () => void }) {
   const [token, setToken] = useState<Token>();
   const [problem, setProblem] = useState<Problem>();
-  const [seconds, setSeconds] = useState(900);
   const ask = () => {
     setProblem(undefined);
-    post<Token>('/v1/token', { seconds }).then(setToken, (error: unknown) => setProblem(asProblem(error)));
+    post<Token>('/v1/token').then(setToken, (error: unknown) => setProblem(asProblem(error)));
   };
   return (
     <Dialog title="A login for a database client" onClose={onClose}>
@@ -34,18 +33,10 @@ function Login({ onClose }: { onClose: () => void }) {
         </>
       ) : (
         <>
-          <p>It stands for you, with your groups as they are now, and is used as the password.</p>
-          <label class="select-line">
-            <span>Lasts</span>
-            <select value={seconds} onChange={(event) => setSeconds(Number(event.currentTarget.value))}>
-              <option value={300}>5 minutes</option>
-              <option value={900}>15 minutes</option>
-              <option value={3600}>an hour</option>
-            </select>
-          </label>
+          <p>It stands for you, with your groups as they are now, is used as the password, and lasts for a short while.</p>
           <p>
             <button type="button" class="primary" onClick={ask}>
-              Make it
+              Show it
             </button>
           </p>
         </>

@@ -126,6 +126,7 @@ function useTranscript(id: string, live: boolean, at: number) {
   const [state, setState] = useState<{ next?: string | null; ended: boolean; loading: boolean; problem?: Problem }>({ ended: false, loading: true });
   const base = `/v1/sessions/${encodeURIComponent(id)}/entries`;
   const busy = useRef(false);
+  const [started, setStarted] = useState(false); /* all that was there at first is read */
 
   const read = useCallback(
     async (query: Record<string, string | number>, forward: boolean) => {
@@ -136,7 +137,9 @@ function useTranscript(id: string, live: boolean, at: number) {
         const page = await get<EntryPage>(base, { limit: PAGE, rows: ROWS, ...query });
         transcript.current.add(page.items as Happening[]);
         setVersion((n) => n + 1);
-        setState((before) => ({ next: forward ? page.next : before.next, ended: forward ? page.ended : before.ended, loading: false }));
+        // An open session may name what will follow: what is empty is the end for now.
+        const next = page.items.length ? page.next : undefined;
+        setState((before) => ({ next: forward ? next : before.next, ended: forward ? page.ended : before.ended, loading: false }));
       } catch (error) {
         setState((before) => ({ ...before, loading: false, problem: asProblem(error) }));
       }
@@ -148,21 +151,32 @@ function useTranscript(id: string, live: boolean, at: number) {
   const more = useCallback(() => {
     if (state.next) void read({ cursor: state.next }, true);
   }, [state.next, read]);
+  useEffect(() => {
+    if (!state.loading && !state.next && !state.problem) setStarted(true);
+  }, [state]);
   const { first, last } = transcript.current;
   const earlier = first > 1 && first !== Infinity ? () => void read({ from: Math.max(1, first - PAGE), limit: Math.min(PAGE, first - 1) }, false) : undefined;
-  // What comes while it is open: at once from the stream; after a loss from where the transcript ends.
-  const catchUp = useCallback(() => void read({ from: transcript.current.last + 1 }, true), [read]);
-  useSessionLive(
-    id,
-    live && !state.next && !state.loading && !state.problem,
-    (entry) => {
-      if (transcript.current.addLive(entry as Happening)) setVersion((n) => n + 1);
-    },
-    () => {
-      transcript.current.restartLive();
-      catchUp();
-    },
-  );
+  // What comes while it is open. A stream tells what comes after it is up, so what came between the last page and
+  // that is read then, and what is told meanwhile is put behind it.
+  const behind = useRef<Happening[] | undefined>(undefined);
+  const take = (entry: Happening) => {
+    if (behind.current) behind.current.push(entry);
+    else if (transcript.current.addLive(entry)) setVersion((n) => n + 1);
+  };
+  const catchUp = async () => {
+    if (behind.current) return;
+    behind.current = [];
+    transcript.current.restartLive();
+    for (let before = -1; before !== transcript.current.last; ) {
+      before = transcript.current.last;
+      while (busy.current) await new Promise((done) => setTimeout(done, 50));
+      await read({ from: before === 0 ? 1 : before + 1 }, true);
+    }
+    const waited = behind.current;
+    behind.current = undefined;
+    waited.forEach(take);
+  };
+  useSessionLive(id, live && started && !state.problem, (entry) => take(entry as Happening), () => void catchUp());
   const allRows = useCallback(
     async (step: Step) => {
       const page = await get<EntryPage>(base, { from: step.sequence, limit: 1000, rows: 100000 });
@@ -224,7 +238,7 @@ export function SessionPage({ id }: { id: string }) {
   const reading = useTranscript(id, session?.live ?? false, wanted);
   const showDetails = useStore(details) === 'on';
   const steps = useMemo(
-    () => reading.steps.filter((step) => showDetails || !detailKinds.has(step.kind) || step.verdict === 'deny' || step.verdict === 'hold'),
+    () => reading.steps.filter((step) => showDetails || !detailKinds.has(step.kind) || (step.kind === 'prepare' && step.verdict !== 'allow')),
     [reading.version, showDetails],
   );
 

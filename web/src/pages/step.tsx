@@ -232,15 +232,15 @@ const names: Record<string, string> = {
   damaged: 'Damaged entry',
 };
 
-function Fields({ of }: { of: Record<string, Text> }) {
-  const rows = Object.entries(of).filter(([name, value]) => asText(value) !== '' && name !== 'what');
+function Fields({ of, hidden }: { of: Record<string, Text>; hidden: string[] }) {
+  const rows = Object.entries(of).filter(([name, value]) => asText(value) !== '' && !hidden.includes(name));
   if (!rows.length) return null;
   return (
     <dl class="fields">
       {rows.map(([name, value]) => {
         const claim = name.startsWith('claim.');
         return (
-          <div key={name} class={claim && (name === 'claim.prompt' || asText(value).length > 80) ? 'field-long' : ''}>
+          <div key={name} class={(name === 'claim.prompt' || asText(value).length > 80) ? 'field-long' : ''}>
             <dt>
               {claim ? (
                 <Claimed>
@@ -264,7 +264,7 @@ function Other({ of }: { of: Happening }) {
   if (of.event === 'report') return <Report of={of} />;
   return (
     <>
-      {of.fields && <Fields of={of.fields} />}
+      {of.fields && <Fields of={of.fields} hidden={of.event === 'approval' ? ['state'] : ['what']} />}
       {of.sql != null && <Sql text={asText(of.sql)} lines={12} />}
       {of.event === 'notification' && (
         <p>
@@ -305,8 +305,8 @@ export function StepView({
 }) {
   const { first } = step;
   const statement = step.kind === 'statement';
-  const what = asText(first.fields?.['what']);
-  const approval = step.kind === 'approval' ? asText(first.fields?.['approval'] ?? first.fields?.['request'] ?? first.fields?.['id']) : '';
+  const what = asText(first.fields?.['what'] ?? (step.kind === 'approval' ? first.fields?.['state'] : undefined));
+  const approval = step.kind === 'approval' ? asText(first.fields?.['request']) : '';
   const link = `${location.origin}/sessions/${encodeURIComponent(session)}?at=${step.sequence}`;
   return (
     <li id={`s${step.sequence}`} class={`step step-${step.kind} ${step.verdict ? `step-is-${step.verdict}` : ''} ${current ? 'step-current' : ''} ${future ? 'step-future' : ''}`} tabIndex={-1} data-row aria-current={current ? 'step' : undefined} onClick={() => onPick(step.sequence)}>
