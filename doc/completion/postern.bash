@@ -18,6 +18,7 @@ _postern() {
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
+    "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "approvals list"|"approvals list "*) words=" --token --all --config --data --key-file --json --no-color --help" ;;
     "approvals show"|"approvals show "*) words=" --token --config --data --key-file --json --no-color --help" ;;
     "approvals approve"|"approvals approve "*) words=" --token --reason --config --data --key-file --json --no-color --help" ;;
@@ -34,7 +35,7 @@ _postern() {
     "man"|"man "*) words=" --help" ;;
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
-    "audit") words=" search verify" ;;
+    "audit") words=" search verify who-saw" ;;
     "approvals") words=" list show approve deny" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;

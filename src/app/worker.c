@@ -4,6 +4,7 @@
 #include "approval/desk.h"
 #include "base/log.h"
 #include "net/listener.h"
+#include "net/throttle.h"
 #include "session/relay.h"
 #include "session/understood.h"
 #include <errno.h>
@@ -18,7 +19,10 @@ enum {
     ACCEPTS_PER_TURN = 64,
     CACHE_ENTRIES = 8192,
     CACHE_BYTES = 64 << 20,
-    ACCEPT_PAUSE_US = 100000
+    ACCEPT_PAUSE_US = 100000,
+    CANCELS_A_SECOND = 50,
+    CANCELS_AT_ONCE = 200,
+    CANCELS_TOLD_US = 60000000
 };
 
 struct listening {
@@ -54,6 +58,8 @@ struct worker {
     struct loop_task room_task, keys_task, stop_task;
     bool room_posted, keys_posted; /* atomic */
     bool stopping;
+    struct throttle cancels;
+    int64_t tell_cancels_us;
 };
 
 static struct worker *worker_of(struct session_world *world)
@@ -163,12 +169,22 @@ static void run_cancel(struct loop_task *task)
     free(t);
 }
 
-/* The session may be any worker's: all are asked. Cancel requests are rare, and this way no table of sessions
- * is shared. */
+/* A key of ours has 32 bits, and a server's process ids are no secret: whoever guesses at 50 a second needs a
+ * year for one session. No driver cancels as often. The session may be any worker's: all are asked. Cancel
+ * requests are rare, and this way no table of sessions is shared. */
 static void world_cancel(struct session_world *world, int32_t pid, struct bytes key, struct bytes from)
 {
-    struct workers *shared = worker_of(world)->shared;
+    struct worker *asked = worker_of(world);
+    struct workers *shared = asked->shared;
     if (key.n != 4) return;
+    int64_t now = clock_monotonic_us(shared->clock);
+    if (!throttle_take(&asked->cancels, throttle_host(from), now)) {
+        if (now >= asked->tell_cancels_us)
+            log_line(LOG_WARNING, "too many cancel requests from %.*s: more than %d a second are dropped",
+                     BYTES_FMT(from), CANCELS_A_SECOND);
+        if (now >= asked->tell_cancels_us) asked->tell_cancels_us = now + CANCELS_TOLD_US;
+        return;
+    }
     for (unsigned i = 0; i < shared->n; i++) {
         struct worker *worker = worker_at(shared, i);
         struct cancel_task *t = worker ? calloc(1, sizeof *t) : NULL;
@@ -613,6 +629,9 @@ int worker_start(const struct worker_options *options, struct worker **out)
     w->keys_task.run = run_keys;
     w->stop_task.run = run_stop;
     w->accept_again.on_due = on_accept_again;
+    w->cancels = (struct throttle){ .seed = w->shared->seed,
+                                    .interval_us = 1000000 / CANCELS_A_SECOND,
+                                    .burst = CANCELS_AT_ONCE };
     w->world = (struct session_world){ .context = w,
                                        .clock = w->shared->clock,
                                        .lane = options->lane,

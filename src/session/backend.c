@@ -87,8 +87,10 @@ static void skip_to_sync(struct session *s)
     }
     for (uint32_t i = n; i > 0; i--) {
         struct pending *p = pending_at(&s->pendings, i - 1);
-        if (i > 1 && p->kind != PENDING_COPY_END && p->run)
+        if (i > 1 && p->kind != PENDING_COPY_END && p->run) {
             recording_complete(s, p, RUN_SKIPPED, (struct bytes){ 0 });
+            if (p->kind == PENDING_QUERY || p->kind == PENDING_EXECUTE) s->n_statements--;
+        }
         names_revert(s, p);
         if (p->binding && (p->kind == PENDING_PARSE || p->kind == PENDING_BIND || p->kind == PENDING_CLOSE))
             binding_revert(&s->bindings, p->binding);
@@ -540,6 +542,7 @@ static void say_error(struct session *s, struct pending *p, struct bytes body)
     bool cancelled = bytes_is(report_field(body, 'C'), "57014");
     if (p->refusal) {
         recording_report(s, FRAME_ERROR, p->run, ORIGIN_GATEWAY, refusal_body(p->refusal), NULL);
+        if (p->kind == PENDING_PARSE && p->run) s->n_statements++;
         deliver_error(s, refusal_body(p->refusal));
     } else if (p->overrun) {
         say_overrun(s);

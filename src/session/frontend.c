@@ -33,7 +33,6 @@ static enum step cannot_record(struct session *s, enum record_outcome outcome)
 
 static enum step refuse_with(struct session *s, struct refusal *refusal)
 {
-    s->n_refused++;
     return statement_poison(s, CARRIER_PARSE, BYTES_LITERAL("postern"), refusal, 0, NULL, 0);
 }
 

@@ -388,7 +388,7 @@ static enum step forward_limited(struct session *s, const struct statement *st)
 static enum step step_forward(struct session *s, struct statement *st)
 {
     struct understood *u = st->understood;
-    s->n_statements++;
+    if (st->carrier == CARRIER_QUERY) s->n_statements++;
     if (s->holding) hold_done(s);
     if (u && u->n_secrets) s->wants.wipe = true;
     /* The frame of its intent is there by now, so a message that waits is not charged twice. */
@@ -400,7 +400,6 @@ static enum step step_forward(struct session *s, struct statement *st)
     }
     if (st->refused) {
         struct refusal *refusal = make_refusal(s, st);
-        s->n_refused++;
         if (!refusal) return session_drop(s, "out of memory");
         return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
@@ -513,7 +512,6 @@ enum step statement_refuse(struct session *s, enum statement_carrier carrier, en
 enum step statement_refuse_with(struct session *s, enum statement_carrier carrier, struct refusal *refusal)
 {
     if (!refusal) return session_drop(s, "out of memory");
-    s->n_refused++;
     /* A name of its own, which a Parse that fails never makes: the client's unnamed statement stays as it is.
      */
     return statement_poison(s, carrier, BYTES_LITERAL("postern"), refusal, 0, NULL, 0);

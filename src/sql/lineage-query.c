@@ -34,6 +34,7 @@ static bool by_name(struct lineage *l, const struct row *row, const Node *node)
         lineage_use(l, lineage_take(l, &row->fields[i]), SQL_USE_PREDICATE);
         found = true;
     }
+    if (found && !row->open) scan_saw(l, ref);
     return found;
 }
 

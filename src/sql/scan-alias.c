@@ -24,6 +24,8 @@ struct bytes scan_alias(struct walk *walk, const struct range *range)
 void scan_beside(struct lineage *l, const struct scope *scope, const struct range *range)
 {
     struct scans *scans = l->walk->names ? l->walk->names->scans : NULL;
+    struct scan_item *item = scans && range->node ? scan_item_of(scans, range->node) : NULL;
+    if (item) item->met = true;
     if (!scans || !range->node || range->aliased || !range->relation) return;
     for (size_t i = 0; i < scope->n; i++) {
         const struct range *other = scope->items[i].range;

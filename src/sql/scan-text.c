@@ -56,7 +56,7 @@ struct bytes scan_quoted(struct walk *walk, struct bytes name)
 }
 
 struct bytes scan_columns(struct walk *walk, const struct catalog_relation *relation, const uint8_t *masked,
-                          struct bytes qualifier)
+                          const bool *needed, struct bytes qualifier)
 {
     const struct sql_masking *masking = walk->names->scans->masking;
     struct buf b;
@@ -64,7 +64,7 @@ struct bytes scan_columns(struct walk *walk, const struct catalog_relation *rela
     buf_init(&b, TEXT_CEILING);
     for (size_t i = 0; i < relation->n_columns; i++) {
         struct bytes name = relation->columns[i].name;
-        if (!name.p) continue;
+        if (!name.p || (needed && !needed[i])) continue;
         buf_append_text(&b, between);
         between = ", ";
         struct bytes quoted = scan_quoted(walk, name);

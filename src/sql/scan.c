@@ -148,10 +148,10 @@ void scan_node_add(struct walk *walk, struct proof_edit edit, struct bytes templ
     scans->nodes[scans->n_nodes++] = edit;
 }
 
-bool scan_node_has(const struct scans *scans, const void *node)
+bool scan_node_has(const struct scans *scans, const void *node, enum proof_kind kind)
 {
     for (size_t i = 0; i < scans->n_nodes; i++)
-        if (scans->nodes[i].node == node) return true;
+        if (scans->nodes[i].node == node && scans->nodes[i].kind == kind) return true;
     return false;
 }
 
@@ -220,7 +220,14 @@ static void wrap(struct walk *walk, const struct scan_item *item)
         return;
     }
     bool table = !item->sample && !node->alias && e.from >= 1 && scan_word(scans, e.from - 1, "table");
-    struct bytes columns = scan_columns(walk, item->relation, item->masked, BYTES_LITERAL(""));
+    const bool *needed = scan_needed(walk, item);
+    struct bytes columns = scan_columns(walk, item->relation, item->masked, needed, BYTES_LITERAL(""));
+    if (scan_needs_xmin(scans, item) && !needed) {
+        cannot(walk, item, "xmin does not go with all its columns", "Name the columns.");
+        return;
+    }
+    if (scan_needs_xmin(scans, item) && columns.p)
+        columns = arena_printf(walk->arena, "%.*s%sxmin", BYTES_FMT(columns), columns.n ? ", " : "");
     struct bytes guard = scan_guard(walk, item->relation, item->masked);
     struct bytes name = full_name(walk, item->relation);
     struct bytes database =
@@ -239,7 +246,7 @@ static void wrap(struct walk *walk, const struct scan_item *item)
                       scans->tokens[e.from - 1].to - scans->tokens[e.from - 1].from, SCAN_RANK_BEFORE,
                       BYTES_LITERAL("SELECT * FROM"));
     scan_edit_add(walk, scans->tokens[e.from].from, 0, SCAN_RANK_BEFORE,
-                  arena_printf(walk->arena, "(SELECT %.*s FROM ", BYTES_FMT(columns)));
+                  arena_printf(walk->arena, "(SELECT %.*s%sFROM ", BYTES_FMT(columns), columns.n ? " " : ""));
     scan_edit_add(walk, place_behind(scans, to), 0, SCAN_RANK_BEHIND, behind);
     struct proof_edit edit = { .kind = PROOF_SCAN,
                                .node = item->sample ? (const void *)item->sample : node,
@@ -342,6 +349,8 @@ void scan_finish(struct walk *walk, const Node *top, bool gave_up)
     struct scans *scans = walk->names->scans;
     if (walk->trouble) return;
     if (scans->n_items && !scan_tokens(scans)) walk->trouble = WALK_FULL;
+    if (scans->n_items) scan_need(walk, top, gave_up);
+    scans->n_seen = 0;
     const CopyStmt *copy = tree_tag(top) == T_CopyStmt ? (const CopyStmt *)top : NULL;
     for (size_t i = 0; i < scans->n_items && !walk->trouble; i++) {
         struct scan_item *item = &scans->items[i];

@@ -14,7 +14,8 @@
 
 enum {
     SCAN_CEILING = 20000, /* masked references of one text */
-    SCAN_ALL = INT16_MAX  /* an attribute: all columns, by a star */
+    SCAN_ALL = INT16_MAX, /* an attribute: all columns, by a star */
+    SCAN_XMIN = -2        /* the system column of that name */
 };
 
 struct scan_token {
@@ -30,6 +31,8 @@ struct scan_item {
     const uint8_t *masked;
     bool target; /* it is written, or copied */
     bool looked; /* of a target: lineage has looked at what refers to it */
+    bool met;    /* lineage has read the FROM that it stands in */
+    bool whole;  /* all its columns are used: by a join that merges, or renames */
     bool shared; /* another relation of that name stands beside it: the sub-select gets an alias of its own */
     bool read;   /* its rows come out of it */
 };
@@ -57,6 +60,9 @@ struct scans {
         int attribute;
     } * found; /* what references to items that are read mean */
     size_t n_found, found_size, n_settled;
+    const ColumnRef **seen; /* references that lineage looked up */
+    size_t n_seen, seen_size;
+    bool prunes;            /* and that is all there are in the statement */
     const ColumnRef **refs; /* that have an edit */
     size_t n_refs, refs_size;
     struct scan_edit *edits;
@@ -78,7 +84,7 @@ struct scan_item *scan_item_of(struct scans *scans, const RangeVar *node);
 bool scan_edit_add(struct walk *walk, uint32_t at, uint32_t remove, int rank, struct bytes insert);
 /* The template behind a node's edit: all that stands between SELECT and the semicolon. */
 void scan_node_add(struct walk *walk, struct proof_edit edit, struct bytes template);
-bool scan_node_has(const struct scans *scans, const void *node);
+bool scan_node_has(const struct scans *scans, const void *node, enum proof_kind kind);
 void *scan_larger(struct walk *walk, const void *old, size_t n, size_t *size, size_t element);
 
 /* The templates as one text with a NUL behind it. */
@@ -109,11 +115,27 @@ void scan_locks(struct lineage *l, const struct scope *scope, const SelectStmt *
 /* Behind the lineage of a statement: names before a dot that a sub-select's alias does not have. */
 void scan_settle(struct walk *walk);
 
+/* scan-definition.c: calls that give the text of a definition. */
+void scan_definition(struct walk *walk, const FuncCall *call);
+void scan_definition_from(struct walk *walk, const RangeFunction *from);
+
+/* scan-need.c: which columns a sub-select has to have, so that a login which may read no other ones can use
+ * it. */
+void scan_saw(struct lineage *l, const ColumnRef *ref);
+void scan_whole(struct lineage *l, const struct scope_item *items, size_t n);
+/* Behind the lineage of a statement: whether it saw each reference in it. */
+void scan_need(struct walk *walk, const Node *top, bool gave_up);
+/* A flag for each column; NULL: all. */
+const bool *scan_needed(struct walk *walk, const struct scan_item *item);
+/* Whether the statement refers to xmin; it can have it only where what is needed is known. */
+bool scan_needs_xmin(const struct scans *scans, const struct scan_item *item);
+
 /* scan-text.c: what is written. p == NULL: there is no memory, and the walk has trouble. */
 struct bytes scan_quoted(struct walk *walk, struct bytes name);
-/* "a, <mask> AS b, …"; qualifier: what stands before each column ("c."), or nothing. */
+/* "a, <mask> AS b, …"; qualifier: what stands before each column ("c."), or nothing; needed: see scan_needed.
+ */
 struct bytes scan_columns(struct walk *walk, const struct catalog_relation *relation, const uint8_t *masked,
-                          struct bytes qualifier);
+                          const bool *needed, struct bytes qualifier);
 struct bytes scan_guard(struct walk *walk, const struct catalog_relation *relation, const uint8_t *masked);
 
 struct scan_place {

@@ -1,6 +1,6 @@
 /* Joins. Without USING, NATURAL or an alias, both sides stay as they are; else the join is a row of its own:
  * merged columns first, then what is left of either side. Each column named in USING decides. */
-#include "sql/lineage.h"
+#include "sql/scan.h"
 
 static void add_side(struct lineage *l, const struct scope *scope, size_t from, size_t to, struct row *out)
 {
@@ -129,6 +129,7 @@ static void join_right(struct lineage *l, struct scope *scope, size_t from, cons
         lineage_predicate(l, &both, join->quals);
     }
     if (!merges && !join->alias) return;
+    scan_whole(l, scope->items + from, scope->n - from);
     struct row left = { 0 }, right = { 0 };
     add_side(l, scope, from, middle, &left);
     add_side(l, scope, middle, scope->n, &right);

@@ -204,6 +204,7 @@ struct value scope_column(struct lineage *l, const struct scope *scope, const Co
 {
     const ColumnRef *before = l->ref;
     l->ref = ref;
+    scan_saw(l, ref);
     struct value value = look_up(l, scope, ref);
     l->ref = before;
     return value;

@@ -11,6 +11,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
+import definitions
 import gateway
 import postgres
 import process
@@ -314,6 +315,45 @@ def tools_work(t, g, server):
             done.stderr[:600])
 
 
+def columns_may_be_granted(t, g, server):
+    """A login that may read some columns of a table reads these, and sees masks of those it may not."""
+    server.sql("CREATE TABLE partly (id int, name text, code text, hidden text); INSERT INTO partly VALUES (1, 'n', 'c', 'h'); "
+               "COMMENT ON COLUMN partly.code IS 'postern: pii'; GRANT SELECT (id, name) ON partly TO app", "one")
+    s = Session(g, "one")
+    process.wait_for(lambda: error_of(s.run(query("SELECT id FROM partly"))) is None, "the new table in the catalogue", 20)
+    for text, row in (("SELECT name, code FROM partly WHERE id = 1", [b"n", b"***"]),
+                      ("SELECT count(*) FROM partly", [b"1"]), ("SELECT 1 FROM partly", [b"1"]),
+                      ("SELECT p.name AS x FROM partly p JOIN people q ON q.id = p.id ORDER BY x", [b"n"]),
+                      ("WITH c AS (SELECT code, id FROM partly) SELECT (SELECT code FROM c WHERE c.id = p.id) FROM partly p",
+                       [b"***"]),
+                      ("SELECT id FROM partly GROUP BY id HAVING max(name) = 'n'", [b"1"])):
+        answer = s.run(query(text))
+        t.check(text, [rawpg.columns(body) for kind, body in answer if kind == "D"] == [row], answer)
+    for text in ("SELECT * FROM partly", "SELECT hidden FROM partly", "SELECT p FROM partly p",
+                 "SELECT id FROM partly NATURAL JOIN (SELECT 1 AS id) x"):
+        t.check(f"the server does not allow {text}", (error_of(s.run(query(text))) or {}).get("C") == "42501")
+    s.close()
+
+
+def definitions_are_looked_through(t, g, server):
+    """What looks like data in the text of a definition is hidden, by whichever way the text is read."""
+    server.sql(definitions.MADE, "one")
+    s = Session(g, "one")
+    process.wait_for(lambda: error_of(s.run(query("SELECT x FROM defined.v"))) is None, "the new view in the catalogue", 30)
+    for text in definitions.HIDDEN:
+        answer = s.run(query(text))
+        shown = b"".join(body for kind, body in answer if kind in "DdE").decode("latin1")
+        t.check(text, error_of(answer) is None and "***" in shown and not any(x in shown for x in definitions.SECRETS), answer)
+    for text in definitions.REFUSED:
+        answer = s.run(query(text))
+        t.check(f"refused: {text}", error_of(answer) and not any(kind == "D" for kind, _ in answer), answer)
+    for text, expected in definitions.SHOWN:
+        answer = s.run(query(text))
+        first = next((rawpg.columns(body)[0] for kind, body in answer if kind == "D"), b"no row")
+        t.check(text, first is None if expected is None else first is not None and expected in first.decode(), answer)
+    s.close()
+
+
 def make(world):
     server = postgres.Cluster(world, "server")
     server.sql((HERE / "fixture.sql").read_text(), "template1")
@@ -366,6 +406,8 @@ def main():
             databases_may_be_named(t, g)
             the_guard_holds(t, server)
             tools_work(t, g, server)
+            columns_may_be_granted(t, g, server)
+            definitions_are_looked_through(t, g, server)
     t.finish()
 
 
