@@ -21,7 +21,7 @@ static void check_alone(struct bytes text, struct values_found f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1) return 0;
-    uint32_t kinds = data[0] & 7;
+    uint32_t kinds = data[0] & 15;
     struct bytes text = bytes_make(data + 1, size - 1);
     uint8_t *copy = malloc(size);
     CHECK(copy);
@@ -31,7 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t from = 0;
     for (struct values_found f; (f = values_next(&walk)).kind; from = f.at + f.n) {
         CHECK(f.at >= from && f.n > 0 && f.at + f.n <= text.n && (f.kind & kinds) == f.kind);
-        CHECK(f.n >= (f.kind == VALUES_CARD ? 13u : f.kind == VALUES_IBAN ? 15u : 5u));
+        CHECK(f.n >= (f.kind == VALUES_CARD     ? 13u
+                      : f.kind == VALUES_IBAN   ? 15u
+                      : f.kind == VALUES_US_SSN ? 11u
+                                                : 5u));
         check_alone(text, f);
         found |= f.kind;
     }

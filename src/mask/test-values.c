@@ -4,7 +4,7 @@
 
 #include "mask/values.h"
 
-enum { ALL = VALUES_CARD | VALUES_IBAN | VALUES_EMAIL };
+enum { ALL = VALUES_CARD | VALUES_IBAN | VALUES_EMAIL | VALUES_US_SSN };
 
 static const struct {
     const char *text, *redacted; /* NULL: nothing is found */
@@ -45,6 +45,19 @@ static const struct {
     { "@example.com", NULL },
     { "ann@.com", NULL },
     { "j\303\266rg@example.com and bob@example.org", "*****@*******.*** and ***@*******.***" },
+    { "078-05-1120", "***-**-****" },
+    { "secret-literal-219-09-9999.", "secret-literal-***-**-****." },
+    { "{\"n\":\"219-09-9999\"}", "{\"n\":\"***-**-****\"}" },
+    { "1078-05-1120", NULL },
+    { "1-078-05-1120", NULL },
+    { "078-05-11200", NULL },
+    { "078-05-1120-1", NULL },
+    { "000-05-1120", NULL },
+    { "666-05-1120", NULL },
+    { "978-05-1120", NULL },
+    { "078-00-1120", NULL },
+    { "078-05-0000", NULL },
+    { "078-5-11200", NULL },
     { "", NULL },
 };
 

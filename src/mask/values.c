@@ -116,6 +116,23 @@ static size_t iban_at(struct bytes text, size_t at)
     return rest == 1 ? i - at : 0;
 }
 
+/* How long a US social security number at the place is; 0: there is none. */
+static size_t ssn_at(struct bytes text, size_t at)
+{
+    enum { LENGTH = 11 };
+    static const char form[LENGTH + 1] = "ddd-dd-dddd";
+    const uint8_t *p = text.p + at;
+    if (text.n - at < LENGTH || p[3] != '-') return 0;
+    for (size_t i = 0; i < LENGTH; i++)
+        if (form[i] == '-' ? p[i] != '-' : !is_digit(p[i])) return 0;
+    if (memcmp(p, "000", 3) == 0 || memcmp(p, "666", 3) == 0 || p[0] == '9') return 0;
+    if (memcmp(p + 4, "00", 2) == 0 || memcmp(p + 7, "0000", 4) == 0) return 0;
+    if (goes_on_from(text, at, is_digit) || (at >= 2 && p[-1] == '-' && is_digit(p[-2]))) return 0;
+    size_t behind = at + LENGTH;
+    if (behind < text.n && text.p[behind] == '-') behind++;
+    return behind < text.n && is_digit(text.p[behind]) ? 0 : LENGTH;
+}
+
 /* What stands around values in arrays, rows, URLs and JSON does not count to them. */
 static bool is_local(uint8_t c)
 {
@@ -168,7 +185,7 @@ struct values_found values_next(struct values_walk *w)
     struct bytes text = w->text;
     if (w->email.kind && w->email.at < w->from) w->email = email_next(text, w->from);
     struct values_found found = w->email;
-    bool numbers = w->kinds & (VALUES_CARD | VALUES_IBAN);
+    bool numbers = w->kinds & (VALUES_CARD | VALUES_IBAN | VALUES_US_SSN);
     for (size_t at = w->from; numbers && at <= w->email.at && at < text.n; at++) {
         uint8_t c = text.p[at];
         size_t n = 0;
@@ -179,6 +196,7 @@ struct values_found values_next(struct values_walk *w)
         else if (c >= 'A' && at + 2 < text.n && is_digit(text.p[at + 2]) && is_letter(c) &&
                  (w->kinds & VALUES_IBAN))
             n = iban_at(text, at), kind = VALUES_IBAN;
+        if (!n && is_digit(c) && (w->kinds & VALUES_US_SSN)) n = ssn_at(text, at), kind = VALUES_US_SSN;
         if (!n || (at == found.at && n < found.n)) continue;
         found = (struct values_found){ kind, at, n };
         break;

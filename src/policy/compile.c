@@ -265,7 +265,7 @@ static void compile_values(struct compiler *c, const struct policy *policy,
             out->values |= 1U << value;
         else
             yaml_errors_add(c->reader.errors, place_of_item(text->at, "values", i),
-                            "this is no kind of value; those are card_number, iban and email");
+                            "this is no kind of value; those are card_number, iban, email and us_ssn");
     const char *wrong = policy_mask_parse(text->with, &out->mask);
     if (!wrong || !out->mask.kind) wrong = policy_values_wrong(&out->mask, out->values);
     if (wrong) yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "with"), "this is %s", wrong);

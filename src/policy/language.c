@@ -231,7 +231,7 @@ static const struct yaml_field mask_fields[] = {
     { "columns", YAML_TEXTS, YAML_AT(policy_mask_text, columns),
       "Columns: schema.relation.column, or tag:name.", .example = "[\"public.customers.email\"]" },
     { "values", YAML_TEXTS, YAML_AT(policy_mask_text, values),
-      "Kinds of values, found by looking at results: card_number, iban, email.",
+      "Kinds of values, found by looking at results: card_number, iban, email, us_ssn.",
       .example = "[card_number, iban]" },
     { "with", YAML_TEXT, YAML_AT(policy_mask_text, with),
       "The mask; for values also report: they are shown, and counted in the record.", .required = true,

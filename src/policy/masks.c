@@ -179,9 +179,10 @@ bool policy_ruleset_speaks_of(const struct policy_ruleset *ruleset, struct bytes
     return false;
 }
 
-static const char *const value_names[] = {
-    [POLICY_VALUE_CARD] = "card_number", [POLICY_VALUE_IBAN] = "iban", [POLICY_VALUE_EMAIL] = "email"
-};
+static const char *const value_names[] = { [POLICY_VALUE_CARD] = "card_number",
+                                           [POLICY_VALUE_IBAN] = "iban",
+                                           [POLICY_VALUE_EMAIL] = "email",
+                                           [POLICY_VALUE_US_SSN] = "us_ssn" };
 
 const char *policy_value_name(enum policy_value value)
 {
@@ -222,6 +223,8 @@ const char *policy_values_wrong(const struct policy_mask *mask, uint32_t values)
     case POLICY_MASK_EMAIL:
         return values == 1U << POLICY_VALUE_EMAIL ? NULL : "a mask for values: email alone";
     case POLICY_MASK_PARTIAL:
+        if (values & 1U << POLICY_VALUE_US_SSN && (mask->first || mask->last > 4))
+            return "more of a US social security number than is shown: its last four digits at most";
         /* As card numbers may be shown; a longer part could be the value. */
         return mask->first <= 6 && mask->last <= 4
                    ? NULL

@@ -50,7 +50,13 @@ struct policy_mask policy_mask_by(const struct policy *policy, struct bytes sche
                                   struct bytes column, struct bytes tags);
 
 /* Values that are found by what they look like, wherever they come from (mask/look.h). */
-enum policy_value { POLICY_VALUE_CARD = 0, POLICY_VALUE_IBAN, POLICY_VALUE_EMAIL, POLICY_N_VALUES };
+enum policy_value {
+    POLICY_VALUE_CARD = 0,
+    POLICY_VALUE_IBAN,
+    POLICY_VALUE_EMAIL,
+    POLICY_VALUE_US_SSN,
+    POLICY_N_VALUES
+};
 /* "card_number" … */
 const char *policy_value_name(enum policy_value value);
 /* False: it is none of them. */

@@ -101,7 +101,7 @@ static void a_mask_of_values_that_is_not_understood_is_refused(void **state)
 {
     (void)state;
     expect_errors("- { name: a, who: any, mask: [{ values: [iban, cvc], with: redact }] }",
-                  "p:1:48: this is no kind of value; those are card_number, iban and email\n");
+                  "p:1:48: this is no kind of value; those are card_number, iban, email and us_ssn\n");
     static const char none[] = "this is no mask for values; those are report, redact, null, constant(…), "
                                "partial(first, last), keep_first(n), keep_last(n) and, of email, "
                                "partial_email\n";
