@@ -10,6 +10,7 @@ _postern() {
     "gateway"|"gateway "*) words=" --config --ready-fd --help" ;;
     "check"|"check "*) words=" --config --print --print-defaults --print-schema --json --help" ;;
     "doctor"|"doctor "*) words=" --config --database --least --all --sql --json --no-color --help" ;;
+    "openapi"|"openapi "*) words=" --help" ;;
     "demo"|"demo "*) words=" --keep --bin-dir --help" ;;
     "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --limit --config --data --key-file --json --no-color --help" ;;
     "sessions show"|"sessions show "*) words=" --config --data --key-file --json --no-color --help" ;;
@@ -18,11 +19,19 @@ _postern() {
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
+    "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --since --until --limit --config --data --key-file --json --no-color --help" ;;
+    "approvals list"|"approvals list "*) words=" --token --all --config --data --key-file --json --no-color --help" ;;
+    "approvals show"|"approvals show "*) words=" --token --config --data --key-file --json --no-color --help" ;;
+    "approvals approve"|"approvals approve "*) words=" --token --reason --config --data --key-file --json --no-color --help" ;;
+    "approvals deny"|"approvals deny "*) words=" --token --reason --config --data --key-file --json --no-color --help" ;;
     "policy lint"|"policy lint "*) words=" --catalog --config --data --key-file --json --no-color --help" ;;
     "policy explain"|"policy explain "*) words=" --as --on --group --claim --machine --person --database --policies --catalog --config --data --key-file --json --no-color --help" ;;
     "policy test"|"policy test "*) words=" --policies --catalog --junit --config --data --key-file --json --no-color --help" ;;
     "policy replay"|"policy replay "*) words=" --since --until --principal --connection --catalog --limit --config --data --key-file --json --no-color --help" ;;
     "policy catalog"|"policy catalog "*) words=" --config --data --key-file --json --no-color --help" ;;
+    "login"|"login "*) words=" --url --issuer --out --help" ;;
+    "token"|"token "*) words=" --json --help" ;;
+    "connect"|"connect "*) words=" --host --port --help" ;;
     "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;
     "help"|"help "*) words=" --help" ;;
@@ -30,10 +39,11 @@ _postern() {
     "man"|"man "*) words=" --help" ;;
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
-    "audit") words=" search verify" ;;
+    "audit") words=" search verify who-saw" ;;
+    "approvals") words=" list show approve deny" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;
-    "") words=" gateway check doctor demo sessions audit policy keys help version man completion" ;;
+    "") words=" gateway check doctor openapi demo sessions audit approvals policy login token connect keys help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

@@ -116,8 +116,8 @@ static const struct yaml_shape people_shape = { "a role",      sizeof(struct con
                                                 NULL,          check_people };
 
 static const struct yaml_field roles_fields[] = {
-    { "admin", YAML_OBJECT, YAML_AT(config_roles, admin), "Who may end sessions and reload.",
-      .shape = &people_shape },
+    { "admin", YAML_OBJECT, YAML_AT(config_roles, admin),
+      "Who may end others' sessions, and see lists of them.", .shape = &people_shape },
     { "auditor", YAML_OBJECT, YAML_AT(config_roles, auditor),
       "Who may look at the recordings of others; looking is recorded.", .shape = &people_shape },
     { "approver", YAML_OBJECT, YAML_AT(config_roles, approver), "Who may see what waits for approval.",

@@ -1,20 +1,23 @@
 /* A thread of its own, poll, and a handful of clients: the command line's questions are rare, and none of
  * them touches a worker's loop but by a posted task. */
 #include "app/control.h"
+#include "app/control-approvals.h"
 #include "base/log.h"
 #include "cli/control-line.h"
 #include "net/listener.h"
 #include "record/frame.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-enum { CLIENTS = 32, PATH = 1100, ANSWER_CEILING = 4 * CONTROL_LINE_MOST };
+enum { CLIENTS = 32, PATH = 1100, ANSWER_CEILING = 4 * CONTROL_LINE_MOST, LISTING_CEILING = 8 << 20 };
 
 struct client {
     int fd; /* -1: free */
@@ -69,6 +72,39 @@ static void on_kill(struct control *control, struct client *c, const struct cont
         answer(c, "no", "no such session is open here");
 }
 
+static struct session_snapshot *snapshot_of(struct control *control)
+{
+    struct workers *workers = control->options.workers;
+    pthread_mutex_lock(&workers->lock);
+    struct session_snapshot *snapshot = session_snapshot_hold(workers->snapshot);
+    pthread_mutex_unlock(&workers->lock);
+    return snapshot;
+}
+
+/* What is listed may be long: whoever asks takes it all within a moment, or is let go. */
+static bool on_approvals(struct control *control, struct client *c, const struct control_line *line)
+{
+    struct timeval moment = { .tv_sec = 2 };
+    struct session_snapshot *snapshot = snapshot_of(control);
+    struct buf out;
+    buf_init(&out, LISTING_CEILING);
+    bool ours = control_approvals(control->options.workers->desk, snapshot->identity,
+                                  control->options.workers->clock, line, &out);
+    session_snapshot_release(snapshot);
+    struct bytes text = buf_bytes(&out);
+    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof moment);
+    while (ours && text.n && !out.failed) {
+        int flags = fcntl(c->fd, F_GETFL);
+        if (flags & O_NONBLOCK) fcntl(c->fd, F_SETFL, flags & ~O_NONBLOCK);
+        ssize_t n = send(c->fd, text.p, text.n, MSG_NOSIGNAL);
+        if (n <= 0) break;
+        text = bytes_slice(text, (size_t)n, text.n);
+    }
+    if (ours && (text.n || out.failed)) client_close(c);
+    buf_free(&out);
+    return ours;
+}
+
 static void on_line(struct control *control, struct client *c, const struct control_line *line)
 {
     if (bytes_is(line->verb, "kill")) {
@@ -81,8 +117,8 @@ static void on_line(struct control *control, struct client *c, const struct cont
         answer(c, "ok", NULL);
     } else if (bytes_is(line->verb, "ping")) {
         answer(c, "ok", NULL);
-    } else {
-        answer(c, "error", "unknown verb; there are kill, watch, reload, ping");
+    } else if (!on_approvals(control, c, line)) {
+        answer(c, "error", "unknown verb; there are kill, watch, reload, ping, approvals, approval, decide");
     }
 }
 
@@ -162,8 +198,9 @@ static void *control_main(void *context)
     return NULL;
 }
 
-static void control_free(struct control *control)
+void control_free(struct control *control)
 {
+    if (!control) return;
     for (size_t i = 0; i < CLIENTS; i++)
         if (control->clients[i].fd >= 0) client_close(&control->clients[i]);
     if (control->listener >= 0) {
@@ -219,5 +256,4 @@ void control_stop(struct control *control)
     __atomic_store_n(&control->stop, true, __ATOMIC_SEQ_CST);
     ring(control);
     pthread_join(control->thread, NULL);
-    control_free(control);
 }

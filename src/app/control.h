@@ -14,5 +14,8 @@ struct control_options {
 int control_start(const struct control_options *options, struct control **out) MUST_USE;
 /* From any thread: blocks were synced; those who watch are told. */
 void control_blocks(struct control *control);
+/* Ends its thread: nobody is answered any more. NULL is fine. */
 void control_stop(struct control *control);
+/* Once nobody is left who might call control_blocks. NULL is fine. */
+void control_free(struct control *control);
 #endif

@@ -430,10 +430,11 @@ static void stop(struct gateway *g)
     for (unsigned i = 0; all && i < g->workers.n; i++)
         if (all[i]) worker_drain(all[i]);
     keeper_free(g->keeper);
+    control_stop(control);
     approvals_close(g->approvals);
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
-    control_stop(control);
+    control_free(control);
     follower_stop(g->follower);
     if (g->keys_child) keys_child_stop(g->keys_child);
     if (g->parser_child) parser_child_stop(g->parser_child);

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BLOCKING_MS = 15000, HEAD = 9, ANSWER_HEAD = 13 };
+enum { BLOCKING_MS = 60000, HEAD = 9, ANSWER_HEAD = 13 };
 
 static int lose(struct keys_client *c)
 {

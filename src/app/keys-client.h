@@ -21,7 +21,7 @@ enum {
 
 struct keys_client;
 
-/* ---- blocking: 0 or -errno; -ETIMEDOUT after 15 seconds, and the client is lost then */
+/* ---- blocking: 0 or -errno; -ETIMEDOUT after a minute, and the client is lost then */
 int keys_client_wrap(struct keys_client *c, const uint8_t key[32], uint8_t wrapped_out[60]) MUST_USE;
 /* -EBADMSG: not wrapped under this key-encryption key, or damaged. */
 int keys_client_unwrap(struct keys_client *c, const uint8_t wrapped[60], uint8_t key_out[32]) MUST_USE;

@@ -75,6 +75,19 @@ static void give_health(void *context, struct api_health *out)
     out->sessions = atomic_load(&s->options.workers->n_sessions);
 }
 
+static bool give_page(struct bytes path, struct api_page *out)
+{
+    const struct web_asset *asset = web_find(path);
+    if (!asset) return false;
+    *out = (struct api_page){ .type = asset->type,
+                              .cache = asset->cache,
+                              .plain = asset->plain.bytes,
+                              .gzip = asset->gzip.bytes,
+                              .plain_etag = asset->plain.etag,
+                              .gzip_etag = asset->gzip.etag };
+    return true;
+}
+
 /* ---- building */
 
 static int read_secret(const struct config_issuer *from, struct secret *out)

@@ -101,11 +101,39 @@ static void clear_text_is_for_loopback_and_sockets_only(void **state)
         LEAST "listen: \"0.0.0.0:1\"\nadmin: { listen: \"10.0.0.1:2\" }\n",
         "postern.yaml:4:9: \"tls\" is needed to listen on more than loopback and Unix sockets: tokens would "
         "travel in clear\n"
+        "postern.yaml:5:18: \"url\" is needed to listen on more than loopback and Unix sockets: requests "
+        "must "
+        "name the server that they are for\n"
         "postern.yaml:5:18: \"tls\" is needed to listen on more than loopback and Unix sockets: tokens would "
         "travel in clear\n");
+    config_unref(good(LEAST
+                      "admin: { listen: \"10.0.0.1:2\", url: \"https://x\", tls: { certificate: c, key: k } "
+                      "}\n"));
     config_unref(good(LEAST "listen: \"*:1\"\ntls: { certificate: c, key: k }\n"));
     expect_errors(LEAST "tls: { certificate: c }\n",
                   "postern.yaml:4:6: TLS needs \"certificate\" and \"key\"\n");
+}
+
+static void the_address_for_people_is_a_host_and_nothing_more(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "ftp://x",     "http://x",    "https://",    "https://x/y",
+                                       "https://u@x", "https://x?y", "https://x#y", "x" };
+    static const char *const fine[] = { "https://x", "https://x:8443/", "http://127.0.0.1:1",
+                                        "http://localhost:1" };
+    char text[1024], expected[256];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(text, sizeof text, "%sadmin: { url: \"%s\" }\n", LEAST, bad[i]);
+        snprintf(expected, sizeof expected,
+                 "postern.yaml:4:15: \"url\" is https://HOST or https://HOST:PORT (http:// only on "
+                 "loopback), without "
+                 "a path\n");
+        expect_errors(text, expected);
+    }
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        snprintf(text, sizeof text, "%sadmin: { url: \"%s\" }\n", LEAST, fine[i]);
+        config_unref(good(text));
+    }
 }
 
 static void a_typing_mistake_is_told_with_what_was_meant(void **state)
@@ -414,6 +442,7 @@ int main(void)
         cmocka_unit_test(the_least_configuration_has_the_documented_defaults),
         cmocka_unit_test(addresses_are_hosts_with_ports_or_sockets),
         cmocka_unit_test(clear_text_is_for_loopback_and_sockets_only),
+        cmocka_unit_test(the_address_for_people_is_a_host_and_nothing_more),
         cmocka_unit_test(a_typing_mistake_is_told_with_what_was_meant),
         cmocka_unit_test(what_is_not_built_yet_is_refused),
         cmocka_unit_test(a_secret_in_the_file_is_refused_and_not_repeated),

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/evidence.h"
 #include "cli/grid.h"
+#include "cli/mask-change.h"
 #include "cli/progress.h"
 #include "cli/safe.h"
 #include "cli/session-feed.h"
@@ -34,15 +35,29 @@ enum {
 };
 static const int64_t day_us = 86400000000;
 
-enum replay_change { CHANGE_NONE = 0, CHANGE_DENIED, CHANGE_HELD, CHANGE_ALLOWED, REPLAY_N_CHANGES };
-static const char *const change_names[] = { "unchanged", "denied", "held", "allowed" };
-static const char *const change_titles[] = { "", "would be denied", "would be held", "would be allowed" };
+enum replay_change {
+    CHANGE_NONE = 0,
+    CHANGE_DENIED,
+    CHANGE_HELD,
+    CHANGE_ALLOWED,
+    CHANGE_CLEAR, /* what came out masked would come out as it is */
+    CHANGE_MASKED,
+    REPLAY_N_CHANGES
+};
+static const char *const change_names[] = { "unchanged", "denied", "held", "allowed", "clear", "masked" };
+static const char *const change_titles[] = { "",
+                                             "would be denied",
+                                             "would be held",
+                                             "would be allowed",
+                                             "would show what was masked",
+                                             "would show masks of what was not masked" };
 
 /* What a text is judged as, by the new policies, for one ruleset. */
 struct fresh {
     enum policy_decision decision;
     bool unresolved;                   /* no policy was asked: the catalogue of now has no such name */
     struct bytes shape, rule, message; /* behind the struct */
+    struct bytes masked;               /* columns that come out masked */
 };
 /* One difference: by change, principal, rule and shape. */
 struct group {
@@ -61,7 +76,9 @@ struct policy_replay {
     struct bytes principal; /* in the asker's session arena */
     bool unknown_claims;    /* some policy hangs on claims, which are not recorded */
     struct map verdicts, groups;
+    bool unknown_masks; /* columns are or were masked, and there is no catalogue to tell which */
     uint64_t n_statements, n_changed[REPLAY_N_CHANGES], n_untold, n_unresolved;
+    struct arena scratch; /* of one statement */
     struct buf out;
     bool json, full;
 };
@@ -77,6 +94,15 @@ static struct bytes lay(uint8_t **at, struct bytes text)
     return copy;
 }
 
+static struct bytes masked_anew(struct policy_replay *r, const struct asker_answer *answer)
+{
+    bool runs = answer->verdict.decision == POLICY_ALLOW && !answer->unresolved && answer->facts;
+    if (!runs || !r->asker.view || answer->outcome != SQL_UNDERSTOOD ||
+        !policy_ruleset_masks(r->asker.ruleset))
+        return BYTES_LITERAL("");
+    return mask_change_now(r->asker.ruleset, r->asker.view, answer->facts, &r->asker.statement);
+}
+
 static struct fresh *judge_anew(struct policy_replay *r, struct bytes text)
 {
     struct asker_answer answer;
@@ -84,14 +110,19 @@ static struct fresh *judge_anew(struct policy_replay *r, struct bytes text)
     struct bytes shape = sql_shape(text, &r->asker.statement);
     struct bytes rule = arena_printf(&r->asker.statement, "%.*s%s%.*s", BYTES_FMT(answer.verdict.policy),
                                      answer.verdict.policy.n ? "/" : "", BYTES_FMT(answer.verdict.rule));
-    struct fresh *f = malloc(sizeof *f + shape.n + rule.n + answer.verdict.message.n);
-    if (!f) return NULL;
+    struct bytes masked = masked_anew(r, &answer);
+    struct fresh *f = malloc(sizeof *f + shape.n + rule.n + answer.verdict.message.n + masked.n);
+    if (!f || !masked.p) {
+        free(f);
+        return NULL;
+    }
     uint8_t *at = (uint8_t *)(f + 1);
     f->decision = answer.verdict.decision;
     f->unresolved = answer.unresolved;
     f->shape = lay(&at, shape);
     f->rule = lay(&at, rule);
     f->message = lay(&at, answer.verdict.message);
+    f->masked = lay(&at, masked);
     return f;
 }
 
@@ -167,6 +198,33 @@ static void count(struct policy_replay *r, enum replay_change change, const stru
     buf_free(&key);
 }
 
+static void count_columns(struct policy_replay *r, enum replay_change change,
+                          const struct transcript_text *text, const struct fresh *f, struct bytes columns)
+{
+    struct fresh as = *f;
+    if (!columns.n) return;
+    as.rule = columns;
+    as.message = (struct bytes){ 0 };
+    r->n_changed[change]++;
+    count(r, change, text, &as);
+}
+
+/* It ran, and would run: whether other columns come out masked. */
+static bool compare_masks(struct policy_replay *r, const struct transcript_text *text, const struct fresh *f)
+{
+    arena_reset(&r->scratch);
+    struct bytes then = mask_change_then(text->fields, &r->scratch);
+    if (!r->asker.view) {
+        r->unknown_masks |= then.n || policy_ruleset_masks(r->asker.ruleset);
+        return false;
+    }
+    struct bytes clear = mask_change_more(then, f->masked, &r->scratch);
+    struct bytes masked = mask_change_more(f->masked, then, &r->scratch);
+    count_columns(r, CHANGE_CLEAR, text, f, clear);
+    count_columns(r, CHANGE_MASKED, text, f, masked);
+    return clear.n || masked.n;
+}
+
 static void judge_statement(struct policy_replay *r, const struct transcript_text *text)
 {
     bool owned = false;
@@ -176,8 +234,10 @@ static void judge_statement(struct policy_replay *r, const struct transcript_tex
         return;
     }
     /* Nobody gets in: all that they ran would not have. */
-    struct fresh nobody = { POLICY_DENY, false, text->text, BYTES_LITERAL("no-policy"),
-                            BYTES_LITERAL("no policy lets them in") };
+    struct fresh nobody = { .decision = POLICY_DENY,
+                            .shape = text->text,
+                            .rule = BYTES_LITERAL("no-policy"),
+                            .message = BYTES_LITERAL("no policy lets them in") };
     struct fresh *f = r->asker.ruleset ? fresh_of(r, text->text, &owned) : &nobody;
     if (!f) {
         r->full = true;
@@ -185,7 +245,9 @@ static void judge_statement(struct policy_replay *r, const struct transcript_tex
     }
     enum replay_change change = f->unresolved ? CHANGE_NONE : change_of(text, f->decision);
     r->n_unresolved += f->unresolved;
-    r->n_changed[change]++;
+    bool masks = change == CHANGE_NONE && bytes_is(text->decision, "allow") && !f->unresolved &&
+                 compare_masks(r, text, f);
+    if (!masks) r->n_changed[change]++;
     if (change != CHANGE_NONE) count(r, change, text, f);
     if (owned) free(f);
 }
@@ -276,8 +338,9 @@ static void group_json(struct policy_replay *r, const struct group *g)
     json_write_int_member(&w, "executions", (int64_t)g->executions);
     json_write_text_member(&w, "principal", g->principal);
     json_write_text_member(&w, "was", g->old_rule);
-    json_write_text_member(&w, "rule", g->rule);
-    json_write_text_member(&w, "message", g->message);
+    bool columns = g->change == CHANGE_CLEAR || g->change == CHANGE_MASKED;
+    json_write_text_member(&w, columns ? "columns" : "rule", g->rule);
+    if (!columns) json_write_text_member(&w, "message", g->message);
     json_write_text_member(&w, "shape", g->shape);
     json_write_text_member(&w, "session", bytes_of(id));
     json_write_end(&w);
@@ -347,6 +410,7 @@ static void tell_sum_json(struct policy_replay *r, int64_t took_us)
     json_write_int_member(&w, "us", took_us);
     json_write_bool_member(&w, "resolved", r->asker.view != NULL);
     json_write_bool_member(&w, "claims_known", !r->unknown_claims);
+    json_write_bool_member(&w, "masks_known", !r->unknown_masks);
     json_write_end(&w);
     buf_append_text(&r->out, "\n");
 }
@@ -368,6 +432,10 @@ static void tell_sum(struct policy_replay *r, int64_t took_us)
     if (!r->asker.view)
         buf_append_text(&r->out,
                         "names were judged as they are written: there is no catalogue to resolve them in\n");
+    if (r->unknown_masks)
+        buf_append_text(
+            &r->out, "which columns would be masked is not known without a catalogue: --catalog FILE, made "
+                     "by `postern policy catalog`\n");
     if (r->unknown_claims)
         buf_append_text(&r->out, "claims are not in the record: policies that ask for some were left out\n");
 }
@@ -386,7 +454,8 @@ static int tell(struct policy_replay *r, int64_t took_us, uint64_t limit)
         tell_sum(r, took_us);
     free(l.items);
     cli_write(r->call, &r->out);
-    return r->n_changed[CHANGE_DENIED] + r->n_changed[CHANGE_HELD] ? CLI_NO : CLI_YES;
+    return r->n_changed[CHANGE_DENIED] + r->n_changed[CHANGE_HELD] + r->n_changed[CHANGE_CLEAR] ? CLI_NO
+                                                                                                : CLI_YES;
 }
 
 static int replay_all(struct policy_replay *r, const struct index_filter *filter, uint64_t limit)
@@ -427,6 +496,7 @@ static int run(struct cli_call *call)
     map_init(&r.verdicts, VERDICTS_CEILING, (uint64_t)clock_wall_us(call->world->clock));
     map_init(&r.groups, GROUPS_CEILING, (uint64_t)clock_wall_us(call->world->clock));
     buf_init(&r.out, OUT_CEILING);
+    arena_init(&r.scratch, 64 * 1024, 64 << 20);
     int code = evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &r.evidence)
                    ? replay_all(&r, &filter, limit)
                    : CLI_FAILED;
@@ -437,6 +507,7 @@ static int run(struct cli_call *call)
     asker_free(&r.asker);
     if (path) catalog_file_close(&names);
     buf_free(&r.out);
+    arena_free(&r.scratch);
     policy_snapshot_unref(snapshot);
     return code;
 }
@@ -448,8 +519,9 @@ const struct cli_command cli_command_policy_replay = {
     .least = 1,
     .most = CLI_ARGUMENTS_MOST,
     .options = options,
-    .notes = "The FILEs are the new policies, as policy lint takes them; the log is the configuration's or "
-             "--data's. What was decided then is read from the record.\n"
-             "The exit code is 1 where something that ran would be denied or held.",
+    .notes =
+        "The FILEs are the new policies, as policy lint takes them; the log is the configuration's or "
+        "--data's. What was decided then is read from the record.\n"
+        "The exit code is 1 where something that ran would be denied or held, or would show what was masked.",
     .run = run,
 };

@@ -55,6 +55,14 @@ static void put_fields(struct json_writer *w, const char *name, struct bytes fie
     json_write_end(w);
 }
 
+static void put_seen(void *context, struct bytes name, struct bytes value)
+{
+    struct json_writer *w = context;
+    if (!transcript_field_is_seen(name)) return;
+    json_write_name_bytes(w, name);
+    put_bytes(w, value);
+}
+
 static void put_text(struct json_writer *w, const struct transcript_text *t)
 {
     if (!t) return;
@@ -67,6 +75,7 @@ static void put_text(struct json_writer *w, const struct transcript_text *t)
     member_if(w, "tags", t->tags);
     member_if(w, "effects", t->effects);
     member_if(w, "relations", t->relations);
+    frame_fields_each(t->fields, put_seen, w);
 }
 
 static void put_value(struct json_writer *w, const struct transcript_value *v)

@@ -170,6 +170,20 @@ static void verdict(struct replay *r, const struct transcript_text *t)
     text(r, "\n");
 }
 
+/* "outputs" says the same once more, by the result's columns: that is for programs. */
+static void seen_line(void *context, struct bytes name, struct bytes value)
+{
+    struct replay *r = context;
+    if (!transcript_field_is_seen(name) || bytes_starts_with(name, "outputs")) return;
+    colour(r, bytes_starts_with(name, "masked") ? DIM : YELLOW);
+    text(r, "  ");
+    safe(r, name);
+    text(r, " ");
+    safe(r, value);
+    colour(r, PLAIN);
+    text(r, "\n");
+}
+
 static void parameters(struct replay *r, const struct transcript_statement *s)
 {
     for (size_t i = 0; i < s->n_parameters; i++) {
@@ -212,6 +226,7 @@ static void statement(struct replay *r, const struct transcript_event *e)
     if (s->protocol == PROTOCOL_EXTENDED && !s->has_parameters)
         text(r, "  (its parameters are not in what was read)\n");
     verdict(r, s->text);
+    if (s->text) frame_fields_each(s->text->fields, seen_line, r);
 }
 
 /* What is prepared shows where it runs; what is refused never runs, so it shows here. */

@@ -46,7 +46,7 @@ static const char guards[] =
     "Permissions-Policy: camera=(), microphone=(), geolocation=(), payment=()\r\n"
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'\r\n";
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'\r\n";
 
 void http_exchange_header(struct http_exchange *x, const char *name, struct bytes value)
 {

@@ -17,6 +17,7 @@ enum { CONNECTION_MS = 2000, MAX_BODY = 1 << 20 };
 struct http_server {
     http_answer_fn *answer;
     void *context;
+    int64_t connection_us;
     int listener;
     int stop[2]; /* the thread reads [0]; closing [1] stops it */
     uint16_t port;
@@ -96,7 +97,7 @@ static void serve(const struct http_server *server, int fd)
     size_t n = 0;
     struct http_request request;
     enum http_head outcome = HTTP_HEAD_INCOMPLETE;
-    int64_t deadline_us = clock_monotonic_us(&clock_system) + CONNECTION_MS * 1000;
+    int64_t deadline_us = clock_monotonic_us(&clock_system) + server->connection_us;
     while (outcome == HTTP_HEAD_INCOMPLETE && n < sizeof head) {
         if (!ready(server, fd, POLLIN, deadline_us)) return;
         ssize_t got = recv(fd, head + n, sizeof head - n, MSG_DONTWAIT);
@@ -161,14 +162,19 @@ static void server_close(struct http_server *server)
     free(server);
 }
 
-int http_server_new(http_answer_fn *answer, void *context, struct http_server **server_out)
+int http_server_new(http_answer_fn *answer, void *context, unsigned connection_ms,
+                    struct http_server **server_out)
 {
     sigset_t all, before;
     *server_out = NULL;
     struct http_server *server = calloc(1, sizeof *server);
     if (!server) return -ENOMEM;
-    *server =
-        (struct http_server){ .answer = answer, .context = context, .listener = -1, .stop = { -1, -1 } };
+    *server = (struct http_server){ .answer = answer,
+                                    .context = context,
+                                    .connection_us =
+                                        (connection_ms ? connection_ms : CONNECTION_MS) * INT64_C(1000),
+                                    .listener = -1,
+                                    .stop = { -1, -1 } };
     int error = listen_on_loopback(server);
     if (!error) {
         sigfillset(&all);

@@ -10,9 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* No answer takes so long; SHORT_MS is for one that does not come before it is over. */
+enum { LONG_MS = 300000, SHORT_MS = 100 };
+
 struct fixture {
     struct http_server *server;
     _Atomic int n_requests;
+    _Atomic bool may_answer; /* what is slow */
     char elsewhere[80];
 };
 
@@ -41,7 +45,8 @@ static void answer(void *context, struct bytes path, struct http_answer *out)
         for (int i = 0; i < 1000; i++)
             buf_append_text(&out->body, "0123456789");
     } else if (bytes_is(path, "/slow")) {
-        usleep(700 * 1000);
+        while (!f->may_answer)
+            usleep(1000);
     }
 }
 
@@ -49,7 +54,7 @@ static int begin(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     *state = f;
-    if (!f || http_server_new(answer, f, &f->server)) return -1;
+    if (!f || http_server_new(answer, f, LONG_MS, &f->server)) return -1;
     /* The same server by another name is another host. */
     snprintf(f->elsewhere, sizeof f->elsewhere, "Location: http://localhost:%u/ok\r\n",
              http_server_port(f->server));
@@ -59,6 +64,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     struct fixture *f = *state;
+    f->may_answer = true;
     http_server_free(f->server);
     free(f);
     return 0;
@@ -78,11 +84,11 @@ static void an_answer_comes_with_its_status_and_age(void **state)
     struct buf body;
     struct http_answered answered;
     buf_init(&body, 4096);
-    assert_int_equal(fetch(*state, "/ok", 2000, &body, &answered), HTTP_ANSWERED);
+    assert_int_equal(fetch(*state, "/ok", LONG_MS, &body, &answered), HTTP_ANSWERED);
     assert_int_equal(answered.status, 200);
     assert_int_equal(answered.max_age_s, 120);
     assert_bytes(buf_bytes(&body), "{\"a\":1}");
-    assert_int_equal(fetch(*state, "/none", 2000, &body, &answered), HTTP_ANSWERED);
+    assert_int_equal(fetch(*state, "/none", LONG_MS, &body, &answered), HTTP_ANSWERED);
     assert_int_equal(answered.status, 404);
     assert_int_equal(answered.max_age_s, -1);
     buf_free(&body);
@@ -94,14 +100,14 @@ static void a_redirect_is_followed_only_on_the_same_host(void **state)
     struct buf body;
     struct http_answered answered;
     buf_init(&body, 4096);
-    assert_int_equal(fetch(f, "/near", 2000, &body, &answered), HTTP_ANSWERED);
+    assert_int_equal(fetch(f, "/near", LONG_MS, &body, &answered), HTTP_ANSWERED);
     assert_int_equal(answered.status, 200);
     assert_bytes(buf_bytes(&body), "{\"a\":1}");
     f->n_requests = 0;
-    assert_int_equal(fetch(f, "/far", 2000, &body, &answered), HTTP_FAILED);
-    assert_int_equal(fetch(f, "/file", 2000, &body, &answered), HTTP_FAILED);
+    assert_int_equal(fetch(f, "/far", LONG_MS, &body, &answered), HTTP_FAILED);
+    assert_int_equal(fetch(f, "/file", LONG_MS, &body, &answered), HTTP_FAILED);
     assert_int_equal(f->n_requests, 2);
-    assert_int_equal(fetch(f, "/loop", 2000, &body, &answered), HTTP_FAILED);
+    assert_int_equal(fetch(f, "/loop", LONG_MS, &body, &answered), HTTP_FAILED);
     assert_int_equal(f->n_requests, 2 + 4);
     buf_free(&body);
 }
@@ -111,10 +117,10 @@ static void ceiling_and_deadline_are_kept(void **state)
     struct buf body;
     struct http_answered answered;
     buf_init(&body, 5000);
-    assert_int_equal(fetch(*state, "/long", 2000, &body, &answered), HTTP_TOO_LONG);
+    assert_int_equal(fetch(*state, "/long", LONG_MS, &body, &answered), HTTP_TOO_LONG);
     buf_free(&body);
     buf_init(&body, 5000);
-    assert_int_equal(fetch(*state, "/slow", 100, &body, &answered), HTTP_TIMED_OUT);
+    assert_int_equal(fetch(*state, "/slow", SHORT_MS, &body, &answered), HTTP_TIMED_OUT);
     buf_free(&body);
 }
 
@@ -151,7 +157,7 @@ static void only_https_and_loopback_http_are_fetched(void **state)
         assert_int_equal(http_url_kind(bytes_of(cases[i].url)), cases[i].kind);
     struct buf body;
     struct http_answered answered;
-    struct http_get get = { .url = BYTES_LITERAL("http://10.255.255.1/"), .deadline_ms = 1000 };
+    struct http_get get = { .url = BYTES_LITERAL("http://10.255.255.1/"), .deadline_ms = LONG_MS };
     buf_init(&body, 5000);
     assert_int_equal(http_get(&get, &body, &answered), HTTP_FAILED);
     buf_free(&body);
@@ -223,7 +229,7 @@ static void a_certificate_that_no_authority_signed_is_refused(void **state)
     struct buf body;
     struct http_answered answered = { 0 };
     snprintf(url, sizeof url, "https://localhost:%d/", port);
-    struct http_get get = { .url = bytes_of(url), .deadline_ms = 5000 };
+    struct http_get get = { .url = bytes_of(url), .deadline_ms = LONG_MS };
     buf_init(&body, 100000);
     enum http_outcome refused = http_get(&get, &body, &answered);
     kill(server, SIGTERM);

@@ -201,7 +201,7 @@ static void every_answer_carries_the_guards(void **state)
 {
     (void)state;
     static const char *const guards[] = { "X-Content-Type-Options: nosniff\r\n",
-                                          "frame-ancestors 'none'\r\n",
+                                          "frame-ancestors 'none';",
                                           "Cross-Origin-Opener-Policy: same-origin\r\n",
                                           "Cross-Origin-Resource-Policy: same-origin\r\n",
                                           "Referrer-Policy: same-origin\r\n",

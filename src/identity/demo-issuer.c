@@ -95,7 +95,7 @@ int demo_issuer_new(struct bytes audience, struct demo_issuer **issuer_out)
     if (audience.n) memcpy(copy, audience.p, audience.n);
     issuer->audience = bytes_make(copy, audience.n);
     int error = demo_issuer_rotate(issuer);
-    if (!error) error = http_server_new(answer, issuer, &issuer->server);
+    if (!error) error = http_server_new(answer, issuer, 0, &issuer->server);
     if (error) {
         demo_issuer_free(issuer);
         return error;

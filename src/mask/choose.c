@@ -15,6 +15,7 @@ struct known {
 struct closure {
     const struct policy_ruleset *ruleset;
     const struct catalog_view *view;
+    bool for_anybody; /* a mask of any policy counts, and so does a tag */
     int depth;
     size_t n_known;
     struct known known[KNOWN]; /* cleared when the first is looked for: most columns need none */
@@ -46,16 +47,31 @@ static const struct catalog_relation *as_seen(const struct closure *c, const str
     return seen ? seen : r;
 }
 
+static struct mask_choice named_to_anybody(const struct closure *c, const struct catalog_relation *r,
+                                           const struct catalog_column *column)
+{
+    bool is = column->tags.n ||
+              policy_ruleset_speaks_of(c->ruleset, r->schema, r->name, column->name, column->tags);
+    return is ? hidden(MASK_BY_POLICY, (struct policy_mask){ 0 }, r) : (struct mask_choice){ 0 };
+}
+
 /* What the policies and the list say of the column itself. */
 static struct mask_choice named(const struct closure *c, const struct catalog_relation *r, int attribute)
 {
     const struct catalog_column *column = &r->columns[attribute - 1];
+    if (c->for_anybody) return named_to_anybody(c, r, column);
     struct policy_mask mask =
         policy_ruleset_mask_of(c->ruleset, r->schema, r->name, column->name, column->tags);
     struct mask_choice choice = { mask.kind ? MASK_BY_POLICY : MASK_CLEAR, mask, r };
-    if (!mask_catalogue_holds(r->schema, r->name, column->name)) return choice;
     struct policy_mask null = { .kind = POLICY_MASK_NULL, .compared = true, .with = BYTES_LITERAL("null") };
-    return stricter(choice, (struct mask_choice){ MASK_BY_CATALOGUE, null, r });
+    if (mask_catalogue_holds(r->schema, r->name, column->name))
+        return stricter(choice, (struct mask_choice){ MASK_BY_CATALOGUE, null, r });
+    struct policy_mask definition = { .kind = POLICY_MASK_DEFINITION,
+                                      .compared = true,
+                                      .with = BYTES_LITERAL("what looks like data") };
+    if (catalog_is_own(r->oid) && mask_definition_holds(r->schema, r->name, column->name))
+        return stricter(choice, (struct mask_choice){ MASK_BY_DEFINITION, definition, r });
+    return choice;
 }
 
 struct kin {
@@ -214,19 +230,42 @@ static struct mask_choice choose(struct closure *c, const struct catalog_relatio
     return choice;
 }
 
+static void begin(struct closure *c, const struct policy_ruleset *ruleset, const struct catalog_view *view,
+                  bool for_anybody)
+{
+    c->ruleset = ruleset;
+    c->view = view;
+    c->for_anybody = for_anybody;
+    c->depth = 0;
+    c->n_known = 0;
+}
+
+static bool has_column(const struct catalog_relation *relation, int attribute)
+{
+    return attribute >= 1 && (size_t)attribute <= relation->n_columns &&
+           relation->columns[attribute - 1].name.p;
+}
+
 struct mask_choice mask_choose(const struct policy_ruleset *ruleset, const struct catalog_view *view,
                                const struct catalog_relation *relation, int attribute)
 {
     struct closure c;
-    c.ruleset = ruleset;
-    c.view = view;
-    c.depth = 0;
-    c.n_known = 0;
-    if (attribute < 1 || (size_t)attribute > relation->n_columns || !relation->columns[attribute - 1].name.p)
-        return (struct mask_choice){ 0 };
+    begin(&c, ruleset, view, false);
+    if (!has_column(relation, attribute)) return (struct mask_choice){ 0 };
     struct mask_choice choice = choose(&c, as_seen(&c, relation), attribute);
     if (choice.because && choice.because->oid == relation->oid) choice.because = NULL;
     return choice;
+}
+
+bool mask_is_sensitive(const struct policy_ruleset *ruleset, const struct catalog_view *view,
+                       const struct catalog_relation *relation, int attribute)
+{
+    struct closure c;
+    begin(&c, ruleset, view, true);
+    if (!has_column(relation, attribute)) return false;
+    relation = as_seen(&c, relation);
+    if (is_view(relation)) return named(&c, relation, attribute).reason != MASK_CLEAR;
+    return choose(&c, relation, attribute).reason != MASK_CLEAR;
 }
 
 const char *mask_reason_text(enum mask_reason reason)
@@ -239,6 +278,7 @@ const char *mask_reason_text(enum mask_reason reason)
     case MASK_BY_OPAQUE: return "made of what nobody can tell";
     case MASK_BY_TYPE: return "of whole rows that have masked columns";
     case MASK_BY_GENERATED: return "generated beside columns that are masked";
+    case MASK_BY_DEFINITION: return "the text of definitions: what looks like data in it is hidden";
     case MASK_BY_CATALOGUE: return "holds samples of data, texts or secrets";
     }
     return "";

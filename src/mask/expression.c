@@ -276,6 +276,18 @@ static bool put_range(struct writing *w, int64_t step, struct arena *arena)
     return true;
 }
 
+/* A text, or an array of them as one. */
+static bool put_definition(struct writing *w)
+{
+    if (!w->type || (!is_text(w) && !is_array(w))) return false;
+    struct bytes arguments = mask_definition_arguments();
+    buf_printf(&w->out, "CAST(pg_catalog.regexp_replace(" TEXT_OF ", %.*s) AS ", BYTES_FMT(w->reference),
+               BYTES_FMT(arguments));
+    put_type(w);
+    buf_append_text(&w->out, ")");
+    return true;
+}
+
 static bool is_date(const struct writing *w)
 {
     return w->oid == TYPE_DATE || w->oid == TYPE_TIMESTAMP || w->oid == TYPE_TIMESTAMPTZ;
@@ -285,6 +297,9 @@ static bool put_mask(struct writing *w, const struct policy_mask *mask, struct a
 {
     bool text = is_text(w) && w->type;
     switch (mask->kind) {
+    case POLICY_MASK_DEFINITION:
+        if (put_definition(w)) return true;
+        break;
     case POLICY_MASK_NULL: put_null(w); return true;
     case POLICY_MASK_CONSTANT:
         if (!w->type) break;

@@ -30,5 +30,7 @@ struct sql_masking mask_masking(const struct policy_ruleset *ruleset)
     return (struct sql_masking){ .context = ruleset,
                                  .columns = columns,
                                  .expression = expression,
+                                 .defines = mask_definition_given,
+                                 .definition = mask_definition_arguments(),
                                  .guard = policy_ruleset_guards(ruleset) };
 }

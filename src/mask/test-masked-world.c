@@ -18,9 +18,10 @@ static const char *const catalog_text =
     "child public.payments_1 public.payments\n"
     "table public.tagged id:int4 secret:text\n"
     "tag public.tagged.secret pii,x\n"
-    "table pg_catalog.pg_stats tablename:name most_common_vals:_text\n";
+    "table pg_catalog.pg_stats tablename:name most_common_vals:_text\n"
+    "table pg_catalog.pg_proc oid:oid! proname:name prosrc:text\n";
 
-void masked_init(struct masked *m, const char *mask)
+void masked_init_beside(struct masked *m, const char *mask, const char *others)
 {
     struct yaml_errors errors;
     struct arena trees;
@@ -30,8 +31,10 @@ void masked_init(struct masked *m, const char *mask)
                "\"public.payments_1.card\", \"tag:pii\"], with: redact, predicates: masked }]";
     *m = (struct masked){ .catalog = catalog_from_text(catalog_text) };
     m->view = catalog_view_of(m->catalog, "pg_catalog public", m->path);
-    int n = snprintf(yaml, sizeof yaml, "- name: p\n  who: any\n  guard: off\n  allow: [all]\n  mask: %s\n",
-                     mask);
+    int n = snprintf(yaml, sizeof yaml,
+                     "- name: p\n  who: any\n  guard: off\n  allow: [all]\n  mask: %s\n"
+                     "- name: q\n  who: { users: [somebody-else] }\n  allow: [all]\n  mask: %s\n",
+                     mask, others);
     CHECK(n > 0 && (size_t)n < sizeof yaml);
     yaml_errors_init(&errors);
     arena_init(&trees, 4096, YAML_ARENA_CEILING);
@@ -47,6 +50,11 @@ void masked_init(struct masked *m, const char *mask)
     CHECK(m->ruleset);
 }
 
+void masked_init(struct masked *m, const char *mask)
+{
+    masked_init_beside(m, mask, "[]");
+}
+
 void masked_free(struct masked *m)
 {
     arena_free(&m->arena);
@@ -54,13 +62,20 @@ void masked_free(struct masked *m)
     catalog_release(m->catalog);
 }
 
+/* The mask of a definition is made of the definition. */
+static bool is_hidden(const struct masked *m, const struct catalog_relation *r, int attribute)
+{
+    struct mask_choice choice = mask_choose(m->ruleset, &m->view, r, attribute);
+    return choice.reason != MASK_CLEAR && choice.mask.kind != POLICY_MASK_DEFINITION;
+}
+
 static bool is_masked(const struct masked *m, uint32_t oid, int attribute)
 {
     const struct catalog_relation *r = oid ? catalog_by_oid(&m->view, oid) : NULL;
     if (!r) return false;
-    if (attribute > 0) return mask_choose(m->ruleset, &m->view, r, attribute).reason != MASK_CLEAR;
+    if (attribute > 0) return is_hidden(m, r, attribute);
     for (size_t i = 0; i < r->n_columns; i++)
-        if (mask_choose(m->ruleset, &m->view, r, (int)i + 1).reason) return true;
+        if (is_hidden(m, r, (int)i + 1)) return true;
     return false;
 }
 

@@ -15,6 +15,8 @@ struct masked {
 };
 /* Everybody is masked by what stands under `mask:`, a YAML list of one line; NULL: what is used mostly. */
 void masked_init(struct masked *m, const char *mask);
+/* And somebody else by others. */
+void masked_init_beside(struct masked *m, const char *mask, const char *others);
 void masked_free(struct masked *m);
 /* Whether some statement of the text could show a column that is masked: by what lineage says of the text
  * alone. */

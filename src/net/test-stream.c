@@ -159,7 +159,7 @@ static int begin(void **state)
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) return -1;
     stream_init(&f.here, pair[0]);
     stream_init(&f.there, pair[1]);
-    alarm(60);
+    alarm(600);
     return 0;
 }
 
@@ -188,7 +188,7 @@ static void over_tcp(void)
     assert_true(f.there.fd >= 0);
     close(listener);
     struct pollfd p = { .fd = f.here.fd, .events = POLLOUT };
-    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(poll(&p, 1, 300000), 1);
     assert_int_equal(stream_connected(&f.here, &error), STREAM_DONE);
 }
 
@@ -207,7 +207,7 @@ struct shaken {
 static struct shaken shake(void)
 {
     struct shaken s = { STREAM_AGAIN, STREAM_AGAIN, NULL };
-    for (int i = 0; i < 200 && (s.here == STREAM_AGAIN || s.there == STREAM_AGAIN); i++) {
+    for (int i = 0; i < 60000 && (s.here == STREAM_AGAIN || s.there == STREAM_AGAIN); i++) {
         if (s.here == STREAM_AGAIN) s.here = stream_handshake(&f.here, &s.message);
         if (s.there == STREAM_AGAIN) s.there = stream_handshake(&f.there, NULL);
         if (s.here == STREAM_FAILED && s.there == STREAM_AGAIN) shutdown(f.here.fd, SHUT_WR);
@@ -246,7 +246,7 @@ static void start_raw(struct tls_server *server, SSL_CTX *context)
 
 static enum stream_io read_soon(struct stream *s, uint8_t *to, size_t n, size_t *n_out)
 {
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 60000; i++) {
         enum stream_io io = stream_read(s, to, n, n_out);
         if (io != STREAM_AGAIN) return io;
         wait_a_little(s);
@@ -393,7 +393,7 @@ static void writing_to_a_peer_that_is_gone_fails_and_raises_no_signal(void **sta
     secure(f.server);
     stream_close(&f.there);
     enum stream_io io = STREAM_DONE;
-    for (int i = 0; i < 200 && io == STREAM_DONE; i++) {
+    for (int i = 0; i < 60000 && io == STREAM_DONE; i++) {
         io = stream_write(&f.here, BYTES_LITERAL("hello?"), &n);
         wait_a_little(&f.here);
     }
@@ -465,7 +465,7 @@ static void where_nobody_listens_connecting_fails(void **state)
     enum stream_io io = stream_connect(&s, &at, &error);
     if (io == STREAM_AGAIN) {
         struct pollfd p = { .fd = s.fd, .events = POLLOUT };
-        assert_int_equal(poll(&p, 1, 5000), 1);
+        assert_int_equal(poll(&p, 1, 300000), 1);
         io = stream_connected(&s, &error);
         stream_close(&s);
     }

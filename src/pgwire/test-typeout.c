@@ -1,5 +1,5 @@
-/* Tests of typeout: thousands of random values, their binary form and their text both made by a real server
- * (scripts/with-postgres), and what must hold for bytes that no server sends. */
+/* Tests of typeout: thousands of random values (the same in each run), their binary form and their text both
+ * made by a real server (scripts/with-postgres), and what must hold for bytes that no server sends. */
 #include "base/codec.h"
 #include "base/test.h"
 #include "pgwire/typeout.h"
@@ -15,7 +15,7 @@
     "FROM (SELECT (" expression ")::" type " AS v FROM generate_series(0,399) i) t WHERE v IS NOT NULL;\n"
 
 static const char script[] =
-    "SET client_min_messages = warning; SET timezone = 'UTC';\n"
+    "SET client_min_messages = warning; SET timezone = 'UTC'; DO 'BEGIN PERFORM setseed(0.5); END';\n"
     "CREATE FUNCTION pg_temp.words(int) RETURNS text VOLATILE LANGUAGE sql AS $$ SELECT coalesce(string_agg("
     "(array['a','B','\"','\\','{','}',',',' ','NULL','é','漢','(',')','[',E'\\t',E'\\n','''','x;y','😀'])"
     "[1+floor(random()*19)::int + 0*$1],''),'') FROM generate_series(1,floor(random()*6)::int) $$;\n"

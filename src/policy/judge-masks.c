@@ -40,6 +40,7 @@ static const struct sql_function *find_teller(const struct sql_statement *s)
                                          "pg_prepared_xact",
                                          "pg_stat_get_wal_receiver",
                                          "pg_hba_file_rules",
+                                         "pg_get_statisticsobjdef_expressions",
                                          "pg_show_all_file_settings",
                                          "pg_stats_ext_mcvlist_items",
                                          "lo_get",
@@ -71,6 +72,8 @@ static bool find_column(const struct policy_question *q, struct policy_outcome *
             reason = MASK_REASON_STORED;
         else if ((uses & SQL_USE_PREDICATE) && !(c->masked & SQL_MASKED_COMPARED))
             reason = MASK_REASON_COMPARED;
+        else if (uses & SQL_USE_RANKED)
+            reason = MASK_REASON_RANKED; /* a place among masks looks like one among values */
         if (!reason) continue;
         out->masked = reason;
         out->hit.relation = &s->relations[c->relation];
@@ -147,6 +150,10 @@ struct bytes policy_masks_message(const struct sql_statement *s, const struct po
         column = column_of(o, arena);
         return arena_printf(arena, "%.*s is masked for you: select it freely, compare it not",
                             BYTES_FMT(column));
+    case MASK_REASON_RANKED:
+        column = column_of(o, arena);
+        return arena_printf(arena, "%.*s is masked for you: a window cannot be ordered by it",
+                            BYTES_FMT(column));
     }
     return arena_copy(arena, BYTES_LITERAL("columns are masked for you"));
 }
@@ -167,6 +174,7 @@ struct bytes policy_masks_hint(const struct sql_statement *s, const struct polic
         hint =
             "Find, order and group rows by columns that are not masked; a policy can say predicates: masked.";
         break;
+    case MASK_REASON_RANKED: hint = "Order it by columns that are not masked."; break;
     case MASK_REASON_NONE:
     case MASK_REASON_CHANNEL: break;
     }

@@ -161,6 +161,24 @@ struct policy_mask policy_ruleset_mask_of(const struct policy_ruleset *ruleset, 
     return found;
 }
 
+bool policy_ruleset_masks_somebody(const struct policy_ruleset *ruleset)
+{
+    for (size_t i = 0; i < ruleset->snapshot->n; i++)
+        if (ruleset->snapshot->policies[i].n_masks) return true;
+    return false;
+}
+
+bool policy_ruleset_speaks_of(const struct policy_ruleset *ruleset, struct bytes schema,
+                              struct bytes relation, struct bytes column, struct bytes tags)
+{
+    for (size_t i = 0; i < ruleset->snapshot->n; i++) {
+        const struct policy *p = &ruleset->snapshot->policies[i];
+        for (size_t k = 0; k < p->n_masks; k++)
+            if (speaks_of(&p->masks[k], p, schema, relation, column, tags)) return true;
+    }
+    return false;
+}
+
 /* Only what masks are judged by; nothing of the arena that it was made in. */
 const struct policy_ruleset *policy_ruleset_hold(const struct policy_ruleset *ruleset)
 {

@@ -7,13 +7,15 @@
 /* From the least hiding to the most. */
 enum policy_mask_kind {
     POLICY_MASK_NONE = 0,
-    POLICY_MASK_EMAIL,    /* the domain is shown */
-    POLICY_MASK_PHONE,    /* the last two digits */
-    POLICY_MASK_PARTIAL,  /* the first and last characters */
-    POLICY_MASK_RANGE,    /* the lower end of the range that a number is in */
-    POLICY_MASK_YEAR,     /* the first day of the year */
-    POLICY_MASK_CONSTANT, /* the same for every row */
-    POLICY_MASK_REDACT,   /* ***, or NULL where the type has no such value */
+    POLICY_MASK_DEFINITION, /* what looks like data in the text of a definition is hidden; no policy says it
+                             */
+    POLICY_MASK_EMAIL,      /* the domain is shown */
+    POLICY_MASK_PHONE,      /* the last two digits */
+    POLICY_MASK_PARTIAL,    /* the first and last characters */
+    POLICY_MASK_RANGE,      /* the lower end of the range that a number is in */
+    POLICY_MASK_YEAR,       /* the first day of the year */
+    POLICY_MASK_CONSTANT,   /* the same for every row */
+    POLICY_MASK_REDACT,     /* ***, or NULL where the type has no such value */
     POLICY_MASK_NULL
 };
 struct policy_mask {
@@ -46,6 +48,11 @@ bool policy_ruleset_masks(const struct policy_ruleset *ruleset);
 /* What the policies say of one column; kind NONE: nothing. tags: of its comment, comma-separated. */
 struct policy_mask policy_ruleset_mask_of(const struct policy_ruleset *ruleset, struct bytes schema,
                                           struct bytes relation, struct bytes column, struct bytes tags);
+/* Whether a mask of any policy of the configuration speaks of the column: be it for others, or in a policy
+ * that observes. And whether there is any such mask at all. */
+bool policy_ruleset_speaks_of(const struct policy_ruleset *ruleset, struct bytes schema,
+                              struct bytes relation, struct bytes column, struct bytes tags);
+bool policy_ruleset_masks_somebody(const struct policy_ruleset *ruleset);
 /* The same masks for longer than the session lives: a copy that holds its snapshot. NULL: no memory. */
 const struct policy_ruleset *policy_ruleset_hold(const struct policy_ruleset *ruleset) MUST_USE;
 void policy_ruleset_release(const struct policy_ruleset *held); /* NULL is nothing */

@@ -20,7 +20,8 @@ enum policy_mask_reason {
     MASK_REASON_UNMASKABLE, /* the statement's own words */
     MASK_REASON_WRITTEN,
     MASK_REASON_STORED,
-    MASK_REASON_COMPARED
+    MASK_REASON_COMPARED,
+    MASK_REASON_RANKED
 };
 enum { POLICY_HOLDS_CEILING = 16 };
 struct policy_outcome {

@@ -324,21 +324,25 @@ static void judging_a_simple_statement_is_cheap(void **state)
     };
     struct policy_verdict v;
     struct arena scratch;
-    enum { ROUNDS = 100000 };
+    enum { TRIES = 10, ROUNDS = 10000 };
+    int64_t least = INT64_MAX;
     given("- name: a\n  who: any\n  allow: [read, write, update, delete]\n"
           "  deny: [schema, { statements: [\"DROP *\"] }, { where: missing, relations: [\"public.audit_*\"] "
           "}]\n"
           "  hold: [{ where: missing, by: [dba] }]\n");
     arena_init(&scratch, 4096, 1 << 20);
-    int64_t start = clock_monotonic_us(&clock_system);
-    for (int i = 0; i < ROUNDS; i++) {
-        policy_judge(f.ruleset, &s, &scratch, &v);
-        assert_true(v.decision == POLICY_ALLOW);
-        arena_reset(&scratch);
+    for (int try = 0; try < TRIES; try++) {
+        int64_t start = clock_monotonic_us(&clock_system);
+        for (int i = 0; i < ROUNDS; i++) {
+            policy_judge(f.ruleset, &s, &scratch, &v);
+            assert_true(v.decision == POLICY_ALLOW);
+            arena_reset(&scratch);
+        }
+        int64_t took = clock_monotonic_us(&clock_system) - start;
+        if (took < least) least = took;
     }
-    int64_t took = clock_monotonic_us(&clock_system) - start;
-    print_message("judging: %lld ns\n", (long long)(took * 1000 / ROUNDS));
-    assert_true(took < ROUNDS * 20);
+    print_message("judging: %lld ns\n", (long long)(least * 1000 / ROUNDS));
+    assert_true(least < ROUNDS * 1000); /* a thousandth of a second, where it takes a millionth or two */
     arena_free(&scratch);
     done();
 }

@@ -49,7 +49,8 @@
     /* u32 run, then the data of CopyData messages from the client */                                        \
     X(14, COPY_IN, "copy-in")                                                                                \
     /* u32 run, u64 rows, u64 bytes, u64 microseconds since the run's frame, u8 how (enum run_end), cstring  \
-     * tag */                                                                                                \
+     * tag; then, where its rows are those of what was prepared or declared before (EXECUTE, FETCH), the u32 \
+     * number of that text */                                                                                \
     X(15, COMPLETE, "complete")                                                                              \
     /* u32 run (0: none), u8 origin (enum frame_origin), then the body of the ErrorResponse */               \
     X(16, ERROR, "error")                                                                                    \

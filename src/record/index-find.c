@@ -373,6 +373,8 @@ static struct way *finder_run(struct finder *f)
 {
     struct way *s = &f->by_session, *t = &f->by_statement;
     bool led = !t->over;
+    s->over = f->of_shapes && !f->n_shapes; /* no statement is like that */
+    if (s->over) return s;
     while (!f->error && f->looked < BUDGET) {
         walk_slice(f);
         if (s->over || s->n_found == f->wanted) return s;

@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "pgwire/report.h"
 #include "record/index-private.h"
+#include "record/index-seen.h"
 #include "record/index.h"
 #include "sql/facts.h"
 #include <errno.h>
@@ -20,6 +21,8 @@ struct known_text {
     uint32_t number;
     int64_t shape;
     struct bytes decision, policy, rule;
+    struct index_seen *seen; /* what its results show */
+    size_t n_seen;
 };
 
 /* One row of `execution` in the making. */
@@ -30,11 +33,13 @@ struct tally {
     uint64_t errors, rows;
     int64_t n; /* below 0: runs of earlier blocks turned out to be skipped */
     uint32_t first_sequence, last_sequence;
+    struct index_seen_count *seen; /* for each of the text's; NULL: none came out yet */
 };
 
 struct open_run {
     struct open_run *next;
     uint32_t run;
+    uint32_t ended; /* how many of its statements have */
     struct tally *tally;
     bool counted_error, completed;
     bool prepared; /* a text that is refused where it is prepared: no run, but an attempt */
@@ -200,6 +205,9 @@ static struct known_text *text_keep(struct taking *t, const struct known_text *t
     struct known_text *copy = ARENA_NEW(&t->arena, struct known_text);
     if (copy) {
         *copy = *text;
+        copy->n_seen = 0;
+        for (const struct index_seen *seen = text->seen; seen; seen = seen->next)
+            copy->n_seen++;
         copy->decision = keep_bytes(t, text->decision);
         copy->policy = keep_bytes(t, text->policy);
         copy->rule = keep_bytes(t, text->rule);
@@ -221,6 +229,7 @@ static const struct known_text *text_find(struct taking *t, uint32_t number)
         text.decision = sqlite_query_text(q, 1);
         text.policy = sqlite_query_text(q, 2);
         text.rule = sqlite_query_text(q, 3);
+        if (!t->error) t->error = index_seen_load(t->index, t->session, number, &t->arena, &text.seen);
         known = text_keep(t, &text);
     } else if (sqlite_query_error(q))
         t->error = sqlite_query_error(q);
@@ -239,6 +248,7 @@ static void text_save(struct taking *t, const struct known_text *text)
     sqlite_query_bind_text(q, 5, text->policy);
     sqlite_query_bind_text(q, 6, text->rule);
     finish(t, q);
+    if (!t->error) t->error = index_seen_save(t->index, t->session, text->number, text->seen);
     text_keep(t, text);
 }
 
@@ -249,7 +259,8 @@ static void take_text(struct taking *t, struct bytes body)
     struct known_text text = { .number = cursor_u32(&c) };
     uint32_t number = text.number;
     int64_t first;
-    if (!frame_fields_each(cursor_take(&c, cursor_left(&c)), pick_text_field, &f)) {
+    struct bytes fields = cursor_take(&c, cursor_left(&c));
+    if (!frame_fields_each(fields, pick_text_field, &f)) {
         t->damaged++;
         return;
     }
@@ -266,6 +277,7 @@ static void take_text(struct taking *t, struct bytes body)
         text.decision = f.would.n ? BYTES_LITERAL("observed") : f.decision;
         text.policy = f.policy;
         text.rule = f.rule;
+        if (!index_seen_read(fields, &t->arena, &text.seen)) t->error = -ENOMEM;
     }
     text_save(t, &text);
 }
@@ -333,6 +345,57 @@ static void take_parse(struct taking *t, const struct frame *frame)
     if (open) open->prepared = true;
 }
 
+/* COPY … TO has no rows but in its tag. */
+static uint64_t rows_shown(uint64_t rows, struct bytes tag)
+{
+    int64_t copied;
+    bool copy = bytes_starts_with(tag, "COPY ") && bytes_to_int64(bytes_slice(tag, 5, tag.n), &copied);
+    return !rows && copy && copied > 0 ? (uint64_t)copied : rows;
+}
+
+static bool shows_something(uint8_t how, uint64_t rows, struct bytes tag)
+{
+    if (how == RUN_REFUSED || how == RUN_SKIPPED || how == RUN_UNDONE || how == RUN_EMPTY) return false;
+    if (bytes_is(tag, "PREPARE") || bytes_is(tag, "DECLARE CURSOR")) return false; /* EXECUTE and FETCH do */
+    return rows || how == RUN_COMPLETED || how == RUN_SUSPENDED;
+}
+
+/* statement: of the text, from 1; 0: any. */
+static void count_seen(struct taking *t, struct tally *tally, const struct frame *frame, uint32_t statement,
+                       uint64_t rows)
+{
+    size_t i = 0;
+    if (!tally->text->n_seen) return;
+    if (!tally->seen) {
+        tally->seen = ARENA_ARRAY(&t->arena, struct index_seen_count, tally->text->n_seen);
+        if (!tally->seen) {
+            t->error = -ENOMEM;
+            return;
+        }
+        memset(tally->seen, 0, tally->text->n_seen * sizeof *tally->seen);
+    }
+    for (const struct index_seen *seen = tally->text->seen; seen; seen = seen->next, i++) {
+        struct index_seen_count *count = &tally->seen[i];
+        if (statement && seen->statement && seen->statement != statement) continue;
+        if (!count->n) count->first_sequence = frame->sequence;
+        count->n++;
+        count->rows += rows;
+        count->last_sequence = frame->sequence;
+    }
+}
+
+/* One statement of the run has ended. What is refused, skipped or undone shows nothing; what fails may have
+ * shown some rows before. of: the text whose rows they were; 0: the run's own. */
+static void take_seen(struct taking *t, const struct frame *frame, struct open_run *open, uint8_t how,
+                      uint64_t rows, struct bytes tag, uint32_t of)
+{
+    uint32_t statement = ++open->ended;
+    rows = rows_shown(rows, tag);
+    if (!shows_something(how, rows, tag)) return;
+    struct tally *tally = of ? tally_for(t, of, open->tally->minute) : open->tally;
+    if (tally) count_seen(t, tally, frame, of ? 0 : statement, rows);
+}
+
 static void take_complete(struct taking *t, const struct frame *frame)
 {
     struct cursor c = cursor_over(frame->body);
@@ -341,6 +404,8 @@ static void take_complete(struct taking *t, const struct frame *frame)
     cursor_u64(&c);
     uint64_t us = cursor_u64(&c);
     uint8_t how = cursor_u8(&c);
+    struct bytes tag = cursor_cstring(&c);
+    uint32_t of = cursor_left(&c) == 4 ? cursor_u32(&c) : 0;
     if (c.failed) {
         t->damaged++;
         return;
@@ -348,6 +413,7 @@ static void take_complete(struct taking *t, const struct frame *frame)
     struct open_run *open = map_get(&t->runs, key32(&run));
     t->rows += rows;
     if (!open) return;
+    take_seen(t, frame, open, how, rows, tag, of);
     open->tally->rows += rows;
     open->tally->us += (int64_t)us;
     open->completed = true;
@@ -566,6 +632,7 @@ static void load_runs(struct taking *t)
     struct loaded {
         uint32_t run, text;
         int64_t minute;
+        uint32_t ended;
     } *loaded = ARENA_ARRAY(&t->arena, struct loaded, 1024);
     size_t n = 0;
     struct sqlite_query *q = loaded ? statement(t, INDEX_OPEN_EACH) : NULL;
@@ -573,11 +640,13 @@ static void load_runs(struct taking *t)
     sqlite_query_bind_int(q, 1, (int64_t)t->session);
     while (n < 1024 && sqlite_query_step(q) == SQLITE_STEP_ROW)
         loaded[n++] = (struct loaded){ (uint32_t)sqlite_query_int(q, 0), (uint32_t)sqlite_query_int(q, 1),
-                                       sqlite_query_int(q, 2) };
+                                       sqlite_query_int(q, 2), (uint32_t)sqlite_query_int(q, 3) };
     t->error = sqlite_query_error(q);
     sqlite_query_reset(q);
-    for (size_t i = 0; i < n && !t->error; i++)
-        run_open(t, loaded[i].run, loaded[i].text, loaded[i].minute);
+    for (size_t i = 0; i < n && !t->error; i++) {
+        struct open_run *open = run_open(t, loaded[i].run, loaded[i].text, loaded[i].minute);
+        if (open) open->ended = loaded[i].ended;
+    }
     q = n ? statement(t, INDEX_OPEN_DROP) : NULL;
     if (!q) return;
     sqlite_query_bind_int(q, 1, (int64_t)t->session);
@@ -598,12 +667,23 @@ static void save_runs(struct taking *t)
         sqlite_query_bind_int(q, 2, open->run);
         sqlite_query_bind_int(q, 3, open->tally->text->number);
         sqlite_query_bind_int(q, 4, open->tally->minute);
+        sqlite_query_bind_int(q, 5, open->ended);
         finish(t, q);
     }
 }
 
+static void save_seen(struct taking *t, const struct tally *tally)
+{
+    const struct index_seen *seen = tally->seen ? tally->text->seen : NULL;
+    for (size_t i = 0; seen && !t->error; seen = seen->next, i++)
+        if (tally->seen[i].n)
+            t->error = index_seen_add(t->index, t->session, tally->text->shape, tally->minute, seen,
+                                      &tally->seen[i]);
+}
+
 static void save_tally(struct taking *t, const struct tally *tally)
 {
+    save_seen(t, tally);
     if (!tally->n && !tally->errors && !tally->rows && !tally->us) return;
     const struct known_text *text = tally->text;
     struct rollup_add add = { .minute = tally->minute,

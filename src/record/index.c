@@ -7,6 +7,8 @@
  *   failure      errors and refusals, one row each: their SQLSTATE, never their message
  *   open_run     runs whose outcome was not in the blocks so far
  *   part         the beginning of a text whose rest is in a later block
+ *   text_seen    which columns that are somebody's business a session's text shows, masked or clear
+ *   seen         how often such a column came out, and in how many rows, by session, shape and minute
  *   rollup       counts by minute, and by hour and principal, hour and shape */
 #include "record/index.h"
 #include "crypto/random.h"
@@ -55,6 +57,15 @@ static const char *const migrations[] = {
     "CREATE TABLE open_run (session INTEGER NOT NULL, run INTEGER NOT NULL, text INTEGER NOT NULL,"
     " minute INTEGER NOT NULL, PRIMARY KEY (session, run)) WITHOUT ROWID;"
     "CREATE TABLE part (session INTEGER PRIMARY KEY, body BLOB NOT NULL);",
+    /* The second: indexes of the first are from before columns were told of. */
+    "CREATE TABLE text_seen (session INTEGER NOT NULL, number INTEGER NOT NULL, statement INTEGER NOT NULL,"
+    " relation TEXT NOT NULL, \"column\" TEXT NOT NULL, state TEXT NOT NULL,"
+    " PRIMARY KEY (session, number, statement, relation, \"column\")) WITHOUT ROWID;"
+    "CREATE TABLE seen (relation TEXT NOT NULL, \"column\" TEXT NOT NULL, state TEXT NOT NULL,"
+    " session INTEGER NOT NULL, shape INTEGER NOT NULL, minute INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " rows INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,"
+    " PRIMARY KEY (relation, \"column\", state, session, shape, minute)) WITHOUT ROWID;"
+    "ALTER TABLE open_run ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;",
     /* What pages are found by: each of these has the session's id behind its columns, in order. */
     "CREATE INDEX session_who ON session (principal);"
     "CREATE INDEX session_owner ON session (subject, issuer);"
@@ -80,9 +91,10 @@ static const char *const migrations[] = {
     " sum(n * (decision = 'hold')), sum(errors), sum(rows), sum(us) FROM execution GROUP BY 2, 3;",
 };
 
-static const char *const tables[] = { "meta",           "session",      "shape", "shape_words", "relation",
-                                      "shape_relation", "shape_effect", "text",  "execution",   "failure",
-                                      "rejection",      "open_run",     "part",  "rollup" };
+static const char *const tables[] = { "meta",      "session",        "shape",        "shape_words",
+                                      "relation",  "shape_relation", "shape_effect", "text",
+                                      "execution", "failure",        "rejection",    "open_run",
+                                      "part",      "text_seen",      "seen",         "rollup" };
 
 static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_POSITION_GET] =
@@ -119,6 +131,14 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_SHAPE_EFFECT] = "INSERT OR IGNORE INTO shape_effect VALUES (?1, ?2)",
     [INDEX_TEXT_ADD] = "INSERT OR REPLACE INTO text VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [INDEX_TEXT_FIND] = "SELECT shape, decision, policy, rule FROM text WHERE session = ?1 AND number = ?2",
+    [INDEX_TEXT_SEEN_ADD] = "INSERT OR REPLACE INTO text_seen VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [INDEX_TEXT_SEEN_EACH] =
+        "SELECT statement, relation, \"column\", state FROM text_seen WHERE session = ?1 AND number = ?2",
+    [INDEX_SEEN_ADD] =
+        "INSERT INTO seen VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        " ON CONFLICT (relation, \"column\", state, session, shape, minute) DO UPDATE SET n = n + ?7,"
+        " rows = rows + ?8, first_sequence = min(first_sequence, ?9),"
+        " last_sequence = max(last_sequence, ?10)",
     [INDEX_EXECUTION_ADD] =
         "INSERT INTO execution VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         " ON CONFLICT (session, shape, minute, decision, policy, rule) DO UPDATE SET n = n + ?7,"
@@ -126,8 +146,8 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
         " first_sequence = min(first_sequence, ?11), last_sequence = max(last_sequence, ?12)",
     [INDEX_FAILURE_ADD] = "INSERT OR IGNORE INTO failure VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [INDEX_REJECTION_ADD] = "INSERT OR IGNORE INTO rejection VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [INDEX_OPEN_ADD] = "INSERT OR REPLACE INTO open_run VALUES (?1, ?2, ?3, ?4)",
-    [INDEX_OPEN_EACH] = "SELECT run, text, minute FROM open_run WHERE session = ?1",
+    [INDEX_OPEN_ADD] = "INSERT OR REPLACE INTO open_run VALUES (?1, ?2, ?3, ?4, ?5)",
+    [INDEX_OPEN_EACH] = "SELECT run, text, minute, ended FROM open_run WHERE session = ?1",
     [INDEX_OPEN_DROP] = "DELETE FROM open_run WHERE session = ?1",
     [INDEX_PART_ADD] = "INSERT INTO part VALUES (?1, ?2) ON CONFLICT (session) DO UPDATE SET body = ?2",
     [INDEX_PART_GET] = "SELECT body FROM part WHERE session = ?1",

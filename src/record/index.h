@@ -92,6 +92,23 @@ struct index_hit {
 int index_search(struct index *index, const struct index_filter *filter,
                  void (*visit)(void *context, const struct index_hit *hit), void *context) MUST_USE;
 
+/* Who saw what: a column that has a tag, or that a mask of some policy names, as it came out in results. */
+struct index_sight {
+    struct bytes principal, connection, relation, column, shape;
+    struct bytes state; /* "masked", "clear", or "untraced": its relation was read by what was understood
+                           without a catalogue, and column is "*" */
+    int64_t first_us, last_us; /* to the minute */
+    uint64_t sessions, results, rows;
+    uint64_t session;  /* the last */
+    uint32_t sequence; /* of the end of its last result of this kind */
+};
+/* relation: "people", "public.people", or empty for any; column: empty for any; state: empty for any. Of the
+ * filter: principal, connection, since_us, until_us, session, limit. By principal, column, state and shape;
+ * the newest first. */
+int index_sights(struct index *index, const struct index_filter *filter, struct bytes relation,
+                 struct bytes column, struct bytes state,
+                 void (*visit)(void *context, const struct index_sight *sight), void *context) MUST_USE;
+
 /* ---- finding: pages of what is there, quick however much there is. Newest sessions first, by id. */
 
 /* Whose sessions alone: of this issuer's subject, or on whose verified behalf they were. */

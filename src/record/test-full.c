@@ -43,6 +43,25 @@ static void random_text(unsigned *seed, uint8_t *body, size_t n)
     }
 }
 
+/* record_reserve that waits where the log's own threads are behind. */
+static enum record_outcome reserve(struct record_lane *lane, struct record_session *s)
+{
+    enum record_outcome got;
+    unsigned n = 0;
+    while ((got = record_reserve(lane, s)) == RECORD_WAIT && world_waits(&n))
+        continue;
+    return got;
+}
+
+static void wait_until_refusing(struct world *w, bool refusing)
+{
+    struct record_stats stats;
+    unsigned n = 0;
+    do
+        record_log_stats(w->log, &stats);
+    while (stats.refusing != refusing && world_waits(&n));
+}
+
 static void a_full_disk_refuses_intents_keeps_room_for_outcomes_and_loses_nothing(void **state)
 {
     (void)state;
@@ -52,36 +71,32 @@ static void a_full_disk_refuses_intents_keeps_room_for_outcomes_and_loses_nothin
     world_open(&w);
     struct record_lane *lane = record_log_lane(w.log, 0);
     struct record_session s = record_session_begin(lane);
-    struct record_stats stats;
     char ballast[128];
     snprintf(ballast, sizeof ballast, "%s/ballast", disk);
     for (int i = 0; i < 10; i++)
-        assert_int_equal(record_reserve(lane, &s), RECORD_OK);
+        assert_int_equal(reserve(lane, &s), RECORD_OK);
     fill_disk(ballast, 0);
     /* Noise does not compress: the sequencer soon stands still, and then the lane's room ends. */
     static uint8_t body[50000];
     unsigned seed = 7;
     uint32_t appended = 0;
     enum record_outcome got;
-    for (int tries = 0; tries < 3000; tries++) {
+    for (;;) {
         unsigned saved = seed;
         random_text(&seed, body, sizeof body);
-        struct bytes part = bytes_make(body, sizeof body);
-        got = record_append(lane, &s, RECORD_INTENT, FRAME_ROWS, 0, 1, &part, 1, NULL);
+        got = world_append_bytes(lane, &s, RECORD_INTENT, FRAME_ROWS, 1, bytes_make(body, sizeof body), NULL);
         if (got == RECORD_OK) {
             appended++;
             assert_true(record_lane_commit(lane));
             continue;
         }
         seed = saved;
-        if (got == RECORD_FULL) break;
-        usleep(5000);
+        break;
     }
     assert_int_equal(got, RECORD_FULL);
     assert_true(appended > 20);
-    record_log_stats(w.log, &stats);
-    assert_true(stats.refusing);
-    assert_int_equal(record_reserve(lane, &s), RECORD_FULL);
+    wait_until_refusing(&w, true);
+    assert_int_equal(reserve(lane, &s), RECORD_FULL);
     /* What was reserved can still be written: ten outcomes of up to 64 kB. */
     for (int i = 0; i < 10; i++) {
         random_text(&seed, body, sizeof body);
@@ -94,29 +109,23 @@ static void a_full_disk_refuses_intents_keeps_room_for_outcomes_and_loses_nothin
     }
     /* Room comes back: the lane, which was refused once more (releasing may have told it already), is told,
      * and goes on. */
+    unsigned told = atomic_load(&rooms);
     static uint8_t large[FORMAT_BODY_MAX];
     struct bytes refused = bytes_make(large, sizeof large);
-    assert_int_equal(record_append(lane, &s, RECORD_INTENT, FRAME_ROWS, 0, 1, &refused, 1, NULL),
-                     RECORD_FULL);
-    unsigned told = atomic_load(&rooms);
+    assert_int_equal(world_append_bytes(lane, &s, RECORD_INTENT, FRAME_ROWS, 1, refused, NULL), RECORD_FULL);
     assert_int_equal(unlink(ballast), 0);
-    for (int i = 0; i < 500 && atomic_load(&rooms) == told; i++)
-        usleep(10000);
-    assert_true(atomic_load(&rooms) > told);
-    for (int i = 0; i < 500; i++) {
-        unsigned saved = seed;
-        random_text(&seed, body, sizeof body);
-        struct bytes part = bytes_make(body, sizeof body);
-        got = record_append(lane, &s, RECORD_INTENT, FRAME_ROWS, 0, 1, &part, 1, NULL);
-        if (got == RECORD_OK) break;
-        seed = saved;
-        usleep(10000);
-    }
+    unsigned n = 0;
+    while (atomic_load(&rooms) == told && world_waits(&n))
+        continue;
+    random_text(&seed, body, sizeof body);
+    struct bytes part = bytes_make(body, sizeof body);
+    while ((got = record_append(lane, &s, RECORD_INTENT, FRAME_ROWS, 0, 1, &part, 1, NULL)) != RECORD_OK &&
+           world_waits(&n))
+        continue;
     assert_int_equal(got, RECORD_OK);
     appended++;
     assert_true(record_lane_commit(lane));
-    record_log_stats(w.log, &stats);
-    assert_false(stats.refusing);
+    wait_until_refusing(&w, false);
     world_close(&w);
 
     struct record_reader *r;
@@ -196,14 +205,17 @@ static void a_tail_that_is_cut_under_us_closes_its_lane_and_nothing_else(void **
     struct bytes part = BYTES_LITERAL("x");
     world_append(lane, &s, FRAME_QUERY, "before");
     assert_true(record_lane_commit(lane));
-    usleep(1300000); /* it is in a block by now */
+    struct record_stats stats;
+    unsigned n = 0;
+    do
+        record_log_stats(w.log, &stats);
+    while (stats.blocks == 0 && world_waits(&n));
     cut_tail(&w);
     world_append(lane, &s, FRAME_QUERY, "behind");
     assert_false(record_lane_commit(lane));
     assert_false(record_lane_commit(lane));
     assert_int_equal(record_append(lane, &s, RECORD_OUTCOME, FRAME_CUT, 0, 1, &part, 1, NULL), RECORD_FULL);
     assert_int_equal(record_reserve(lane, &s), RECORD_FULL);
-    struct record_stats stats;
     record_log_stats(w.log, &stats);
     assert_true(stats.refusing);
     world_append(other, &t, FRAME_QUERY, "elsewhere");
@@ -238,12 +250,11 @@ static void committed_frames_that_somebody_cuts_away_are_written_down_as_lost(vo
     static uint8_t body[900000];
     struct bytes part = bytes_make(body, sizeof body);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(record_append(lane, &s, RECORD_INTENT, FRAME_ROWS, 0, 1, &part, 1, NULL), RECORD_OK);
+        assert_int_equal(world_append_bytes(lane, &s, RECORD_INTENT, FRAME_ROWS, 1, part, NULL), RECORD_OK);
     cut_tail(&w);
-    bool committed = record_lane_commit(lane);
-    usleep(200000);
-    if (committed) committed = record_lane_commit(lane);
-    assert_false(committed);
+    unsigned n = 0;
+    while (record_lane_commit(lane) && world_waits(&n))
+        continue;
     world_close(&w);
     struct record_reader *r;
     assert_int_equal(record_reader_open(w.folder, &w.keys.keys, &r), 0);

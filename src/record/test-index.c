@@ -302,6 +302,90 @@ static void test_rebuild(void **state)
     free_index(index);
 }
 
+/* A text that shows columns, and a run of it for each outcome. */
+static void make_sights(struct frames *f)
+{
+    frames_init(f, 88);
+    frames_fields(f, FRAME_SESSION_START, "principal", "ada", "connection", "shop", NULL);
+    buf_put_u32(&f->body, 1);
+    struct frame_fields fields = frame_fields_begin(&f->body);
+    frame_fields_add_text(&fields, "text", "SELECT mail, ssn FROM people WHERE id = 7");
+    frame_fields_add_text(&fields, "decision", "allow");
+    frame_fields_add_text(&fields, "masked", "public.people.ssn");
+    frame_fields_add_text(&fields, "clear", "public.people.mail, odd.\"a, \"\"b.c\".\"d.e\"");
+    frames_end(f, FRAME_TEXT, 0);
+    buf_put_u32(&f->body, 2);
+    fields = frame_fields_begin(&f->body);
+    frame_fields_add_text(&fields, "text", "SELECT 1; SELECT mail FROM people; COPY people (ssn) TO STDOUT");
+    frame_fields_add_text(&fields, "decision", "allow");
+    frame_fields_add_text(&fields, "clear.2", "public.people.mail");
+    frame_fields_add_text(&fields, "masked.3", "public.people.ssn");
+    frames_end(f, FRAME_TEXT, 0);
+    buf_put_u32(&f->body, 3);
+    fields = frame_fields_begin(&f->body);
+    frame_fields_add_text(&fields, "text", "SELECT * FROM people");
+    frame_fields_add_text(&fields, "decision", "allow");
+    frame_fields_add_text(&fields, "untraced", "people");
+    frames_end(f, FRAME_TEXT, 0);
+    static const struct {
+        enum run_end how;
+        uint64_t rows;
+    } ends[] = { { RUN_COMPLETED, 5 }, { RUN_FAILED, 2 },  { RUN_FAILED, 0 },   { RUN_SKIPPED, 0 },
+                 { RUN_UNDONE, 9 },    { RUN_REFUSED, 0 }, { RUN_SUSPENDED, 3 } };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        frames_complete(f, frames_query(f, 1), ends[i].rows, 10, ends[i].how, "SELECT");
+    uint32_t run = frames_query(f, 2);
+    frames_complete(f, run, 1, 10, RUN_COMPLETED, "SELECT 1");
+    frames_complete(f, run, 40, 10, RUN_COMPLETED, "SELECT 40");
+    frames_complete(f, run, 0, 10, RUN_COMPLETED, "COPY 700");
+    frames_complete(f, frames_query(f, 3), 6, 10, RUN_COMPLETED, "SELECT 6");
+}
+
+static void see_sight(void *context, const struct index_sight *v)
+{
+    buf_printf(context, "%.*s %.*s.%.*s %.*s n=%llu rows=%llu #%u\n", BYTES_FMT(v->principal),
+               BYTES_FMT(v->relation), BYTES_FMT(v->column), BYTES_FMT(v->state),
+               (unsigned long long)v->results, (unsigned long long)v->rows, v->sequence);
+}
+
+static void check_sights(struct index *index, const char *relation, const char *column, const char *state,
+                         const char *expected)
+{
+    struct index_filter any = { 0 };
+    struct buf out;
+    buf_init(&out, 4096);
+    assert_int_equal(
+        index_sights(index, &any, bytes_of(relation), bytes_of(column), bytes_of(state), see_sight, &out), 0);
+    assert_bytes(buf_bytes(&out), expected);
+    buf_free(&out);
+}
+
+static void test_sights(void **state)
+{
+    static struct frames f;
+    (void)state;
+    for (size_t size = 1; size < 40; size += size < 5 ? 1 : 7) {
+        struct index *index = NULL;
+        uint64_t position = 0;
+        make_sights(&f);
+        assert_int_equal(index_open(path, INDEX_WRITE, &index), 0);
+        assert_int_equal(index_rebuild(index), 0);
+        feed_session(index, &f, size, &position);
+        check_sights(index, "public.people", "mail", "clear",
+                     "ada public.people.mail clear n=1 rows=40 #21\n"
+                     "ada public.people.mail clear n=3 rows=10 #18\n");
+        check_sights(index, "people", "ssn", "",
+                     "ada people.* untraced n=1 rows=6 #24\n"
+                     "ada public.people.ssn masked n=1 rows=700 #22\n"
+                     "ada public.people.ssn masked n=3 rows=10 #18\n");
+        check_sights(index, "", "\"d.e\"", "clear", "ada odd.\"a, \"\"b.c\".\"d.e\" clear n=3 rows=10 #18\n");
+        check_sights(index, "ople", "", "", "");
+        check_sights(index, "public.people", "name", "clear", "");
+        index_free(index);
+        frames_free(&f);
+    }
+}
+
 static void see_rejection(void *context, const struct index_rejection *r)
 {
     buf_printf(context, "%llu %.*s %.*s;", (unsigned long long)r->session, BYTES_FMT(r->sqlstate),
@@ -343,6 +427,8 @@ int main(void)
         { "a batch that is cut off leaves nothing, and a block counts once", test_cut_batch, set_up,
           tear_down, NULL },
         { "an index can be made again", test_rebuild, set_up, tear_down, NULL },
+        { "who saw a column is told with its rows, by statement and wherever blocks end", test_sights, set_up,
+          tear_down, NULL },
         { "a connection that was turned away is no session", test_rejected, set_up, tear_down, NULL },
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

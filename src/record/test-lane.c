@@ -31,8 +31,9 @@ static void frames_are_visible_to_readers_and_signed_within_moments(void **state
     assert_int_equal(record_reader_follow(r, 0, &b), RECORD_READ_END);
     world_append(lane, &s, FRAME_QUERY, "one");
     assert_true(record_lane_commit(lane));
-    for (int i = 0; i < 400 && atomic_load(&blocks_told) == 0; i++)
-        usleep(10000);
+    unsigned n = 0;
+    while (atomic_load(&blocks_told) == 0 && world_waits(&n))
+        continue;
     assert_int_equal(record_reader_follow(r, 0, &b), RECORD_READ_FRAME);
     assert_true(b.session == s.id);
     assert_int_equal(record_reader_next(r, &f), RECORD_READ_FRAME);
@@ -47,12 +48,12 @@ static void frames_are_visible_to_readers_and_signed_within_moments(void **state
     assert_int_equal(record_reader_session(r, s.id, 1), RECORD_READ_FRAME);
     assert_int_equal(record_reader_next(r, &f), RECORD_READ_FRAME);
     assert_int_equal(record_reader_next(r, &f), RECORD_READ_END);
-    unsigned told = atomic_load(&blocks_told);
     world_append(lane, &s, FRAME_QUERY, "two");
     assert_true(record_lane_commit(lane));
-    for (int i = 0; i < 400 && atomic_load(&blocks_told) == told; i++)
-        usleep(10000);
-    assert_int_equal(record_reader_next(r, &f), RECORD_READ_FRAME);
+    enum record_read got;
+    while ((got = record_reader_next(r, &f)) == RECORD_READ_END && world_waits(&n))
+        continue;
+    assert_int_equal(got, RECORD_READ_FRAME);
     assert_bytes(f.body, "two");
     record_reader_free(r);
     world_free(&w);

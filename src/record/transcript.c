@@ -159,6 +159,16 @@ static void keep_text_field(void *context, struct bytes name, struct bytes value
         if (bytes_is(name, places[i].name)) *places[i].place = value;
 }
 
+bool transcript_field_is_seen(struct bytes name)
+{
+    static const char *const names[] = { "masked", "clear", "untraced", "outputs" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+        if (bytes_starts_with(name, names[i]) && (name.n == n || name.p[n] == '.')) return true;
+    }
+    return false;
+}
+
 /* "as": all but the text itself is what was said of an earlier text. */
 static struct bytes fields_alike(struct transcript *t, struct bytes fields)
 {
@@ -446,6 +456,7 @@ static bool feed_complete(struct transcript *t, struct bytes body)
     uint8_t how = cursor_u8(&c);
     complete->how = (enum run_end)how;
     complete->tag = cursor_cstring(&c);
+    if (cursor_left(&c) == 4) complete->of = transcript_text_find(t, cursor_u32(&c));
     if (!cursor_done(&c) || how > RUN_UNDONE) return false;
     show(t, &event);
     return true;

@@ -60,6 +60,10 @@ struct transcript_text {
     struct bytes fields; /* all of them, encoded: claims, the grammar's complaint … */
 };
 
+/* Whether a field of a text tells which columns its results show: "masked", "clear", "untraced", "outputs",
+ * or one of these of one statement of several, as "masked.2". */
+bool transcript_field_is_seen(struct bytes name);
+
 struct transcript_value {
     bool null;
     bool binary;       /* how it stood on the wire */
@@ -111,6 +115,8 @@ struct transcript_complete {
     uint64_t rows, bytes, us;
     enum run_end how;
     struct bytes tag;
+    const struct transcript_text
+        *of; /* EXECUTE, FETCH: whose rows they are; NULL: the run's own, or not known */
 };
 
 /* EVENT_REPORT: an error or a notice, from the server or from the gateway itself (a refusal). */

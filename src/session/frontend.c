@@ -404,6 +404,10 @@ enum step frontend_message(struct session *s, const struct message *m)
         return session_fail_text(
             s, REFUSAL_PROTOCOL,
             "protocol synchronization was lost: a statement came in the middle of COPY data");
+    /* Between a Bind and its Execute nothing may come that the two would not bring with them. */
+    if (s->limiting.again.kept && !s->limiting.again.complete && m->type != MESSAGE_EXECUTE &&
+        m->type != MESSAGE_DESCRIBE && m->type != MESSAGE_FLUSH)
+        limit_forget_messages(s);
     if (limit_is_undecided(s)) {
         if (!limit_lets_pass(s, m)) return limit_demand(s, true);
         if (s->limiting.again.complete && m->type != MESSAGE_FLUSH && m->type != MESSAGE_TERMINATE &&

@@ -436,14 +436,15 @@ static enum step trip_budget(struct session *s)
                 detail_words(s, REFUSAL_BUDGET, words, hint, s->limiting.run), hint);
 }
 
-/* `n` rows were changed by what is in `ran`. NEXT with *over_out: it was too much, and is being undone. */
-static enum step check(struct session *s, uint64_t n, bool *over_out)
+/* `n` rows were changed by what is in `ran`. NEXT with *over_out: it was too much, and is being undone. Where
+ * people are asked, they see the whole number: what the tag tells is not all of it. */
+static enum step check(struct session *s, uint64_t n, bool is_all, bool *over_out)
 {
     const struct limiting *l = &s->limiting;
     uint64_t most = s->terms->limits.affected_rows;
     *over_out = true;
     if (most && n > (l->affected < most ? most - l->affected : 0)) return trip_affected(s, n);
-    if (l->by_hold) {
+    if (l->by_hold && (is_all || !may_come_again(s))) {
         uint64_t held = l->by_hold->verdict.limits.affected_rows;
         if (l->again.granted && l->again.rows > held) held = l->again.rows;
         if (n > (l->affected_held < held ? held - l->affected_held : 0)) return trip_held(s, n);
@@ -457,7 +458,7 @@ static enum step decide(struct session *s, uint64_t n)
 {
     struct limiting *l = &s->limiting;
     bool over;
-    enum step step = check(s, n, &over);
+    enum step step = check(s, n, true, &over);
     if (over || step != STEP_NEXT) return step;
     if (!budget_take(s, BUDGET_AFFECTED, n)) return trip_budget(s);
     l->affected += n;
@@ -595,7 +596,7 @@ enum step limit_on_end(struct session *s, struct pending *p, enum run_end how, s
     l->holding = true;
     if (!limit_keep(s, whole)) return STEP_NEXT;
     l->by_tags += rows_of(tag);
-    return by_tag ? decide(s, l->by_tags) : check(s, l->by_tags, &over);
+    return by_tag ? decide(s, l->by_tags) : check(s, l->by_tags, false, &over);
 }
 
 bool limit_keep(struct session *s, struct bytes bytes)

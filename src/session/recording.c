@@ -245,6 +245,18 @@ void recording_result_end(struct session *s, const struct pending *p)
     record_digest(s, p);
 }
 
+/* The text whose rows an EXECUTE or FETCH delivers: what was prepared or declared by that name. 0: none. */
+static uint32_t text_delivered(const struct session *s, const struct pending *p)
+{
+    const struct understood *u = p->understood ? p->understood : p->binding ? p->binding->understood : NULL;
+    size_t statement = p->kind == PENDING_QUERY ? p->statement : 0;
+    if (!u || !u->has_names || !u->facts || statement >= u->facts->n_statements) return 0;
+    const struct sql_statement *st = &u->facts->statements[statement];
+    if (st->action != SQL_ACTION_EXECUTE && st->action != SQL_ACTION_FETCH) return 0;
+    const struct binding *b = binding_find(&s->bindings, st->action == SQL_ACTION_FETCH, st->subject);
+    return b ? b->text : 0;
+}
+
 void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag)
 {
     uint8_t raw[4 + 8 + 8 + 8 + 1];
@@ -259,8 +271,10 @@ void recording_complete(struct session *s, struct pending *p, enum run_end how, 
     s->n_rows += p->rows;
     record_digest(s, p);
     if (p->run) {
-        struct bytes parts[] = { bytes_make(raw, sizeof raw), tag, bytes_make("", 1) };
-        recording_outcome(s, FRAME_COMPLETE, 0, parts, 3);
+        uint32_t raw_text, text = text_delivered(s, p);
+        struct bytes parts[] = { bytes_make(raw, sizeof raw), tag, bytes_make("", 1),
+                                 number(&raw_text, text) };
+        recording_outcome(s, FRAME_COMPLETE, 0, parts, text ? 4 : 3);
     }
     p->rows = p->bytes = 0;
 }

@@ -3,6 +3,7 @@
  * pinned. */
 #include "session/understood.h"
 #include "base/map.h"
+#include "mask/seen.h"
 #include "pgwire/report.h"
 #include "record/frame.h"
 #include "sql/edits.h"
@@ -15,6 +16,7 @@ enum {
     ARENA_BASE = 1 << 20,
     ARENA_MASKS = 16 << 20, /* what masks: each mention of a wide table is written out */
     NAMES_SHOWN = 64,
+    SEEN_BYTES = 160 << 10, /* of lists of columns in the record of one text */
     EVICT_STEPS = 64,
     TEMPLATE_EDITS = 256
 };
@@ -481,21 +483,44 @@ static void separate(struct buf *list)
     if (buf_length(list)) buf_append_text(list, ", ");
 }
 
-/* The columns of which results show the mask. */
-static void add_masked(struct frame_fields *f, struct buf *scratch, const struct sql_facts *facts)
+struct seen_fields {
+    struct frame_fields *fields;
+    size_t statement; /* from 1; 0: the text has no other */
+    size_t room, left_out;
+};
+
+static void add_seen_list(struct seen_fields *s, const char *name, struct bytes list)
 {
-    size_t shown = 0;
-    for (size_t i = 0; i < facts->n_statements; i++)
-        for (size_t k = 0; k < facts->statements[i].n_columns && shown < NAMES_SHOWN; k++) {
-            const struct sql_column *c = &facts->statements[i].columns[k];
-            const struct sql_relation *r = &facts->statements[i].relations[c->relation];
-            if (!c->masked || !(c->uses & SQL_USE_OUTPUT)) continue;
-            separate(scratch);
-            buf_printf(scratch, "%.*s.%.*s.%.*s", BYTES_FMT(r->schema), BYTES_FMT(r->name),
-                       BYTES_FMT(c->name));
-            shown++;
-        }
-    add_list(f, scratch, "masked");
+    char numbered[32];
+    if (!list.n) return;
+    if (list.n > s->room) {
+        s->left_out++;
+        return;
+    }
+    s->room -= list.n;
+    snprintf(numbered, sizeof numbered, s->statement ? "%s.%zu" : "%s", name, s->statement);
+    frame_fields_add(s->fields, numbered, list);
+}
+
+/* Which columns of which results are masks, and which sensitive ones are not (mask/seen.h): "masked", "clear"
+ * …, or "masked.1" … of a text of several statements. */
+static bool add_seen(struct frame_fields *f, struct understood *u, const struct understood_context *context)
+{
+    struct seen_fields s = { .fields = f, .room = SEEN_BYTES };
+    size_t n = u->facts->n_statements;
+    for (size_t i = 0; i < n; i++) {
+        struct mask_seen seen;
+        s.statement = n > 1 ? i + 1 : 0;
+        if (!mask_seen_of(context->ruleset, context->view, &u->facts->statements[i], &u->arena, &seen))
+            return false;
+        add_seen_list(&s, "masked", seen.masked);
+        add_seen_list(&s, "clear", seen.clear);
+        add_seen_list(&s, "untraced", seen.untraced);
+        add_seen_list(&s, "outputs", seen.outputs);
+        s.left_out += seen.n_left_out;
+    }
+    if (s.left_out) frame_fields_add_number(f, "seen_left_out", (int64_t)s.left_out);
+    return true;
 }
 
 static void add_facts(struct frame_fields *f, struct buf *scratch, const struct sql_facts *facts)
@@ -526,7 +551,6 @@ static void add_facts(struct frame_fields *f, struct buf *scratch, const struct 
                        BYTES_FMT(r->name));
         }
     add_list(f, scratch, "relations");
-    add_masked(f, scratch, facts);
     if (where != SQL_WHERE_NONE) frame_fields_add_text(f, "where", wheres[where]);
 }
 
@@ -543,7 +567,7 @@ static void add_claim(void *context, struct bytes key, struct bytes value)
 }
 
 /* The fields of FRAME_TEXT, made once: a session that runs the text only copies them. */
-static bool encode_record(struct understood *u)
+static bool encode_record(struct understood *u, const struct understood_context *context)
 {
     struct buf out, scratch;
     struct bytes text = u->text;
@@ -564,6 +588,8 @@ static bool encode_record(struct understood *u)
     if (stopped) frame_fields_add_text(&f, "reason", refusal_code(u->reason));
     if (u->verdict.would.n) frame_fields_add(&f, "would", u->verdict.would);
     if (u->facts) add_facts(&f, &scratch, u->facts);
+    bool runs = u->facts && u->outcome == SQL_UNDERSTOOD && !u->refused && !u->unresolved;
+    if (runs) good = add_seen(&f, u, context) && good;
     if (u->facts && u->facts->error.n && !u->n_secrets) frame_fields_add(&f, "grammar", u->facts->error);
     if (bytes_find(u->text, BYTES_LITERAL("='")) >= 0) {
         struct claim_sink sink = { &f, &u->arena };
@@ -697,7 +723,7 @@ static struct understood *understood_finish(struct understood_cache *cache,
     bool good = judge(u, context) &&
                 (u->refused || u->unresolved || !(u->has_context || (u->facts && u->facts->n_edits)) ||
                  make_forward(u)) &&
-                encode_record(u);
+                encode_record(u, context);
     if (!good) {
         understood_free(u);
         return NULL;

@@ -71,7 +71,8 @@ enum sql_use {
         2, /* it decides which rows, how many, in which order or groups: WHERE, ON, USING, GROUP,
               HAVING, ORDER, DISTINCT, LIMIT, window frames, ON CONFLICT, set operations */
     SQL_USE_WRITTEN = 4, /* assigned, inserted, deleted with its row */
-    SQL_USE_STORED = 8   /* its value flows into what is written */
+    SQL_USE_STORED = 8,  /* its value flows into what is written */
+    SQL_USE_RANKED = 16  /* a window is ordered by it; with SQL_USE_PREDICATE */
 };
 struct sql_column {
     uint32_t relation; /* index into the statement's relations */

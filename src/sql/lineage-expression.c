@@ -40,18 +40,19 @@ static void push_children(struct lineage *l, const Node *node)
     }
 }
 
-static void decide_sorts(struct lineage *l, const struct scope *scope, const List *sorts)
+static void decide_sorts(struct lineage *l, const struct scope *scope, const List *sorts, uint32_t uses)
 {
     for (int i = 0; i < tree_length(sorts); i++) {
         const SortBy *sort = tree_item(sorts, i);
-        lineage_predicate(l, scope, tree_tag(sort) == T_SortBy ? sort->node : (const Node *)sort);
+        const Node *by = tree_tag(sort) == T_SortBy ? sort->node : (const Node *)sort;
+        lineage_use(l, lineage_expression(l, scope, by), uses);
     }
 }
 
 void lineage_window(struct lineage *l, const struct scope *scope, const WindowDef *window)
 {
     lineage_predicate(l, scope, window->partitionClause);
-    decide_sorts(l, scope, window->orderClause);
+    decide_sorts(l, scope, window->orderClause, SQL_USE_PREDICATE | SQL_USE_RANKED);
     lineage_predicate(l, scope, window->startOffset);
     lineage_predicate(l, scope, window->endOffset);
 }
@@ -96,7 +97,7 @@ static void visit_call(struct lineage *l, const struct scope *scope, const FuncC
         for (int i = tree_length(call->agg_order); i > 0; i--)
             push(l, ((const SortBy *)tree_item(call->agg_order, i - 1))->node);
     else
-        decide_sorts(l, scope, call->agg_order);
+        decide_sorts(l, scope, call->agg_order, SQL_USE_PREDICATE);
     /* How many rows a set has, its arguments decide; what a function keeps somewhere is stored. */
     uint32_t uses = shape.set ? SQL_USE_PREDICATE : 0;
     if (tree_name(call->funcname, &name) && keeps(name)) uses |= SQL_USE_STORED;

@@ -27,6 +27,11 @@ struct sql_masking {
     struct bytes (*expression)(const struct sql_masking *masking, const struct catalog_view *view,
                                const struct catalog_relation *relation, int attribute, struct bytes reference,
                                struct arena *arena);
+    /* Functions of pg_catalog that give the text of a definition: a view's, a default's, a function's. Such a
+     * text may hold literals that somebody would not want to show; it goes through pg_catalog.regexp_replace
+     * with these as its further arguments. */
+    bool (*defines)(struct bytes function);
+    struct bytes definition;
     bool guard; /* each sub-select makes sure, whenever it runs, that what it masks is what it was */
 };
 #endif

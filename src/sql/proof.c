@@ -67,21 +67,33 @@ static bool same_constant(const A_Const *a, const A_Const *b)
     }
 }
 
-static int compare_edits(const void *a, const void *b)
+/* A node may have something around it or before it, and another edit besides. */
+static int place_of(enum proof_kind kind)
 {
-    const void *x = ((const struct proof_edit *)a)->node, *y = ((const struct proof_edit *)b)->node;
-    return x < y ? -1 : x > y;
+    return kind == PROOF_AROUND ? 2 : kind == PROOF_BEFORE;
 }
 
-static const struct proof_edit *edit_of(struct proving *p, const void *node)
+static int compare_edits(const void *a, const void *b)
 {
-    struct proof_edit key = { .node = node };
+    const struct proof_edit *x = a, *y = b;
+    if (x->node != y->node) return x->node < y->node ? -1 : 1;
+    return place_of(x->kind) - place_of(y->kind);
+}
+
+static const struct proof_edit *find_edit(struct proving *p, const void *node, enum proof_kind kind)
+{
+    struct proof_edit key = { .node = node, .kind = kind };
     if (p->n_edits == 0) return NULL;
     struct proof_edit *edit = bsearch(&key, p->edits, p->n_edits, sizeof(*p->edits), compare_edits);
     if (!edit) return NULL;
     if (!edit->found) p->n_found++;
     edit->found = true;
     return edit;
+}
+
+static const struct proof_edit *edit_of(struct proving *p, const void *node)
+{
+    return find_edit(p, node, PROOF_SCHEMA);
 }
 
 /* The schema that the node is to get; NULL: none. */
@@ -164,6 +176,54 @@ static bool same_value(struct proving *p, const struct proof_edit *edit, const N
     return true;
 }
 
+/* The arguments of two calls but the first, which is the node itself in the second. */
+static bool same_arguments(struct proving *p, const Node *a, const FuncCall *template, const FuncCall *b)
+{
+    FuncCall *left = ARENA_NEW(p->arena, FuncCall), *right = ARENA_NEW(p->arena, FuncCall);
+    if (!left || !right) {
+        p->full = true;
+        return true;
+    }
+    *left = *template;
+    *right = *b;
+    left->args = right->args = NULL;
+    push(p, left, right);
+    int n = tree_length(template->args);
+    if (n == 0 || n != tree_length(b->args)) return false;
+    for (int i = 1; i < n; i++)
+        push(p, tree_item(template->args, i), tree_item(b->args, i));
+    push(p, a, tree_item(b->args, 0));
+    return true;
+}
+
+/* (SELECT f(a, …) AS name), all of it the template's but a. */
+static bool same_around(struct proving *p, const struct proof_edit *edit, const Node *a, const SubLink *b)
+{
+    const SelectStmt *template = template_of(p, edit);
+    const ResTarget *only = template ? tree_item(template->targetList, 0) : NULL;
+    const SubLink *link =
+        only && only->val && tree_tag(only->val) == T_SubLink ? (const SubLink *)only->val : NULL;
+    SubLink *left = ARENA_NEW(p->arena, SubLink), *right = ARENA_NEW(p->arena, SubLink);
+    SelectStmt *inner = ARENA_NEW(p->arena, SelectStmt), *other = ARENA_NEW(p->arena, SelectStmt);
+    if (!left || !right || !inner || !other) {
+        p->full = true;
+        return true;
+    }
+    if (!link || !b->subselect || tree_tag(b->subselect) != T_SelectStmt) return false;
+    *left = *link, *right = *b;
+    left->subselect = right->subselect = NULL;
+    push(p, left, right);
+    *inner = *(const SelectStmt *)link->subselect, *other = *(const SelectStmt *)b->subselect;
+    const List *wanted = inner->targetList, *given = other->targetList;
+    inner->targetList = other->targetList = NULL;
+    push(p, inner, other);
+    if (tree_length(wanted) != 1 || tree_length(given) != 1) return false;
+    const ResTarget *x = tree_item(wanted, 0), *y = tree_item(given, 0);
+    if (!same_string(x->name, y->name) || x->indirection || y->indirection) return false;
+    if (!y->val || tree_tag(x->val) != T_FuncCall || tree_tag(y->val) != T_FuncCall) return false;
+    return same_arguments(p, a, (const FuncCall *)x->val, (const FuncCall *)y->val);
+}
+
 /* A name without its first parts, the first that is left being another one. */
 static bool same_trimmed(const struct proof_edit *edit, const ColumnRef *a, const Node *b)
 {
@@ -186,6 +246,7 @@ static bool same_edited(struct proving *p, const struct proof_edit *edit, const 
         return tree_tag(b) == T_CopyStmt && same_copy(p, edit, (const CopyStmt *)a, (const CopyStmt *)b);
     case PROOF_VALUE: return same_value(p, edit, b);
     case PROOF_TRIM: return same_trimmed(edit, (const ColumnRef *)a, b);
+    case PROOF_AROUND: return same_around(p, edit, a, (const SubLink *)b);
     case PROOF_SCHEMA:
     case PROOF_BEFORE:
     case PROOF_ITEMS: break;
@@ -315,9 +376,10 @@ static bool step_lists(struct proving *p)
     }
     if (top->next_b >= b->length) return false;
     const void *in_a = tree_item(a, top->next), *in_b = tree_item(b, top->next_b);
-    const struct proof_edit *edit = in_a && p->n_edits ? edit_of(p, in_a) : NULL;
+    const struct proof_edit *before = in_a ? find_edit(p, in_a, PROOF_BEFORE) : NULL;
+    if (before) return step_before(p, top, before, in_a);
+    const struct proof_edit *edit = in_a ? edit_of(p, in_a) : NULL;
     if (edit && edit->kind == PROOF_ITEMS) return step_items(p, top, edit);
-    if (edit && edit->kind == PROOF_BEFORE) return step_before(p, top, edit, in_a);
     top->next++;
     top->next_b++;
     if (in_a && in_b) push(p, in_a, in_b);
@@ -328,6 +390,8 @@ static bool step_lists(struct proving *p)
  * sub-select. */
 static const struct proof_edit *edit_here(struct proving *p, const struct pair *pair)
 {
+    if (tree_tag(pair->a) == T_FuncCall && tree_tag(pair->b) == T_SubLink)
+        return find_edit(p, pair->a, PROOF_AROUND);
     const struct proof_edit *edit = p->n_edits ? edit_of(p, pair->a) : NULL;
     bool again = edit && edit->kind == PROOF_SCAN && tree_tag(pair->a) == T_RangeTableSample &&
                  tree_tag(pair->b) == T_RangeTableSample;

@@ -13,8 +13,9 @@ enum proof_kind {
     PROOF_COPY,       /* a CopyStmt: its relation and columns are a query, which is the template */
     PROOF_VALUE,      /* an expression: the template's only output */
     PROOF_ITEMS,      /* an element of a list: the template's outputs, one or more */
-    PROOF_BEFORE,     /* an element of a list: the template's expressions stand before it */
-    PROOF_TRIM        /* a ColumnRef: without its first parts, and the name in the place of the next one */
+    PROOF_AROUND, /* a FuncCall: the first argument of the function that the template's sub-select calls */
+    PROOF_BEFORE, /* an element of a list: the template's expressions stand before it */
+    PROOF_TRIM    /* a ColumnRef: without its first parts, and the name in the place of the next one */
 };
 struct proof_edit {
     const void *node;

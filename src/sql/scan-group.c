@@ -126,8 +126,7 @@ void scan_group(struct lineage *l, const struct scope *scope, const SelectStmt *
         if (item && !item->target && !range->names && is_grouped_by_key(scans, s, range, item))
             put_used(l, s, range, item, &added);
     }
-    bool plain = tree_tag(first) != T_ColumnRef || tree_length(((const ColumnRef *)first)->fields) <= 2;
-    if (buf_length(&added) && plain && find_first(scans, first, &at) && !scan_node_has(scans, first)) {
+    if (buf_length(&added) && find_first(scans, first, &at) && !scan_node_has(scans, first, PROOF_BEFORE)) {
         struct bytes text =
             added.failed ? (struct bytes){ 0 } : arena_copy(l->walk->arena, buf_bytes(&added));
         scan_edit_add(l->walk, at, 0, SCAN_RANK_BEHIND,

@@ -109,6 +109,13 @@ void scan_need(struct walk *walk, const Node *top, bool gave_up)
     scans->prunes = saw_all(scans, top);
 }
 
+bool scan_needs_xmin(const struct scans *scans, const struct scan_item *item)
+{
+    for (size_t i = 0; i < scans->n_found; i++)
+        if (scans->found[i].attribute == SCAN_XMIN && scans->found[i].range->node == item->node) return true;
+    return false;
+}
+
 const bool *scan_needed(struct walk *walk, const struct scan_item *item)
 {
     struct scans *scans = walk->names->scans;

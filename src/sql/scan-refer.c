@@ -110,6 +110,12 @@ static void return_masked(struct lineage *l, const struct range *range, const st
 
 enum { TABLEOID = -6 };
 
+/* When a row of the server's own catalogues changed tells nothing of anybody's data. */
+static bool is_state(const struct scan_item *item, int attribute)
+{
+    return attribute == SCAN_XMIN && catalog_is_own(item->relation->oid);
+}
+
 /* Rows that can be no child's all have the same one: pg_dump asks for it, of each catalogue. */
 static bool has_one_oid(const struct catalog_relation *relation)
 {
@@ -118,12 +124,15 @@ static bool has_one_oid(const struct catalog_relation *relation)
     return relation->kind == 'r' || relation->kind == 'm' || relation->kind == 'f';
 }
 
-static void system_column(struct lineage *l, const struct scan_item *item, int attribute)
+static void system_column(struct lineage *l, const struct range *range, const struct scan_item *item,
+                          int attribute)
 {
     uint32_t oid = item->relation->oid;
     if (attribute == TABLEOID && has_one_oid(item->relation))
         replace(l, arena_printf(l->walk->arena, "CAST(%u AS pg_catalog.oid)", oid),
                 BYTES_LITERAL("\"tableoid\""));
+    else if (is_state(item, attribute))
+        note_found(l, l->ref, range, attribute);
     else
         refuse(l, item, 0, "its rows have no system columns (ctid, xmin, tableoid) for you",
                "Name rows by their key.");
@@ -137,7 +146,7 @@ void scan_refer(struct lineage *l, const struct range *range, int attribute)
     if (!item) return;
     if (!item->target) {
         if (attribute < 0) {
-            system_column(l, item, attribute);
+            system_column(l, range, item, attribute);
             return;
         }
         note_found(l, l->ref, range, attribute);

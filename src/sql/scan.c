@@ -148,10 +148,10 @@ void scan_node_add(struct walk *walk, struct proof_edit edit, struct bytes templ
     scans->nodes[scans->n_nodes++] = edit;
 }
 
-bool scan_node_has(const struct scans *scans, const void *node)
+bool scan_node_has(const struct scans *scans, const void *node, enum proof_kind kind)
 {
     for (size_t i = 0; i < scans->n_nodes; i++)
-        if (scans->nodes[i].node == node) return true;
+        if (scans->nodes[i].node == node && scans->nodes[i].kind == kind) return true;
     return false;
 }
 
@@ -222,6 +222,12 @@ static void wrap(struct walk *walk, const struct scan_item *item)
     bool table = !item->sample && !node->alias && e.from >= 1 && scan_word(scans, e.from - 1, "table");
     const bool *needed = scan_needed(walk, item);
     struct bytes columns = scan_columns(walk, item->relation, item->masked, needed, BYTES_LITERAL(""));
+    if (scan_needs_xmin(scans, item) && !needed) {
+        cannot(walk, item, "xmin does not go with all its columns", "Name the columns.");
+        return;
+    }
+    if (scan_needs_xmin(scans, item) && columns.p)
+        columns = arena_printf(walk->arena, "%.*s%sxmin", BYTES_FMT(columns), columns.n ? ", " : "");
     struct bytes guard = scan_guard(walk, item->relation, item->masked);
     struct bytes name = full_name(walk, item->relation);
     struct bytes database =

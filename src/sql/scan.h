@@ -14,7 +14,8 @@
 
 enum {
     SCAN_CEILING = 20000, /* masked references of one text */
-    SCAN_ALL = INT16_MAX  /* an attribute: all columns, by a star */
+    SCAN_ALL = INT16_MAX, /* an attribute: all columns, by a star */
+    SCAN_XMIN = -2        /* the system column of that name */
 };
 
 struct scan_token {
@@ -83,7 +84,7 @@ struct scan_item *scan_item_of(struct scans *scans, const RangeVar *node);
 bool scan_edit_add(struct walk *walk, uint32_t at, uint32_t remove, int rank, struct bytes insert);
 /* The template behind a node's edit: all that stands between SELECT and the semicolon. */
 void scan_node_add(struct walk *walk, struct proof_edit edit, struct bytes template);
-bool scan_node_has(const struct scans *scans, const void *node);
+bool scan_node_has(const struct scans *scans, const void *node, enum proof_kind kind);
 void *scan_larger(struct walk *walk, const void *old, size_t n, size_t *size, size_t element);
 
 /* The templates as one text with a NUL behind it. */
@@ -114,6 +115,10 @@ void scan_locks(struct lineage *l, const struct scope *scope, const SelectStmt *
 /* Behind the lineage of a statement: names before a dot that a sub-select's alias does not have. */
 void scan_settle(struct walk *walk);
 
+/* scan-definition.c: calls that give the text of a definition. */
+void scan_definition(struct walk *walk, const FuncCall *call);
+void scan_definition_from(struct walk *walk, const RangeFunction *from);
+
 /* scan-need.c: which columns a sub-select has to have, so that a login which may read no other ones can use
  * it. */
 void scan_saw(struct lineage *l, const ColumnRef *ref);
@@ -122,6 +127,8 @@ void scan_whole(struct lineage *l, const struct scope_item *items, size_t n);
 void scan_need(struct walk *walk, const Node *top, bool gave_up);
 /* A flag for each column; NULL: all. */
 const bool *scan_needed(struct walk *walk, const struct scan_item *item);
+/* Whether the statement refers to xmin; it can have it only where what is needed is known. */
+bool scan_needs_xmin(const struct scans *scans, const struct scan_item *item);
 
 /* scan-text.c: what is written. p == NULL: there is no memory, and the walk has trouble. */
 struct bytes scan_quoted(struct walk *walk, struct bytes name);

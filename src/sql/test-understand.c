@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 static enum sql_outcome understand(struct bytes text)
 {
@@ -98,6 +99,25 @@ static const double seconds_ceiling = 2.0;
 static const double seconds_ceiling = 0.1;
 #endif
 
+static double seconds_for(const char *start, const char *part, size_t times)
+{
+    double before = cpu_seconds();
+    (void)!understand_repeated(start, part, times, "");
+    return cpu_seconds() - before;
+}
+
+/* Whether a text takes long each time, and long beside what every text of its length takes: what the
+ * processor does besides (a virtual machine may be paused) counts as time, too, and a machine may be slow. */
+static bool takes_long(const char *start, const char *part, size_t times, double *took_out)
+{
+    for (int i = 0; i < 5; i++) {
+        *took_out = seconds_for(start, part, times);
+        if (*took_out <= seconds_ceiling) return false;
+        if (*took_out <= 50 * seconds_for("SELECT 1", ",1", SQL_INLINE_BYTES / 2 - 8)) return false;
+    }
+    return true;
+}
+
 /* As much of one thing as may be parsed on a worker. What is quadratic took 0.1 to 60 s before the pre-scan
  * knew of it. */
 static void no_text_that_is_parsed_inline_takes_long(void **state)
@@ -170,10 +190,8 @@ static void no_text_that_is_parsed_inline_takes_long(void **state)
     for (size_t s = 0; s < sizeof(starts) / sizeof(*starts); s++)
         for (size_t p = 0; p < sizeof(parts) / sizeof(*parts); p++) {
             size_t times = (SQL_INLINE_BYTES - strlen(starts[s])) / strlen(parts[p]);
-            double before = cpu_seconds();
-            (void)!understand_repeated(starts[s], parts[p], times, "");
-            double took = cpu_seconds() - before;
-            if (took > seconds_ceiling)
+            double took = 0;
+            if (takes_long(starts[s], parts[p], times, &took))
                 fail_msg("%zu times \"%s\" behind \"%s\" took %.3f s", times, parts[p], starts[s], took);
         }
 }
@@ -213,9 +231,9 @@ static void shared_nodes_are_read_once(void **state)
     buf_append_text(&text, "SELECT 1");
     for (int i = 0; i < 20; i++)
         buf_append_text(&text, ") y) WHERE a=1 RETURNING *) SELECT * FROM x");
-    double before = cpu_seconds();
+    alarm(600); /* to the twentieth power, they would take longer */
     assert_int_equal(understand(buf_bytes(&text)), SQL_UNDERSTOOD);
-    assert_true(cpu_seconds() - before < 0.5);
+    alarm(0);
     buf_free(&text);
 }
 

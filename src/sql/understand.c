@@ -171,7 +171,7 @@ static enum proof prove(struct bytes text, const List *list, struct names *names
 static enum sql_outcome settle(struct bytes text, const List *list, struct names *names, struct arena *arena,
                                struct sql_facts *facts)
 {
-    bool edits = names->n_edits > 0 || (names->scans && names->scans->n_items > 0);
+    bool edits = names->n_edits > 0 || (names->scans && names->scans->n_nodes > 0);
     if (!edits || !can_be_sent(facts)) return SQL_UNDERSTOOD;
     switch (prove(text, list, names, arena)) {
     case PROOF_DIFFERENT: return hostile(facts, "its names cannot be made unambiguous");

@@ -86,7 +86,10 @@ static void visit(struct walk *walk, const Node *node, struct walk_at at)
     switch (tree_tag(node)) {
     case T_RangeVar: relations_visit(walk, (const RangeVar *)node, at); return;
     case T_MultiAssignRef: visit_shared(walk, (const MultiAssignRef *)node, at); return;
-    case T_FuncCall: functions_visit_call(walk, (const FuncCall *)node); break;
+    case T_FuncCall:
+        functions_visit_call(walk, (const FuncCall *)node);
+        if (walk->names && walk->names->scans) scan_definition(walk, (const FuncCall *)node);
+        break;
     case T_A_Expr: functions_visit_operator(walk, ((const A_Expr *)node)->name); break;
     case T_RangeTableSample:
         functions_visit_sample(walk, (const RangeTableSample *)node);
@@ -103,7 +106,10 @@ static void visit(struct walk *walk, const Node *node, struct walk_at at)
             return;
         }
         break;
-    case T_RangeFunction: attribute_visit_range(walk, (const RangeFunction *)node); break;
+    case T_RangeFunction:
+        attribute_visit_range(walk, (const RangeFunction *)node);
+        if (walk->names && walk->names->scans) scan_definition_from(walk, (const RangeFunction *)node);
+        break;
     case T_TypeName:
         if (walk->names) types_visit(walk, (const TypeName *)node);
         break;

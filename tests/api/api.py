@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The API of a running gateway, asked with tokens: what it shows, to whom, and what it refuses; one by one."""
+import gzip
 import json
 import pathlib
 import socket
@@ -202,6 +203,21 @@ def rest(a, t):
     t.check("answers are guarded", all(head.header(k) == v for k, v in guards.items())
             and "frame-ancestors 'none'" in head.header("content-security-policy")
             and "unsafe" not in head.header("content-security-policy"))
+
+
+def pages(a, t):
+    """The web UI's files, from the program itself."""
+    first = a.nobody.get("/")
+    t.check("the first page is served to anybody", first.status == 200 and first.header("content-type").startswith("text/html"), first)
+    t.check("and guarded", "script-src 'self'" in first.header("content-security-policy") and len(first.all("content-security-policy")) == 1
+            and first.header("cache-control") and first.header("cache-control") != "no-store", first.headers)
+    t.check("at the paths of its own pages as well", a.nobody.get("/approvals/06gzv4gqn8000").body == first.body)
+    zipped = a.nobody.ask("GET", "/", headers={"Accept-Encoding": "gzip"})
+    t.check("compressed for who takes that", zipped.header("content-encoding") == "gzip" and zipped.header("vary") == "Accept-Encoding"
+            and gzip.decompress(zipped.body) == first.body and zipped.header("etag") != first.header("etag"), zipped)
+    again = a.nobody.ask("GET", "/", headers={"If-None-Match": first.header("etag")})
+    t.check("and not again", again.status == 304 and again.body == b"", again)
+    t.check("a page takes no POST", a.nobody.post("/", {}).status == 404)
 
 
 def live(a, t):
@@ -418,6 +434,7 @@ def main():
         a = Api(world, cluster, t)
         work(a)
         shows(a, t)
+        pages(a, t)
         live(a, t)
         held(a, t)
         refuses(a, t)

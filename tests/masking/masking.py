@@ -11,6 +11,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
+import definitions
 import gateway
 import postgres
 import process
@@ -334,6 +335,25 @@ def columns_may_be_granted(t, g, server):
     s.close()
 
 
+def definitions_are_looked_through(t, g, server):
+    """What looks like data in the text of a definition is hidden, by whichever way the text is read."""
+    server.sql(definitions.MADE, "one")
+    s = Session(g, "one")
+    process.wait_for(lambda: error_of(s.run(query("SELECT x FROM defined.v"))) is None, "the new view in the catalogue", 30)
+    for text in definitions.HIDDEN:
+        answer = s.run(query(text))
+        shown = b"".join(body for kind, body in answer if kind in "DdE").decode("latin1")
+        t.check(text, error_of(answer) is None and "***" in shown and not any(x in shown for x in definitions.SECRETS), answer)
+    for text in definitions.REFUSED:
+        answer = s.run(query(text))
+        t.check(f"refused: {text}", error_of(answer) and not any(kind == "D" for kind, _ in answer), answer)
+    for text, expected in definitions.SHOWN:
+        answer = s.run(query(text))
+        first = next((rawpg.columns(body)[0] for kind, body in answer if kind == "D"), b"no row")
+        t.check(text, first is None if expected is None else first is not None and expected in first.decode(), answer)
+    s.close()
+
+
 def make(world):
     server = postgres.Cluster(world, "server")
     server.sql((HERE / "fixture.sql").read_text(), "template1")
@@ -387,6 +407,7 @@ def main():
             the_guard_holds(t, server)
             tools_work(t, g, server)
             columns_may_be_granted(t, g, server)
+            definitions_are_looked_through(t, g, server)
     t.finish()
 
 
