@@ -75,6 +75,20 @@ static void give_health(void *context, struct api_health *out)
     out->sessions = atomic_load(&s->options.workers->n_sessions);
 }
 
+static bool give_page(struct bytes path, struct api_page *out)
+{
+    const struct web_asset *asset = web_find(path);
+    if (!asset) return false;
+    *out = (struct api_page){ .type = asset->type,
+                              .cache = asset->cache,
+                              .plain = asset->plain.bytes,
+                              .gzip = asset->gzip.bytes,
+                              .plain_etag = asset->plain.etag,
+                              .gzip_etag = asset->gzip.etag,
+                              .policy = web_policy };
+    return true;
+}
+
 /* ---- building */
 
 static int read_secret(const struct config_issuer *from, struct secret *out)
@@ -167,20 +181,6 @@ static uint16_t database_place(struct surfaces *s)
     bool v6 = a->storage.ss_family == AF_INET6;
     return ntohs(v6 ? ((const struct sockaddr_in6 *)&a->storage)->sin6_port
                     : ((const struct sockaddr_in *)&a->storage)->sin_port);
-}
-
-static bool give_page(struct bytes path, struct api_page *out)
-{
-    const struct web_asset *asset = web_find(path);
-    if (!asset) return false;
-    *out = (struct api_page){ .type = asset->type,
-                              .cache = asset->cache,
-                              .plain = asset->plain.bytes,
-                              .gzip = asset->gzip.bytes,
-                              .plain_etag = asset->plain.etag,
-                              .gzip_etag = asset->gzip.etag,
-                              .policy = web_policy };
-    return true;
 }
 
 static int start_api(struct surfaces *s)

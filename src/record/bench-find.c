@@ -3,11 +3,11 @@
  * each.
  *
  * usage: bench-record-find FOLDER [SESSIONS] */
-#include "base/clock.h"
 #include "record/index-private.h"
 #include "record/index.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { SHAPES = 5000, TABLES = 200, PEOPLE = 500, EACH = 3, ASKS = 40 };
 
@@ -25,6 +25,15 @@ static uint64_t skewed(uint64_t n)
 {
     uint64_t a = pick(n) + 1;
     return pick(a);
+}
+
+/* The processor time of this thread: what a page takes on a machine that has nothing else to do, as long as
+ * the index is in its memory. */
+static int64_t spent_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 static void must(int error, const char *what)
@@ -158,11 +167,11 @@ static void ask(struct index *index, const char *name, struct index_find find, b
     for (int i = 0; i < ASKS; i++) {
         if (!more) place = (struct index_place){ 0 };
         from = place;
-        int64_t began = clock_monotonic_us(&clock_system);
+        int64_t began = spent_us();
         must(statements ? index_find_statements(index, &find, &from, see_hit, &items, &place, &more)
                         : index_find_sessions(index, &find, &from, see_session, &items, &place, &more),
              name);
-        us[i] = clock_monotonic_us(&clock_system) - began;
+        us[i] = spent_us() - began;
     }
     tell(name, us, ASKS, items);
 }
@@ -181,11 +190,11 @@ static void ask_varied(struct index *index, const char *name, int which, const c
         snprintf(text, sizeof text, form, (unsigned long long)pick(values));
         struct bytes *places[] = { &find.principal, &find.relation, &find.task };
         *places[which] = bytes_of(text);
-        int64_t began = clock_monotonic_us(&clock_system);
+        int64_t began = spent_us();
         must(statements ? index_find_statements(index, &find, &from, see_hit, &items, &place, &more)
                         : index_find_sessions(index, &find, &from, see_session, &items, &place, &more),
              name);
-        us[i] = clock_monotonic_us(&clock_system) - began;
+        us[i] = spent_us() - began;
     }
     tell(name, us, ASKS, items);
 }
@@ -196,9 +205,9 @@ static void ask_counts(struct index *index, const char *name, enum index_rollup 
     int64_t us[ASKS];
     size_t items = 0;
     for (int i = 0; i < ASKS; i++) {
-        int64_t began = clock_monotonic_us(&clock_system);
+        int64_t began = spent_us();
         must(index_counts(index, by, since_us, until_us, 900, 100, see_count, &items), name);
-        us[i] = clock_monotonic_us(&clock_system) - began;
+        us[i] = spent_us() - began;
     }
     tell(name, us, ASKS, items);
 }

@@ -1,7 +1,7 @@
 // Colours for YAML: enough for policies.
 import { reveal } from './reveal';
 
-const line = /^(\s*(?:- )*)([\w.\- ]+:)?(\s*)(.*?)(\s+#.*|^#.*)?$/;
+const line = /^(\s*(?:- )*)("?[\w.\- ]+"?:)?(\s*)(.*?)(\s+#.*|^#.*)?$/;
 
 function words(text: string) {
   return reveal(text).map((piece, i) =>
@@ -29,7 +29,7 @@ export function Yaml({ text, label }: { text: string; label: string }) {
               </span>
             );
           const [, indent, key, gap, value, comment] = found;
-          const verdict = /^(allow|deny|hold|limits|who|on|name|record|mask):$/.exec(key ?? '');
+          const verdict = /^"?(allow|deny|hold)"?:$/.exec(key ?? '');
           return (
             <span key={i} class="yaml-line">
               {indent}
