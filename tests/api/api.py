@@ -209,7 +209,8 @@ def pages(a, t):
     """The web UI's files, from the program itself."""
     first = a.nobody.get("/")
     t.check("the first page is served to anybody", first.status == 200 and first.header("content-type").startswith("text/html"), first)
-    t.check("and guarded", "script-src 'self'" in first.header("content-security-policy") and len(first.all("content-security-policy")) == 1
+    t.check("and guarded", all("script-src 'self'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+                                for policy in first.all("content-security-policy"))
             and first.header("cache-control") and first.header("cache-control") != "no-store", first.headers)
     t.check("at the paths of its own pages as well", a.nobody.get("/approvals/06gzv4gqn8000").body == first.body)
     zipped = a.nobody.ask("GET", "/", headers={"Accept-Encoding": "gzip"})
