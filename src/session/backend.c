@@ -181,6 +181,7 @@ static bool takes_rows(const struct pending *p)
 
 static void overrun(struct session *s, struct pending *p, uint8_t by)
 {
+    if (p->overrun) return; /* it is cancelled once, for the first reason */
     p->overrun = by;
     s->wants.cancel = true;
 }

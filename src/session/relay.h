@@ -27,6 +27,7 @@ struct relays {
     size_t n, n_unauthenticated;
     atomic_size_t *n_sessions; /* that are signed in, of all workers */
     size_t most_sessions;      /* who comes when there are so many is refused */
+    struct canceller *cancellers;
     size_t n_cancelling; /* cancel requests on their way to servers: their sessions may be gone already */
 };
 /* 0 or -ENOMEM. */

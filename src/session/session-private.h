@@ -87,6 +87,7 @@ struct session {
     struct limiting limiting;
     struct sifting sift;
     struct holding *holding;       /* NULL: nothing waits for approval */
+    bool cancelling;               /* a cancel request is on its way to the server */
     bool fails_on_hold;            /* SET postern.on_hold = fail */
     struct buf claims;             /* what SET postern.… said: counted name, counted value */
     uint8_t batch;                 /* enum batch */

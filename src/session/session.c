@@ -135,8 +135,14 @@ static bool is_over(const struct session *s)
     return s->phase == PHASE_ENDING || s->phase == PHASE_CLOSED;
 }
 
+void session_set_cancelling(struct session *s, bool cancelling)
+{
+    s->cancelling = cancelling;
+}
+
 bool session_reads_client(const struct session *s)
 {
+    if (s->wants.cancel || s->cancelling) return false;
     if (s->waits_for_room || s->waits_for_parse || s->limiting.waits || s->limiting.again.undoing ||
         s->terminated || buf_length(&s->server_out) > SESSION_OUT_HIGH)
         return false;

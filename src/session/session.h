@@ -150,6 +150,9 @@ void session_on_parsed(struct session *s, struct bytes encoded);
 /* Keys of an issuer arrived; the log has room again; a time that session_due_us named has come. */
 void session_on_keys(struct session *s);
 void session_on_room(struct session *s);
+/* A cancel request is on its way to the server, or is over: until then nothing more is read of the client, so
+ * that it cannot hit what comes next. */
+void session_set_cancelling(struct session *s, bool cancelling);
 /* What another thread does for a session: run there, then done on the session's own loop; NULL: the session
  * is gone. */
 void session_job_run(struct view_job *job);

@@ -177,6 +177,7 @@ static void on_wants(struct talk *t, const struct talk_line *line)
             talk_fail(t, "the session does not want %.*s", BYTES_FMT(text(line, i)));
         else
             *want = false;
+        if (want == &w->cancel) talk_pump(t); /* nothing was read meanwhile */
     }
 }
 

@@ -67,6 +67,9 @@ pgbench's run as well. What masks cannot stop is told in [masking.md](masking.md
 * **What a client knows**: a literal that it sends and gets back.
 * **Time, numbers of rows, and clear columns.**
 
+Masks [by value](masking.md#by-value) are tried with card numbers, IBANs and addresses in 33 types of columns and expressions, in text and in binary, by each way that rows take, in COPY, and in rows of some MB; a fuzzer of
+whole sessions looks for values in whatever a client gets.
+
 ## What no gateway can hold
 
 * **Who may do everything.** Behind a role that is superuser, owns the tables or may make roles stands nothing but the

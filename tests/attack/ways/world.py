@@ -139,6 +139,11 @@ class Shop:
         if self.gate and not bare:
             port, user = self.gate.port, "agent"
             password = self.gate.token(sub=principal, groups=[policy], shop_role=role)
+            # Nobody decides here: what is held is refused at once.
+            parameters = [(k, v) for k, v in parameters or []]
+            if not any(k == "options" for k, _ in parameters):
+                parameters.append(("options", ""))
+            parameters = [(k, f"{v} -c postern.on_hold=fail" if k == "options" else v) for k, v in parameters]
         raw = rawpg.Raw(port, timeout=60)
         raw.send(rawpg.startup([("user", user), ("database", self.database), *(parameters or [])]))
         return raw, raw.authenticate(password)
