@@ -3,6 +3,8 @@
 #include "cli/catalog-file.h"
 #include "cli/commands.h"
 #include "cli/safe.h"
+#include "mask/exports.h"
+#include "policy/compile.h"
 #include "policy/lint.h"
 #include "json/writer.h"
 
@@ -51,6 +53,45 @@ static void found(void *context, const struct policy_finding *f)
     buf_printf(&l->out, " [%s]\n", f->code);
 }
 
+struct exporting {
+    struct lint *lint;
+    const struct policy_alone *alone;
+};
+
+static void exported(void *context, const struct mask_export *e)
+{
+    struct exporting *x = context;
+    const struct catalog_relation *of = e->choice.because;
+    struct arena arena;
+    arena_init(&arena, 4096, 64 << 10);
+    struct bytes text =
+        of ? arena_printf(&arena,
+                          "%.*s.%.*s gives what is masked in %.*s.%.*s as %.*s: it is masked there too",
+                          BYTES_FMT(e->relation->schema), BYTES_FMT(e->relation->name), BYTES_FMT(of->schema),
+                          BYTES_FMT(of->name), BYTES_FMT(e->columns))
+           : arena_printf(&arena, "%.*s.%.*s has columns that are masked with others, %s: %.*s",
+                          BYTES_FMT(e->relation->schema), BYTES_FMT(e->relation->name),
+                          mask_reason_text(e->choice.reason), BYTES_FMT(e->columns));
+    struct policy_finding finding = { x->alone->place, "re-exported", x->alone->name, BYTES_LITERAL("mask"),
+                                      text };
+    found(x->lint, &finding);
+    arena_free(&arena);
+}
+
+/* Columns under another name, which the closure masks as well. */
+static void look_for_exports(struct lint *l, const struct policy_snapshot *snapshot,
+                             const struct catalog_view *view)
+{
+    for (size_t i = 0; i < policy_snapshot_n(snapshot); i++) {
+        struct policy_alone alone;
+        struct arena arena;
+        arena_init(&arena, 4096, 64 << 10);
+        struct exporting x = { l, &alone };
+        if (policy_masks_alone(snapshot, i, &arena, &alone)) mask_exports(alone.ruleset, view, exported, &x);
+        arena_free(&arena);
+    }
+}
+
 static int run(struct cli_call *call)
 {
     struct lint l = { .call = call, .json = cli_option(call, "json") };
@@ -70,6 +111,7 @@ static int run(struct cli_call *call)
     bool good = policy_lint(snapshot, found, &l);
     if (path) {
         good = policy_lint_names(snapshot, file.view.catalog, found, &l) && good;
+        look_for_exports(&l, snapshot, &file.view);
         catalog_file_close(&file);
     }
     if (!l.n && !l.json)

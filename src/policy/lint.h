@@ -8,7 +8,8 @@
 
 struct policy_finding {
     struct yaml_place place;
-    const char *code;    /* "never-matches", "shadowed", "no-effect", "unknown-name", "misleading" */
+    const char *code;    /* "never-matches", "shadowed", "no-effect", "unknown-name", "misleading",
+                            "re-exported" (the command's own) */
     struct bytes policy; /* its name */
     struct bytes rule;   /* the rule's name, or "allow: read" */
     struct bytes text;   /* one sentence without a full stop; borrowed until visit returns */

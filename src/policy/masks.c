@@ -274,6 +274,19 @@ const struct policy_ruleset *policy_ruleset_hold(const struct policy_ruleset *ru
     return held;
 }
 
+bool policy_masks_alone(const struct policy_snapshot *snapshot, size_t i, struct arena *arena,
+                        struct policy_alone *out)
+{
+    const struct policy *p = &snapshot->policies[i];
+    struct policy_ruleset *ruleset = ARENA_NEW(arena, struct policy_ruleset);
+    const struct policy **policies = ARENA_ARRAY(arena, const struct policy *, 1);
+    if (!p->n_masks || p->observe || !ruleset || !policies) return false;
+    policies[0] = p;
+    *ruleset = (struct policy_ruleset){ .snapshot = snapshot, .policies = policies, .n = 1, .masks = true };
+    *out = (struct policy_alone){ p->name, p->masks[0].place, ruleset };
+    return true;
+}
+
 void policy_ruleset_release(const struct policy_ruleset *held)
 {
     if (!held) return;

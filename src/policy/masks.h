@@ -3,6 +3,7 @@
 #ifndef POSTERN_POLICY_MASKS_H
 #define POSTERN_POLICY_MASKS_H
 #include "policy/policy.h"
+#include "yaml/errors.h"
 
 /* From the least hiding to the most. */
 enum policy_mask_kind {
@@ -82,6 +83,15 @@ struct policy_mask policy_ruleset_mask_of(const struct policy_ruleset *ruleset, 
 bool policy_ruleset_speaks_of(const struct policy_ruleset *ruleset, struct bytes schema,
                               struct bytes relation, struct bytes column, struct bytes tags);
 bool policy_ruleset_masks_somebody(const struct policy_ruleset *ruleset);
+/* One policy by itself, as if nobody else's applied: for lint. False: it masks no columns, or only observes.
+ */
+struct policy_alone {
+    struct bytes name;
+    struct yaml_place place;
+    const struct policy_ruleset *ruleset; /* only masks are judged by it; in the arena */
+};
+bool policy_masks_alone(const struct policy_snapshot *snapshot, size_t i, struct arena *arena,
+                        struct policy_alone *out) MUST_USE;
 /* The same masks for longer than the session lives: a copy that holds its snapshot. NULL: no memory. */
 const struct policy_ruleset *policy_ruleset_hold(const struct policy_ruleset *ruleset) MUST_USE;
 void policy_ruleset_release(const struct policy_ruleset *held); /* NULL is nothing */
