@@ -5,6 +5,14 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { openBrowser } from './browser.mjs';
 import { settled, until } from './pages.mjs';
 
+/** The index follows the record in a thread of its own: a page shows what that has come to when it is loaded. */
+const shown = (page, path, locate) =>
+  until(`${path} shows what happened`, async () => {
+    await page.goto(base + path);
+    await settled(page);
+    return (await locate().count()) > 0;
+  });
+
 const { base, agent } = JSON.parse(readFileSync(0, 'utf8'));
 const pictures = process.argv[2]; /* a folder, for who wants to look */
 if (pictures) mkdirSync(pictures, { recursive: true });
@@ -83,9 +91,8 @@ const facts = [
   }],
   ['an auditor finds the session, and in it who asked, who decided and why, and that it ran', async () => {
     ida = await person('ida', `${base}/sessions`);
-    await ida.getByRole('link', { name: /cart-agent/ }).first().waitFor();
-    await ida.goto(base + session);
-    await ida.getByText('End of the session').waitFor();
+    await shown(ida, '/sessions', () => ida.getByRole('link', { name: /cart-agent/ }));
+    await shown(ida, session, () => ida.getByText('End of the session'));
     const text = await ida.locator('main').textContent();
     for (const part of ['DELETE FROM orders', 'asked', 'approved', 'dora', 'they are archived', 'used', 'agents-on-orders/many', 'DELETE 1000', '<img src=x onerror=alert(1)>'])
       assert.ok(text.includes(part), `${part} in ${text}`);
@@ -159,12 +166,10 @@ const facts = [
     await ida.getByText('End of the session').waitFor();
   }],
   ['search, overview, policy and connections tell of the same day', async () => {
-    await ida.goto(`${base}/statements?verdict=deny`);
-    await ida.locator('.hit', { hasText: 'DROP TABLE orders' }).first().waitFor();
+    await shown(ida, '/statements?verdict=deny', () => ida.locator('.hit', { hasText: 'DROP TABLE orders' }));
     await shoot(ida, 'statements');
-    await ida.goto(`${base}/overview`);
+    await shown(ida, '/overview', () => ida.getByRole('link', { name: 'cart-agent' }));
     await ida.locator('.tiles').waitFor();
-    await ida.getByRole('link', { name: 'cart-agent' }).waitFor();
     await shoot(ida, 'overview');
     await ida.goto(`${base}/policy`);
     await ida.getByLabel('A statement. It is judged, not run.').fill('DROP TABLE orders');
