@@ -4,6 +4,7 @@
 #include "notify/plain.h"
 #include "record/frame.h"
 #include "sql/facts.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { RELATIONS_SHOWN = 16 };

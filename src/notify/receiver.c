@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "crypto/random.h"
 #include "notify/deliver.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -30,13 +29,13 @@ struct receiver {
     const struct clock *clock;
     int64_t first_retry_us;
     pthread_mutex_t lock;
-    pthread_cond_t work;
+    pthread_cond_t work, ended;
     pthread_t thread;
     struct queue urgent, refusals;
     struct notify_counts counts;
     unsigned failures;                                /* in a row */
     int64_t rests_until_us, next_refusal_us, ends_us; /* monotonic; ends_us: INT64_MAX while it serves */
-    bool finishing, full_said;
+    bool finishing, full_said, gone;                  /* gone: the thread has done its last */
     atomic_bool cancel;
 };
 
@@ -216,6 +215,8 @@ static void *run(void *context)
         else
             wait_until(r, when < r->ends_us ? when : r->ends_us);
     }
+    r->gone = true;
+    pthread_cond_signal(&r->ended);
     pthread_mutex_unlock(&r->lock);
     return NULL;
 }
@@ -239,9 +240,11 @@ struct receiver *receiver_new(const struct notify_receiver *options, const struc
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&r->work, &attributes);
+    pthread_cond_init(&r->ended, &attributes);
     pthread_condattr_destroy(&attributes);
     if (pthread_create(&r->thread, NULL, run, r) == 0) return r;
     pthread_cond_destroy(&r->work);
+    pthread_cond_destroy(&r->ended);
     pthread_mutex_destroy(&r->lock);
     free(r);
     return NULL;
@@ -270,11 +273,11 @@ void receiver_free(struct receiver *r, int64_t deadline_us)
     pthread_mutex_lock(&r->lock);
     r->ends_us = deadline_us;
     pthread_cond_signal(&r->work);
+    while (!r->gone && pthread_cond_timedwait(&r->ended, &r->lock, &at) == 0)
+        continue;
     pthread_mutex_unlock(&r->lock);
-    if (pthread_clockjoin_np(r->thread, NULL, CLOCK_MONOTONIC, &at)) {
-        atomic_store(&r->cancel, true);
-        pthread_join(r->thread, NULL);
-    }
+    atomic_store(&r->cancel, true); /* what hangs still */
+    pthread_join(r->thread, NULL);
     size_t left = r->urgent.n + r->refusals.n;
     if (left) log_line(LOG_ERROR, "notify: %s: the gateway ends with %zu not told", r->options->name, left);
     while (r->urgent.n)
@@ -282,6 +285,7 @@ void receiver_free(struct receiver *r, int64_t deadline_us)
     while (r->refusals.n)
         item_free(queue_pop(&r->refusals));
     pthread_cond_destroy(&r->work);
+    pthread_cond_destroy(&r->ended);
     pthread_mutex_destroy(&r->lock);
     free(r);
 }
