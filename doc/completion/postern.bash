@@ -24,6 +24,7 @@ _postern() {
     "approvals show"|"approvals show "*) words=" --token --config --data --key-file --json --no-color --help" ;;
     "approvals approve"|"approvals approve "*) words=" --token --reason --config --data --key-file --json --no-color --help" ;;
     "approvals deny"|"approvals deny "*) words=" --token --reason --config --data --key-file --json --no-color --help" ;;
+    "approvals watch"|"approvals watch "*) words=" --token --bell --config --data --key-file --json --no-color --help" ;;
     "policy lint"|"policy lint "*) words=" --catalog --config --data --key-file --json --no-color --help" ;;
     "policy explain"|"policy explain "*) words=" --as --on --group --claim --machine --person --database --policies --catalog --config --data --key-file --json --no-color --help" ;;
     "policy test"|"policy test "*) words=" --policies --catalog --junit --config --data --key-file --json --no-color --help" ;;
@@ -40,7 +41,7 @@ _postern() {
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
     "audit") words=" search verify who-saw" ;;
-    "approvals") words=" list show approve deny" ;;
+    "approvals") words=" list show approve deny watch" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;
     "") words=" gateway check doctor openapi demo sessions audit approvals policy login token connect keys help version man completion" ;;

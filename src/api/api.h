@@ -6,6 +6,7 @@
 #include "http/service.h"
 #include "identity/identity.h"
 #include "identity/oauth.h"
+#include "notify/notify.h"
 #include "record/journal.h"
 #include "session/target.h"
 
@@ -24,6 +25,8 @@ struct api_health {
     bool children, record;
     size_t sessions;
     struct record_stats stats;
+    struct notify_counts notified[NOTIFY_RECEIVERS];
+    size_t n_notified;
 };
 /* A page of the web UI, as its room has it; all of it static. */
 struct api_page {

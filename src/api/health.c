@@ -83,6 +83,38 @@ static void metric(struct buf *out, const char *name, const char *kind, const ch
                kind, name, value);
 }
 
+/* One metric of each receiver of notifications; `of` is its place in struct notify_counts. */
+static void metric_of_each(struct buf *out, const struct api_health *h, const char *name, const char *kind,
+                           const char *help, uint64_t (*of)(const struct notify_counts *counts))
+{
+    if (!h->n_notified) return;
+    buf_printf(out, "# HELP postern_notify_%s %s\n# TYPE postern_notify_%s %s\n", name, help, name, kind);
+    for (size_t i = 0; i < h->n_notified; i++)
+        buf_printf(out, "postern_notify_%s{receiver=\"%s\"} %" PRIu64 "\n", name, h->notified[i].name,
+                   of(&h->notified[i]));
+}
+
+#define OF(member)                                                                                           \
+    static uint64_t of_##member(const struct notify_counts *counts)                                          \
+    {                                                                                                        \
+        return counts->member;                                                                               \
+    }
+OF(delivered)
+OF(attempts)
+OF(failed)
+OF(dropped)
+OF(waiting)
+#undef OF
+
+static void write_notify(struct buf *out, const struct api_health *h)
+{
+    metric_of_each(out, h, "delivered_total", "counter", "Notifications that were taken.", of_delivered);
+    metric_of_each(out, h, "attempts_total", "counter", "Attempts to deliver one.", of_attempts);
+    metric_of_each(out, h, "failed_total", "counter", "Notifications that were given up.", of_failed);
+    metric_of_each(out, h, "dropped_total", "counter", "Notifications that found no room.", of_dropped);
+    metric_of_each(out, h, "waiting", "gauge", "Notifications that wait to be delivered.", of_waiting);
+}
+
 static void write_metrics(struct api_call *call, struct buf *out)
 {
     struct api_health h = { 0 };
@@ -107,6 +139,7 @@ static void write_metrics(struct api_call *call, struct buf *out)
     metric(out, "http_refused_total", "counter", "Connections that were no HTTP, too slow or too many.",
            http.refused);
     metric(out, "http_connections", "gauge", "Connections that are open.", http.connections);
+    write_notify(out, &h);
     buf_append_text(out, "# HELP postern_http_answers_total Answers, by hundreds of their status.\n"
                          "# TYPE postern_http_answers_total counter\n");
     for (int i = 2; i <= 5; i++)

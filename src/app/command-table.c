@@ -20,6 +20,7 @@ const struct cli_command *const command_table[] = {
     &cli_command_approvals_show,
     &cli_command_approvals_approve,
     &cli_command_approvals_deny,
+    &cli_command_approvals_watch,
     &cli_command_policy_lint,
     &cli_command_policy_explain,
     &cli_command_policy_test,

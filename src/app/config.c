@@ -48,7 +48,8 @@ static const struct yaml_field config_fields[] = {
     { "store", YAML_OBJECT, YAML_AT(config, store), "Where records are kept.", .shape = &config_store_shape },
     { "limits", YAML_OBJECT, YAML_AT(config, limits), "What the gateway takes upon itself at most.",
       .shape = &config_limits_shape },
-    { "notify", YAML_ABSENT, 0, CONFIG_UNSUPPORTED },
+    { "notify", YAML_OBJECTS, YAML_AT(config, notify),
+      "Who is told of what waits for people and of refusals.", .shape = &config_notify_shape },
 };
 
 static void check_config(struct yaml_reader *reader, void *object)
@@ -57,6 +58,7 @@ static void check_config(struct yaml_reader *reader, void *object)
     config_addresses_read(reader, yaml_tree_get(config->at, "listen"), &config->listen_texts,
                           &config->listen);
     config_tls_check(reader, config);
+    config_notify_check(reader, config);
     if (config->durability == CONFIG_DURABILITY_POWER)
         yaml_errors_add(reader->errors, yaml_place_of(config->at, "durability"),
                         "durability: power " CONFIG_UNSUPPORTED "; use durability: process");

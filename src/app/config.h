@@ -116,6 +116,19 @@ struct config_store {
     struct bytes archive;   /* "none" */
     struct yaml_secret key; /* wraps the sessions' data keys; NONE: a key file in the data folder */
 };
+enum config_notify_way { CONFIG_NOTIFY_WEBHOOK = 0, CONFIG_NOTIFY_SLACK, CONFIG_NOTIFY_COMMAND };
+struct config_notify {
+    const struct yaml_node *at;
+    struct bytes name;          /* for the log and the metrics; empty: its place in the list */
+    struct bytes webhook;       /* exactly one of these three */
+    struct yaml_secret slack;   /* the URL is a secret */
+    struct yaml_texts command;  /* an argument vector */
+    struct yaml_secret secret;  /* with webhook: what signs it */
+    struct yaml_texts on;       /* names of kinds; empty: all but deny */
+    enum config_notify_way way; /* which of the three */
+    uint32_t wants;             /* `on`: bit 1 << enum notify_kind */
+    int64_t timeout_us, retry_us;
+};
 struct config_limits {
     const struct yaml_node *at;
     int64_t sessions;                /* at one time */
@@ -150,6 +163,10 @@ struct config {
     struct config_roles roles;
     struct config_store store;
     struct config_limits limits;
+    struct {
+        struct config_notify *items;
+        size_t n;
+    } notify;
 };
 
 /* NULL: errors says everything that is wrong, up to its ceiling. The caller holds one reference of the

@@ -21,7 +21,7 @@ enum { CLIENTS = 32, PATH = 1100, ANSWER_CEILING = 4 * CONTROL_LINE_MOST, LISTIN
 
 struct client {
     int fd; /* -1: free */
-    bool watches;
+    bool watches, watches_desk;
     struct buf in;
 };
 
@@ -30,7 +30,8 @@ struct control {
     pthread_t thread;
     int listener, event; /* the eventfd: blocks, or the end */
     char path[PATH];
-    bool blocks, stop; /* atomic */
+    bool blocks, desk, stop; /* atomic; desk: something happened there */
+    struct desk_watcher watcher;
     struct client clients[CLIENTS];
     struct arena arena;
 };
@@ -110,7 +111,10 @@ static void on_line(struct control *control, struct client *c, const struct cont
     if (bytes_is(line->verb, "kill")) {
         on_kill(control, c, line);
     } else if (bytes_is(line->verb, "watch")) {
-        c->watches = true;
+        if (bytes_is(control_line_get(line, "what"), "approvals"))
+            c->watches_desk = true;
+        else
+            c->watches = true;
         answer(c, "ok", NULL);
     } else if (bytes_is(line->verb, "reload")) {
         control->options.reload(control->options.context);
@@ -174,10 +178,13 @@ static void on_event(struct control *control)
     uint64_t count;
     ssize_t n = read(control->event, &count, sizeof count);
     (void)n;
-    if (!__atomic_exchange_n(&control->blocks, false, __ATOMIC_SEQ_CST)) return;
-    for (size_t i = 0; i < CLIENTS; i++)
-        if (control->clients[i].fd >= 0 && control->clients[i].watches)
-            answer(&control->clients[i], "blocks", NULL);
+    bool blocks = __atomic_exchange_n(&control->blocks, false, __ATOMIC_SEQ_CST);
+    bool desk = __atomic_exchange_n(&control->desk, false, __ATOMIC_SEQ_CST);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        struct client *c = &control->clients[i];
+        if (blocks && c->fd >= 0 && c->watches) answer(c, "blocks", NULL);
+        if (desk && c->fd >= 0 && c->watches_desk) answer(c, "approvals", NULL);
+    }
 }
 
 static void *control_main(void *context)
@@ -196,6 +203,21 @@ static void *control_main(void *context)
                 on_readable(control, &control->clients[i]);
     }
     return NULL;
+}
+
+static void ring(struct control *control)
+{
+    uint64_t one = 1;
+    ssize_t n = write(control->event, &one, sizeof one);
+    (void)n;
+}
+
+/* On the desk's thread. */
+static void on_desk(struct desk_watcher *watcher, const struct desk_event *event)
+{
+    struct control *control = (struct control *)((char *)watcher - offsetof(struct control, watcher));
+    (void)event;
+    if (!__atomic_exchange_n(&control->desk, true, __ATOMIC_SEQ_CST)) ring(control);
 }
 
 void control_free(struct control *control)
@@ -234,15 +256,10 @@ int control_start(const struct control_options *options, struct control **out)
         control_free(control);
         return error;
     }
+    control->watcher.on_event = on_desk;
+    if (options->workers->desk) desk_watch(options->workers->desk, &control->watcher);
     *out = control;
     return 0;
-}
-
-static void ring(struct control *control)
-{
-    uint64_t one = 1;
-    ssize_t n = write(control->event, &one, sizeof one);
-    (void)n;
 }
 
 void control_blocks(struct control *control)
@@ -253,6 +270,7 @@ void control_blocks(struct control *control)
 void control_stop(struct control *control)
 {
     if (!control) return;
+    if (control->options.workers->desk) desk_unwatch(control->options.workers->desk, &control->watcher);
     __atomic_store_n(&control->stop, true, __ATOMIC_SEQ_CST);
     ring(control);
     pthread_join(control->thread, NULL);

@@ -11,6 +11,7 @@
 #include "app/keeper.h"
 #include "app/keys-child.h"
 #include "app/logins.h"
+#include "app/notices.h"
 #include "app/parser-child.h"
 #include "app/surfaces.h"
 #include "app/targets.h"
@@ -336,6 +337,7 @@ static int start(struct gateway *g)
         error = approvals_open(g->data, g->config, keys_child_client(g->keys_child, g->workers.n),
                                &clock_system, g->workers.seed, &g->approvals);
     g->workers.desk = approvals_desk(g->approvals);
+    if (!error) error = notices_start(g->config, g->workers.desk, g->workers.clock, &g->workers.notices);
     if (!error) error = start_log(g);
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
@@ -432,6 +434,7 @@ static void stop(struct gateway *g)
     keeper_free(g->keeper);
     control_stop(control);
     approvals_close(g->approvals);
+    notices_stop(g->workers.notices); /* what the desk withdrew just now is told as well */
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
     control_free(control);

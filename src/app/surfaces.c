@@ -72,6 +72,7 @@ static void give_health(void *context, struct api_health *out)
     record_log_stats(s->options.log, &out->stats);
     out->children = !__atomic_load_n(s->options.lost, __ATOMIC_SEQ_CST);
     out->record = !out->stats.refusing;
+    out->n_notified = notify_count(notices_notify(s->options.workers->notices), out->notified);
     out->sessions = atomic_load(&s->options.workers->n_sessions);
 }
 

@@ -157,16 +157,56 @@ static void what_is_not_built_yet_is_refused(void **state)
         "identity: { oidc: [{ issuer: \"https://i\", audience: a }], saml: [{ name: corp }] }\n"
         "connections: [{ name: a, via: agent, target: { host: h }, logins: [{ name: l, user: u }] }]\n"
         "durability: process\n"
-        "store: { index: \"postgres://x\", archive: \"s3://b\" }\n"
-        "notify: [{ webhook: x }]\n",
+        "store: { index: \"postgres://x\", archive: \"s3://b\" }\n",
         "postern.yaml:1:65: \"saml\" is not supported by this version\n"
         "postern.yaml:2:31: via: agent is not supported by this version; use via: direct\n"
         "postern.yaml:4:17: an index other than sqlite is not supported by this version\n"
-        "postern.yaml:4:42: an archive other than none is not supported by this version\n"
-        "postern.yaml:5:9: \"notify\" is not supported by this version\n");
+        "postern.yaml:4:42: an archive other than none is not supported by this version\n");
     expect_errors(
         LEAST "durability: power\n",
         "postern.yaml:4:13: durability: power is not supported by this version; use durability: process\n");
+}
+
+static void who_is_told_has_one_way_and_a_secret(void **state)
+{
+    (void)state;
+    const struct config *c = good(
+        LEAST "notify:\n"
+              "  - { webhook: \"https://hooks.example.com/x\", secret: \"${file:hook}\", on: [hold, deny] }\n"
+              "  - { name: chat, slack: \"${env:SLACK}\", timeout: 2s, retry: 0 }\n"
+              "  - { command: [/usr/bin/mail, -s, held] }\n");
+    assert_int_equal(c->notify.n, 3);
+    assert_int_equal(c->notify.items[0].way, CONFIG_NOTIFY_WEBHOOK);
+    assert_int_equal(c->notify.items[0].wants, 1 | 8);
+    assert_true(c->notify.items[0].timeout_us == 10000000 && c->notify.items[0].retry_us == 3600000000);
+    assert_int_equal(c->notify.items[1].way, CONFIG_NOTIFY_SLACK);
+    assert_int_equal(c->notify.items[1].wants, 1 | 2 | 4);
+    assert_true(c->notify.items[1].timeout_us == 2000000 && c->notify.items[1].retry_us == 0);
+    assert_int_equal(c->notify.items[2].way, CONFIG_NOTIFY_COMMAND);
+    assert_int_equal(c->notify.items[2].command.n, 3);
+    config_unref(c);
+    expect_errors(
+        LEAST "notify:\n"
+              "  - { webhook: \"http://example.com/x\", secret: \"${file:h}\" }\n"
+              "  - { webhook: \"https://a.example\" }\n"
+              "  - { name: \"a b\", command: mail, secret: \"${file:h}\" }\n"
+              "  - { slack: \"${env:S}\", command: [/bin/true], on: [hold, holds] }\n"
+              "  - { on: deny }\n",
+        "postern.yaml:5:16: \"webhook\" is an https:// URL (http:// only on loopback), without a user, a "
+        "password or a fragment\n"
+        "postern.yaml:6:16: a webhook needs a \"secret\", which signs what is sent\n"
+        "postern.yaml:7:13: \"name\" is up to 63 letters, digits, '-', '_' and '.'\n"
+        "postern.yaml:7:29: \"command\" begins with the absolute path of a program; no shell reads it\n"
+        "postern.yaml:7:43: \"secret\" needs \"webhook\"\n"
+        "postern.yaml:8:5: each of \"notify\" has one of \"webhook\", \"slack\" and \"command\"\n"
+        "postern.yaml:8:59: \"on\" is a list of: hold, decided, ended, deny\n"
+        "postern.yaml:9:5: each of \"notify\" has one of \"webhook\", \"slack\" and \"command\"\n");
+    expect_errors(
+        LEAST "notify: { slack: \"https://hooks.slack.com/services/T0/B0/hunter2\" }\n",
+        "postern.yaml:4:18: \"slack\" is ${env:NAME}, ${file:PATH} or ${exec:CMD}, never the secret "
+        "itself\n");
+    expect_errors(LEAST "notify: [{ name: a, slack: \"${env:S}\" }, { name: a, slack: \"${env:S}\" }]\n",
+                  "postern.yaml:4:50: two of \"notify\" are named \"a\"\n");
 }
 
 static void a_secret_in_the_file_is_refused_and_not_repeated(void **state)
@@ -443,6 +483,7 @@ int main(void)
         cmocka_unit_test(the_address_for_people_is_a_host_and_nothing_more),
         cmocka_unit_test(a_typing_mistake_is_told_with_what_was_meant),
         cmocka_unit_test(what_is_not_built_yet_is_refused),
+        cmocka_unit_test(who_is_told_has_one_way_and_a_secret),
         cmocka_unit_test(a_secret_in_the_file_is_refused_and_not_repeated),
         cmocka_unit_test(identity_is_checked),
         cmocka_unit_test(connections_are_checked),

@@ -104,6 +104,11 @@ static struct session_snapshot *world_snapshot(struct session_world *world)
     return snapshot;
 }
 
+static void world_refused(struct session_world *world, const struct session_refused *refused)
+{
+    notices_refused(worker_of(world)->shared->notices, refused);
+}
+
 static bool world_random(struct session_world *world, void *to, size_t n)
 {
     (void)world;
@@ -683,6 +688,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .desk = w->shared->desk,
                                        .desk_join = world_desk_join,
                                        .desk_leave = world_desk_leave,
+                                       .refused = w->shared->notices ? world_refused : NULL,
                                        .budget_open = world_budget_open,
                                        .budget_close = world_budget_close,
                                        .budget_left = world_budget_left,

@@ -5,6 +5,7 @@
 #include "app/budgets.h"
 #include "app/keeper.h"
 #include "app/keys-client.h"
+#include "app/notices.h"
 #include "app/parser-client.h"
 #include "app/understander.h"
 #include "net/loop.h"
@@ -23,6 +24,7 @@ struct workers {
     struct resolver *resolver;
     struct budgets *budgets;
     struct desk *desk;
+    struct notices *notices;           /* NULL: nobody is told of refusals */
     struct tls_server *tls;            /* NULL: none */
     struct session_snapshot *snapshot; /* the one in force; under `lock` */
     pthread_mutex_t lock;

@@ -152,8 +152,8 @@ struct desk_options {
 };
 /* 0 or -errno; -EBADMSG: the file is damaged, or was sealed under another key. */
 int desk_open(const struct desk_options *options, struct desk **out) MUST_USE;
-/* What waits is withdrawn ("the gateway stops"); what stays, stays. All tickets and watchers are gone by now.
- * NULL is fine. */
+/* What waits is withdrawn ("the gateway stops"); what stays, stays. All tickets are gone by now. A watcher
+ * that is still there learns of all that, and of nothing once this has returned. NULL is fine. */
 void desk_close(struct desk *desk);
 /* without_thread: does what is due now. Returns the wall time of the next thing; INT64_MAX: nothing. */
 int64_t desk_work(struct desk *desk);

@@ -183,6 +183,18 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+static bool header_add(struct curl_slist **list, struct buf *line, const char *name, struct bytes value)
+{
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] < ' ' || value.p[i] == 0x7F) return false;
+    buf_consume(line, buf_length(line));
+    buf_printf(line, "%s: %.*s", name, BYTES_FMT(value));
+    buf_put_u8(line, 0);
+    struct curl_slist *more = line->failed ? NULL : curl_slist_append(*list, (const char *)buf_bytes(line).p);
+    if (more) *list = more;
+    return more != NULL;
+}
+
 /* The header lines that the request wants; *list_out is freed by the caller. */
 static bool headers_prepare(CURL *curl, const struct http_get *get, struct curl_slist **list_out)
 {
@@ -190,19 +202,11 @@ static bool headers_prepare(CURL *curl, const struct http_get *get, struct curl_
     bool ok = true;
     *list_out = NULL;
     buf_init(&line, 64 * 1024);
-    if (get->authorization.n) {
-        buf_printf(&line, "Authorization: %.*s", BYTES_FMT(get->authorization));
-        buf_put_u8(&line, 0);
-        struct curl_slist *list =
-            line.failed ? NULL : curl_slist_append(NULL, (const char *)buf_bytes(&line).p);
-        ok = list != NULL;
-        *list_out = list;
-    }
-    if (ok && get->form.p && get->json) {
-        struct curl_slist *list = curl_slist_append(*list_out, "Content-Type: application/json");
-        ok = list != NULL;
-        if (list) *list_out = list;
-    }
+    if (get->authorization.n) ok = header_add(list_out, &line, "Authorization", get->authorization);
+    if (ok && get->form.p && get->json)
+        ok = header_add(list_out, &line, "Content-Type", BYTES_LITERAL("application/json"));
+    for (size_t i = 0; ok && i < get->n_headers; i++)
+        ok = header_add(list_out, &line, get->headers[i].name, get->headers[i].value);
     if (line.data) secret_wipe(line.data, line.size);
     buf_free(&line);
     if (get->form.p) {
@@ -286,7 +290,7 @@ enum http_outcome http_get(const struct http_get *get, struct buf *body, struct 
         if (left_ms < 1) left_ms = 1;
         answer_out->max_age_s = -1;
         outcome = transfer_run(&t, url, left_ms, &next);
-        if (next && (hops == MAX_REDIRECTS || get->form.p || get->authorization.n ||
+        if (next && (hops == MAX_REDIRECTS || get->form.p || get->authorization.n || get->n_headers ||
                      !origin_is_same(bytes_of(url), bytes_of(next)))) {
             snprintf(answer_out->why, sizeof answer_out->why, "a redirect to elsewhere, or too many");
             outcome = HTTP_FAILED;

@@ -15,6 +15,10 @@ enum http_url_kind { HTTP_URL_REFUSED = 0, HTTP_URL_LOOPBACK, HTTP_URL_HTTPS };
  * bytes. */
 enum http_url_kind http_url_kind(struct bytes url);
 
+struct http_header {
+    const char *name;
+    struct bytes value; /* no control characters */
+};
 struct http_get {
     struct bytes url;
     int64_t deadline_ms;       /* for all of it, redirects and name lookup included */
@@ -22,8 +26,10 @@ struct http_get {
     /* Where form.p is set it is a POST of this (application/x-www-form-urlencoded), and no redirect is
      * followed. */
     struct bytes form;
-    struct bytes authorization; /* of the header of that name; empty: none */
-    bool json;                  /* the form is JSON */
+    struct bytes authorization;        /* of the header of that name; empty: none */
+    bool json;                         /* the form is JSON */
+    const struct http_header *headers; /* besides; no redirect is followed with them */
+    size_t n_headers;
 };
 enum http_outcome {
     HTTP_FAILED = 0, /* the network, TLS, a refused URL or redirect, cancelled; why_out says */

@@ -422,6 +422,7 @@ static void say_overrun(struct session *s)
         session_drop(s, "out of memory");
         return;
     }
+    refused_tell_of(s, refusal);
     recording_report(s, FRAME_ERROR, pending_head(&s->pendings)->run, ORIGIN_GATEWAY, refusal_body(refusal),
                      NULL);
     deliver_error(s, refusal_body(refusal));
@@ -648,6 +649,7 @@ static void say_error(struct session *s, struct pending *p, struct bytes body)
             REFUSAL_TIME, "ERROR", BYTES_LITERAL("the statement took longer than the policy allows"),
             detail_words(s, REFUSAL_TIME, (struct bytes){ 0 }, hint, p->run), hint);
         if (!refusal) return;
+        refused_tell_of(s, refusal);
         recording_report(s, FRAME_ERROR, p->run, ORIGIN_GATEWAY, refusal_body(refusal), NULL);
         deliver_error(s, refusal_body(refusal));
         free(refusal);

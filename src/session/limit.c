@@ -333,6 +333,7 @@ enum step limit_trip(struct session *s, struct refusal *refusal, uint32_t run)
 {
     struct limiting *l = &s->limiting;
     if (!refusal) return no_memory(s);
+    refused_tell_of(s, refusal);
     recording_report(s, FRAME_ERROR, run, ORIGIN_GATEWAY, refusal_body(refusal), NULL);
     complete_all(s, RUN_UNDONE);
     if (!s->terminated) message_put(&s->client_out, MESSAGE_ERROR_RESPONSE, refusal_body(refusal));

@@ -424,6 +424,11 @@ void session_hold_through(struct session *s);
 enum { RECORDING_COPY_PARTS = 1024 };
 enum record_outcome recording_copy(struct session *s, enum frame_type type, uint32_t run, struct bytes *parts,
                                    size_t n);
+/* Tells the surroundings of a refused statement, where its reason is one of those that people want to know
+ * of; refused_tell_of: in the refusal's own words. */
+void refused_tell(struct session *s, enum refusal_reason reason, struct bytes policy, struct bytes rule,
+                  struct bytes message);
+void refused_tell_of(struct session *s, const struct refusal *refusal);
 /* The rows of a run have all come; what became of it is not known yet. */
 void recording_result_end(struct session *s, const struct pending *p);
 void recording_complete(struct session *s, struct pending *p, enum run_end how, struct bytes tag);

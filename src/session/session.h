@@ -45,6 +45,16 @@ enum session_budget_kind {
     BUDGET_KINDS
 };
 
+/* A statement that was refused by a policy, or a limit of one: what may be told to others. Valid while the
+ * call runs. */
+struct session_refused {
+    uint64_t session;
+    const struct principal *principal;
+    struct bytes connection, database;
+    const char *code;                   /* refusal.def */
+    struct bytes policy, rule, message; /* each may be empty; nothing in them quotes a text's values */
+};
+
 /* What a session needs of its surroundings; one a worker, never changed while sessions live. */
 struct session_world {
     void *context;
@@ -88,6 +98,8 @@ struct session_world {
     struct desk_waiter *(*desk_join)(struct session_world *world, struct session *session);
     /* The waiter is told nothing any more, and session_on_desk does not follow. */
     void (*desk_leave)(struct session_world *world, struct desk_waiter *waiter);
+    /* A statement was refused; it must not wait for anything. NULL: nobody wants to know. */
+    void (*refused)(struct session_world *world, const struct session_refused *refused);
     /* The budget of this principal on this connection; NULL: there is no room for another. */
     struct session_budget *(*budget_open)(struct session_world *world, const struct principal *principal,
                                           struct bytes connection);

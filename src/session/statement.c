@@ -407,6 +407,9 @@ static enum step step_forward(struct session *s, struct statement *st)
     if (st->refused) {
         struct refusal *refusal = make_refusal(s, st);
         if (!refusal) return session_drop(s, "out of memory");
+        /* A parser's words quote the text. */
+        bool quotes = u && u->outcome == SQL_UNKNOWN;
+        refused_tell(s, refusal->reason, st->policy, st->rule, quotes ? u->verdict.message : st->says);
         return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
     struct understood *by;
@@ -518,6 +521,7 @@ enum step statement_refuse(struct session *s, enum statement_carrier carrier, en
 enum step statement_refuse_with(struct session *s, enum statement_carrier carrier, struct refusal *refusal)
 {
     if (!refusal) return session_drop(s, "out of memory");
+    refused_tell_of(s, refusal);
     /* A name of its own, which a Parse that fails never makes: the client's unnamed statement stays as it is.
      */
     return statement_poison(s, carrier, BYTES_LITERAL("postern"), refusal, 0, NULL, 0);
