@@ -68,6 +68,31 @@ static void make_shapes(struct index *index)
     }
 }
 
+/* Filling a table and sorting it into its indexes afterwards is many times as quick as keeping each index in
+ * order: takes the indexes of the two large tables away, and gives back the SQL that makes them again. */
+static void drop_indexes(struct index *index, struct buf *again)
+{
+    struct sqlite_query *q;
+    struct buf drops;
+    buf_init(&drops, 1 << 16);
+    must(sqlite_query_new(index->db,
+                          "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND"
+                          " tbl_name IN ('session', 'execution')",
+                          &q),
+         "indexes");
+    while (sqlite_query_step(q) == SQLITE_STEP_ROW) {
+        buf_printf(&drops, "DROP INDEX %.*s;", BYTES_FMT(sqlite_query_text(q, 0)));
+        buf_printf(again, "%.*s;", BYTES_FMT(sqlite_query_text(q, 1)));
+    }
+    must(sqlite_query_error(q), "indexes");
+    sqlite_query_free(q);
+    buf_append(&drops, bytes_make("", 1));
+    buf_append(again, bytes_make("", 1));
+    must(drops.failed || again->failed, "indexes");
+    run(index, (const char *)buf_bytes(&drops).p);
+    buf_free(&drops);
+}
+
 static void make_sessions(struct index *index, uint64_t n, uint64_t first_ms)
 {
     struct sqlite_query *session, *execution;
@@ -123,6 +148,24 @@ static void make_rollups(struct index *index)
     run(index,
         "INSERT INTO rollup SELECT 3, minute / 60, shape, sum(n), 0, 0, sum(errors), sum(rows), sum(us) FROM "
         "execution GROUP BY 2, 3");
+}
+
+static void make_all(struct index *index, uint64_t n, uint64_t first_ms)
+{
+    struct buf indexes;
+    time_t began = time(NULL);
+    buf_init(&indexes, 1 << 16);
+    run(index, "PRAGMA secure_delete = 0; PRAGMA cache_size = -200000");
+    must(sqlite_db_begin(index->db, 0), "begin");
+    make_shapes(index);
+    drop_indexes(index, &indexes);
+    make_sessions(index, n, first_ms);
+    run(index, (const char *)buf_bytes(&indexes).p);
+    make_rollups(index);
+    must(sqlite_db_commit(index->db), "commit");
+    run(index, "PRAGMA secure_delete = 1; PRAGMA cache_size = -2000");
+    buf_free(&indexes);
+    printf("%llu sessions made in %lld s\n", (unsigned long long)n, (long long)(time(NULL) - began));
 }
 
 /* ---- asking */
@@ -226,13 +269,7 @@ int main(int argc, char **argv)
     must(index_open(path, INDEX_WRITE, &index), path);
     uint64_t live;
     must(index_count_live(index, NULL, &live), "count");
-    if (!live) {
-        must(sqlite_db_begin(index->db, 0), "begin");
-        make_shapes(index);
-        make_sessions(index, n, first_ms);
-        make_rollups(index);
-        must(sqlite_db_commit(index->db), "commit");
-    }
+    if (!live) make_all(index, n, first_ms);
     struct bytes words[] = { BYTES_LITERAL("c13"), BYTES_LITERAL("t7") };
     struct index_owner owner = { BYTES_LITERAL("idp"), BYTES_LITERAL("user-490"), BYTES_LITERAL("user-490") };
     ask(index, "sessions, page after page", (struct index_find){ 0 }, false);

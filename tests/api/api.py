@@ -130,6 +130,7 @@ def entries(a, t, one):
             break
         assert pages < 100
     replay = a.gate.replay(one)
+    t.check("behind the end of a session that is over there is nothing to ask for", cursor is None, cursor)
     t.check("the entries of all pages are what `sessions replay` prints", events == replay, (len(events), len(replay)))
     whole = a.agent.get(f"/v1/sessions/{one}/replay")
     t.check("the download is the same", [json.loads(line) for line in whole.body.splitlines()] == replay, whole)
