@@ -23,6 +23,7 @@ struct api_issuer {
 struct api_health {
     bool children, record;
     size_t sessions;
+    uint64_t sent, refused, held; /* statements, since the start: struct session_counts */
     struct record_stats stats;
 };
 /* A page of the web UI, as its room has it; all of it static. */

@@ -73,6 +73,11 @@ static void give_health(void *context, struct api_health *out)
     out->children = !__atomic_load_n(s->options.lost, __ATOMIC_SEQ_CST);
     out->record = !out->stats.refusing;
     out->sessions = atomic_load(&s->options.workers->n_sessions);
+    struct worker_counts counts = { 0 };
+    workers_count(s->options.workers, &counts);
+    out->sent = counts.sent;
+    out->refused = counts.refused;
+    out->held = counts.held;
 }
 
 static bool give_page(struct bytes path, struct api_page *out)

@@ -327,8 +327,10 @@ void recording_report(struct session *s, enum frame_type type, uint32_t run, enu
     uint8_t from = (uint8_t)origin;
     struct bytes parts[4];
     size_t n = report_parts(s, &raw, &from, body, u, parts);
-    if (type == FRAME_ERROR && origin == ORIGIN_GATEWAY && bytes_is(report_field(body, 'V'), "ERROR"))
+    if (type == FRAME_ERROR && origin == ORIGIN_GATEWAY && bytes_is(report_field(body, 'V'), "ERROR")) {
         s->n_refused++;
+        session_counts_add(&s->world->counts.refused);
+    }
     recording_outcome(s, type, 0, parts, n);
 }
 
