@@ -24,6 +24,7 @@ struct api_issuer {
 struct api_health {
     bool children, record;
     size_t sessions;
+    uint64_t sent, refused, held; /* statements, since the start: struct session_counts */
     struct record_stats stats;
     struct notify_counts notified[NOTIFY_RECEIVERS];
     size_t n_notified;

@@ -2,6 +2,7 @@
 #include "api/authenticate.h"
 #include "api/handlers.h"
 #include "api/private.h"
+#include "approval/desk.h"
 #include "record/checkpoint.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -50,9 +51,12 @@ static int64_t index_lag_us(struct api_call *call)
     return lag;
 }
 
-static bool issuers_answer(struct api_call *call)
+/* Issuers, and those of them whose keys are there. */
+static void count_keys(struct api_call *call, size_t *n_out, size_t *n_with_keys_out)
 {
-    return call->snapshot && call->snapshot->identity;
+    *n_out = *n_with_keys_out = 0;
+    if (call->snapshot && call->snapshot->identity)
+        identity_count_keys(call->snapshot->identity, n_out, n_with_keys_out);
 }
 
 static bool say(struct buf *out, const char *what, bool good)
@@ -69,7 +73,12 @@ void api_ready(struct api_call *call)
     struct buf *out = text(call);
     bool good = say(out, "children", health.children);
     good &= say(out, "record", health.record && !health.stats.refusing);
-    good &= say(out, "identity", issuers_answer(call));
+    size_t n_issuers, n_with_keys;
+    count_keys(call, &n_issuers, &n_with_keys);
+    good &= say(out, "identity", n_issuers > 0);
+    /* With the keys of none nobody comes in; of those that are missing the others' people notice nothing. */
+    good &= n_with_keys > 0;
+    say(out, "keys", n_issuers > 0 && n_with_keys == n_issuers);
     /* A late index makes lists stale and no session worse: it is said, and does not take the gateway out. */
     say(out, "index", lag >= 0 && lag < LATE_US);
     if (!good) call->x->status = 503;
@@ -115,14 +124,63 @@ static void write_notify(struct buf *out, const struct api_health *h)
     metric_of_each(out, h, "waiting", "gauge", "Notifications that wait to be delivered.", of_waiting);
 }
 
+/* Several series of one name: "verdict", then a value each. */
+struct series {
+    const char *value;
+    uint64_t n;
+};
+static void metrics_of(struct buf *out, const char *name, const char *kind, const char *help,
+                       const char *label, const struct series *all, size_t n)
+{
+    buf_printf(out, "# HELP postern_%s %s\n# TYPE postern_%s %s\n", name, help, name, kind);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "postern_%s{%s=\"%s\"} %" PRIu64 "\n", name, label, all[i].value, all[i].n);
+}
+
+static void statement_metrics(const struct api_health *h, struct buf *out)
+{
+    const struct series verdicts[] = { { "allowed", h->sent },
+                                       { "denied", h->refused },
+                                       { "held", h->held } };
+    metrics_of(
+        out, "statements_total", "counter",
+        "Statements since the start: sent to the server, answered with an error of the gateway's, held for "
+        "people (which are sent or denied later).",
+        "verdict", verdicts, 3);
+}
+
+static void approval_metrics(struct api_call *call, struct buf *out)
+{
+    struct desk_counts counts = { 0 };
+    struct series now[2], since[DESK_N_STATES];
+    if (!call->options->desk) return;
+    desk_count(call->options->desk, &counts);
+    now[0] = (struct series){ "waiting", counts.waiting };
+    now[1] = (struct series){ "approved", counts.approved };
+    metrics_of(out, "approvals", "gauge", "Held statements that wait for people, or for their use.", "state",
+               now, 2);
+    for (int i = 0; i < DESK_N_STATES; i++)
+        since[i] = (struct series){ desk_state_name((enum desk_state)i), counts.ended[i] };
+    since[DESK_WAITING].n = counts.asked;
+    metrics_of(out, "approvals_total", "counter",
+               "Held statements since the start, by each state they came into.", "state", since,
+               DESK_N_STATES);
+}
+
 static void write_metrics(struct api_call *call, struct buf *out)
 {
+    size_t n_issuers, n_with_keys;
     struct api_health h = { 0 };
     struct http_service_stats http;
     call->options->health(call->options->context, &h);
     http_service_stats(call->api->service, &http);
     int64_t lag = index_lag_us(call);
     metric(out, "sessions", "gauge", "Sessions that are signed in.", h.sessions);
+    statement_metrics(&h, out);
+    approval_metrics(call, out);
+    count_keys(call, &n_issuers, &n_with_keys);
+    metric(out, "issuers", "gauge", "Token issuers that are trusted.", n_issuers);
+    metric(out, "issuers_with_keys", "gauge", "Those of them whose keys are there.", n_with_keys);
     metric(out, "record_frames_total", "counter", "Frames appended to the log.", h.stats.frames);
     metric(out, "record_appended_bytes_total", "counter", "Bytes appended to the log.",
            h.stats.bytes_appended);

@@ -74,6 +74,11 @@ static void give_health(void *context, struct api_health *out)
     out->record = !out->stats.refusing;
     out->n_notified = notify_count(notices_notify(s->options.workers->notices), out->notified);
     out->sessions = atomic_load(&s->options.workers->n_sessions);
+    struct worker_counts counts = { 0 };
+    workers_count(s->options.workers, &counts);
+    out->sent = counts.sent;
+    out->refused = counts.refused;
+    out->held = counts.held;
 }
 
 static bool give_page(struct bytes path, struct api_page *out)

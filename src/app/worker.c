@@ -606,6 +606,18 @@ bool workers_claim(struct workers *workers, uint64_t session, struct bytes field
     return false;
 }
 
+void workers_count(const struct workers *workers, struct worker_counts *out)
+{
+    for (unsigned i = 0; i < workers->n; i++) {
+        struct worker *worker = worker_at(workers, i);
+        if (!worker) continue;
+        struct session_counts *counts = &worker->world.counts;
+        out->sent += atomic_load_explicit(&counts->sent, memory_order_relaxed);
+        out->refused += atomic_load_explicit(&counts->refused, memory_order_relaxed);
+        out->held += atomic_load_explicit(&counts->held, memory_order_relaxed);
+    }
+}
+
 /* ---- the thread */
 
 static void on_turn_end(void *context)

@@ -70,4 +70,9 @@ void worker_drain(struct worker *worker);
 bool workers_kill(struct workers *workers, uint64_t session, const char *by);
 /* The same, to add claims (fields, see record/frame.h) to it. */
 bool workers_claim(struct workers *workers, uint64_t session, struct bytes fields);
+/* What all sessions did since the workers started (struct session_counts); added to *out. */
+struct worker_counts {
+    uint64_t sent, refused, held;
+};
+void workers_count(const struct workers *workers, struct worker_counts *out);
 #endif

@@ -3,6 +3,7 @@
 #include "base/codec.h"
 #include "cli/replay.h"
 #include "pgwire/typeout.h"
+#include "record/approval-words.h"
 #include "json/writer.h"
 
 static void put_bytes(struct json_writer *w, struct bytes b)
@@ -68,6 +69,7 @@ static void put_text(struct json_writer *w, const struct transcript_text *t)
     if (!t) return;
     if (!(t->number & TRANSCRIPT_OWN_TEXT)) json_write_int_member(w, "text_number", t->number);
     member(w, "sql", t->text);
+    member_if(w, "sent", t->sent);
     member_if(w, "decision", t->decision);
     member_if(w, "policy", t->policy);
     member_if(w, "rule", t->rule);
@@ -115,6 +117,7 @@ static void put_statement(struct json_writer *w, const struct transcript_stateme
 
 static void put_row(struct json_writer *w, const struct transcript_row *row)
 {
+    struct bytes outputs = row->outputs;
     if (row->n_columns) {
         json_write_name(w, "columns");
         json_write_array(w);
@@ -122,6 +125,8 @@ static void put_row(struct json_writer *w, const struct transcript_row *row)
             json_write_object(w);
             member(w, "name", row->columns[i].name);
             put_type(w, row->columns[i].type);
+            struct bytes state = transcript_output_next(&outputs);
+            if (bytes_is(state, "masked")) json_write_bool_member(w, "masked", true);
             json_write_end(w);
         }
         json_write_end(w);
@@ -139,6 +144,7 @@ static void put_complete(struct json_writer *w, const struct transcript_complete
                                         "lost",      "refused", "empty",     "undone" };
     json_write_text_member(w, "how", bytes_of(ends[c->how]));
     member(w, "tag", c->tag);
+    member_if(w, "outputs", c->outputs);
     json_write_name(w, "rows");
     json_write_uint(w, c->rows);
     json_write_name(w, "bytes");
@@ -168,6 +174,16 @@ static void put_report(struct json_writer *w, const struct transcript_report *p)
     }
 }
 
+static void put_approval(struct json_writer *w, struct bytes fields)
+{
+    struct buf words;
+    buf_init(&words, 64 * 1024);
+    approval_words(fields, &words);
+    if (!words.failed) member_if(w, "words", buf_bytes(&words));
+    buf_free(&words);
+    put_fields(w, "fields", fields);
+}
+
 static void put_body(struct json_writer *w, const struct transcript_event *e, bool sealed)
 {
     char status[2] = { 0 };
@@ -179,8 +195,8 @@ static void put_body(struct json_writer *w, const struct transcript_event *e, bo
     case EVENT_CANCEL:
     case EVENT_REJECTED:
     case EVENT_GATEWAY:
-    case EVENT_FOUND:
-    case EVENT_APPROVAL: put_fields(w, "fields", e->of.fields); break;
+    case EVENT_FOUND: put_fields(w, "fields", e->of.fields); break;
+    case EVENT_APPROVAL: put_approval(w, e->of.fields); break;
     case EVENT_SEALED:
         if (sealed) put_fields(w, "fields", e->of.fields);
         break;

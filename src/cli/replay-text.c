@@ -4,6 +4,7 @@
 #include "cli/safe.h"
 #include "cli/when.h"
 #include "pgwire/typeout.h"
+#include "record/approval-words.h"
 
 #define PLAIN  "\x1b[0m"
 #define DIM    "\x1b[2m"
@@ -226,6 +227,7 @@ static void statement(struct replay *r, const struct transcript_event *e)
     if (s->protocol == PROTOCOL_EXTENDED && !s->has_parameters)
         text(r, "  (its parameters are not in what was read)\n");
     verdict(r, s->text);
+    if (s->text && r->everything) field_line(r, "sent", s->text->sent);
     if (s->text) frame_fields_each(s->text->fields, seen_line, r);
 }
 
@@ -320,6 +322,23 @@ static void fields(struct replay *r, const struct transcript_event *e, const cha
     text(r, what);
     colour(r, PLAIN);
     text(r, "\n");
+    frame_fields_each(e->of.fields, any_field, r);
+}
+
+/* The chain of custody: a sentence, and under it what the record has. */
+static void approval(struct replay *r, const struct transcript_event *e)
+{
+    struct buf words;
+    buf_init(&words, 64 * 1024);
+    approval_words(e->of.fields, &words);
+    heading(r, e);
+    colour(r, YELLOW);
+    text(r, "approval");
+    if (buf_length(&words)) text(r, ": ");
+    safe(r, buf_bytes(&words));
+    colour(r, PLAIN);
+    text(r, "\n");
+    buf_free(&words);
     frame_fields_each(e->of.fields, any_field, r);
 }
 
@@ -450,7 +469,7 @@ void replay_text(struct replay *r, const struct transcript_event *e)
     case EVENT_CANCEL: fields(r, e, "cancel", YELLOW); break;
     case EVENT_REJECTED: fields(r, e, "turned away", RED); break;
     case EVENT_GATEWAY: fields(r, e, "gateway", CYAN); break;
-    case EVENT_APPROVAL: fields(r, e, "approval", YELLOW); break;
+    case EVENT_APPROVAL: approval(r, e); break;
     case EVENT_SEALED:
         if (r->sealed) fields(r, e, "sealed", DIM);
         break;

@@ -231,6 +231,76 @@ static void make_evil(void)
     uint32_t bind = frames_bind(&f, EVIL, EVIL, 0, (struct bytes[]){ BYTES_LITERAL(EVIL) }, 1, 0);
     frames_execute(&f, 1, bind, EVIL, 0);
     frames_fields(&f, FRAME_CONTEXT, EVIL, EVIL, NULL);
+    frames_fields(&f, FRAME_APPROVAL, "request", EVIL, "state", "denied", "by_user", EVIL, "reason", EVIL,
+                  NULL);
+    frames_fields(&f, FRAME_APPROVAL, "request", EVIL, "state", EVIL, "why", EVIL, NULL);
+}
+
+static void make_custody(void)
+{
+    frames_init(&f, 7);
+    frames_fields(&f, FRAME_APPROVAL, "request", "r1", "state", "asked", "by", "dba, lead", "approvals", "2",
+                  "rows", "12", "expires", "2026-11-21T09:00:00Z", NULL);
+    frames_fields(&f, FRAME_APPROVAL, "request", "r1", "state", "approved", "by_user", "cleo", "by_issuer",
+                  "https://idp", "reason", "it is old", "via", "web", NULL);
+    frames_fields(&f, FRAME_APPROVAL, "request", "r1", "event", "decided", "state", "waiting", "decision",
+                  "approve", "by_user", "cleo", NULL);
+    frames_fields(&f, FRAME_APPROVAL, "request", "r1", "state", "used", NULL);
+    frames_fields(&f, FRAME_APPROVAL, "request", "r2", "state", "withdrawn", "why", "The client left.", NULL);
+    frames_fields(&f, FRAME_APPROVAL, "request", "r3", "state", "from a later version", NULL);
+}
+
+static void test_custody(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "asked for approval of dba, lead (2 different people), until 2026-11-21T09:00:00Z; it would change "
+        "12 "
+        "rows",
+        "approved by cleo, for whom https://idp vouched, via web, saying: it is old",
+        "approved by cleo; another approval is needed",
+        "used its approval: it may run now, once",
+        "withdrawn: The client left.",
+    };
+    struct buf text, json;
+    make_custody();
+    play(&text, to_text, false);
+    play(&json, to_json, false);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char line[300], member[300];
+        snprintf(line, sizeof line, "  approval: %s\n", words[i]);
+        snprintf(member, sizeof member, "\"words\":\"%s\",\"fields\"", words[i]);
+        assert_non_null(strstr((const char *)buf_bytes(&text).p, line));
+        assert_non_null(strstr((const char *)buf_bytes(&json).p, member));
+    }
+    assert_non_null(strstr((const char *)buf_bytes(&text).p, "#6  approval\n"));
+    buf_free(&text);
+    buf_free(&json);
+    frames_free(&f);
+}
+
+static void test_masked(void **state)
+{
+    (void)state;
+    struct buf json;
+    frames_init(&f, 7);
+    buf_put_u32(&f.body, 1);
+    struct frame_fields fields = frame_fields_begin(&f.body);
+    frame_fields_add_text(&fields, "text", "select id, mail from t");
+    frame_fields_add_text(&fields, "outputs", "-, masked");
+    frames_end(&f, FRAME_TEXT, 0);
+    uint32_t run = frames_query(&f, 1);
+    frames_description(&f, 1, "id", 23, 0, "mail", 25, 0, NULL);
+    frames_rows_begin(&f, run, 1);
+    frames_row(&f, (struct bytes[]){ BYTES_LITERAL("1"), BYTES_LITERAL("x") }, 2);
+    frames_end(&f, FRAME_ROWS, 0);
+    frames_complete(&f, run, 1, 1, RUN_COMPLETED, "SELECT 1");
+    play(&json, to_json, false);
+    assert_non_null(strstr((const char *)buf_bytes(&json).p,
+                           "\"columns\":[{\"name\":\"id\",\"oid\":23,\"type\":\"integer\"},"
+                           "{\"name\":\"mail\",\"oid\":25,\"type\":\"text\",\"masked\":true}]"));
+    buf_free(&json);
+    frames_free(&f);
 }
 
 static void test_hostile(void **state)
@@ -283,6 +353,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         { "a day reads as people expect", test_text, NULL, NULL, NULL },
         { "what was found in a result stands before its end", test_found, NULL, NULL, NULL },
+        { "a held statement's life is told in sentences", test_custody, NULL, NULL, NULL },
+        { "columns that a mask stands in are marked", test_masked, NULL, NULL, NULL },
         { "the script asks what ran, and only that", test_sql, NULL, NULL, NULL },
         { "each event is one JSON object", test_json, NULL, NULL, NULL },
         { "nothing that a client writes reaches the terminal as a control", test_hostile, NULL, NULL, NULL },

@@ -72,6 +72,18 @@ int identity_new_timed(const struct identity_issuer_options *options, size_t n,
     return 0;
 }
 
+void identity_count_keys(struct identity *identity, size_t *n_out, size_t *n_with_keys_out)
+{
+    struct issuers *issuers = identity->issuers;
+    *n_out = issuers->n;
+    *n_with_keys_out = 0;
+    for (size_t i = 0; i < issuers->n; i++) {
+        struct key_snapshot *keys = issuer_keys(issuers, &issuers->list[i]);
+        *n_with_keys_out += keys != NULL;
+        key_snapshot_release(keys);
+    }
+}
+
 int identity_new(const struct identity_issuer_options *options, size_t n, int64_t refresh_s,
                  void (*on_keys)(void *context), void *context, struct identity **identity_out)
 {

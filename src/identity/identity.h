@@ -22,6 +22,9 @@ int identity_new(const struct identity_issuer_options *issuers, size_t n, int64_
                  void (*on_keys)(void *context), void *context, struct identity **identity_out) MUST_USE;
 void identity_free(struct identity *identity);
 
+/* How many issuers there are, and of how many keys are there that tokens can be verified with now. */
+void identity_count_keys(struct identity *identity, size_t *n_out, size_t *n_with_keys_out);
+
 /* The reasons, each with an audit code for the record and a sentence for the client that helps no attacker.
  */
 #define IDENTITY_REFUSALS(X)                                                                                 \

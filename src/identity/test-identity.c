@@ -513,6 +513,10 @@ static void pinned_keys_need_no_network(void **state)
     assert_int_equal(verify(f, buf_bytes(&f->token)), IDENTITY_REFUSED);
     assert_int_equal(f->refusal, IDENTITY_KEY);
     assert_int_equal(f->n_fetches, 0);
+    size_t n, n_with_keys;
+    identity_count_keys(f->identity, &n, &n_with_keys);
+    assert_int_equal(n, 1);
+    assert_int_equal(n_with_keys, 1);
     unlink(path);
 }
 
@@ -590,6 +594,10 @@ static void stopping_does_not_wait_for_a_provider_that_hangs(void **state)
     start(f);
     wait_for_more(&f->n_requests, 0);
     alarm(LONG_MS / 1000);
+    size_t n, n_with_keys;
+    identity_count_keys(f->identity, &n, &n_with_keys);
+    assert_int_equal(n, 1);
+    assert_int_equal(n_with_keys, 0);
     identity_free(f->identity); /* while the provider still holds its answer back */
     alarm(0);
     f->identity = NULL;

@@ -23,7 +23,7 @@
     X(2, SESSION_END, "session-end")                                                                          \
     /* fields: what the client claims (prompt, task, tool, model, trace, on_behalf_of …) */                 \
     X(3, CONTEXT, "context")                                                                                  \
-    /* u32 text number, then fields: text, decision, policy, rule, effects, relations … */                  \
+    /* u32 text number, then fields: text, decision, policy, rule, effects, relations, edits (sent.h) … */  \
     X(4, TEXT, "text")                                                                                        \
     /* u32 text number: a simple Query message; then, where its text differs from that one in literals, its   \
      * text */                                                                                                \

@@ -41,11 +41,13 @@ static void see(void *context, const struct transcript_event *e)
         for (size_t i = 0; i < e->of.row.n_columns; i++)
             mix(s, e->of.row.columns[i].name);
         mix_values(s, e->of.row.values, e->of.row.n_values);
+        mix(s, e->of.row.outputs);
         break;
     case EVENT_REPORT: mix(s, e->of.report.message); break;
     case EVENT_TEXT:
         mix(s, e->of.text->fields);
         mix(s, e->of.text->relations);
+        mix(s, e->of.text->sent);
         break;
     case EVENT_COPY: mix(s, e->of.copy.data); break;
     case EVENT_PARAMETER: mix(s, e->of.parameter.value); break;

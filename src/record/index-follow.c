@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "crypto/hash.h"
 #include "pgwire/report.h"
+#include "record/index-approvals.h"
 #include "record/index-private.h"
 #include "record/index-seen.h"
 #include "record/index.h"
@@ -591,7 +592,7 @@ uint32_t index_types(void)
            frame_type_bit(FRAME_CONTEXT) | frame_type_bit(FRAME_TEXT) | frame_type_bit(FRAME_QUERY) |
            frame_type_bit(FRAME_EXECUTE) | frame_type_bit(FRAME_CALL) | frame_type_bit(FRAME_PARSE) |
            frame_type_bit(FRAME_COMPLETE) | frame_type_bit(FRAME_ERROR) | frame_type_bit(FRAME_REJECTED) |
-           frame_type_bit(FRAME_FOUND);
+           frame_type_bit(FRAME_FOUND) | frame_type_bit(FRAME_APPROVAL);
 }
 
 /* What index_types says, and nothing else. */
@@ -616,6 +617,9 @@ static void take_frame(struct taking *t, const struct frame *frame)
         break;
     case FRAME_REJECTED: take_rejected(t, frame); break;
     case FRAME_FOUND: take_found(t, frame); break;
+    case FRAME_APPROVAL:
+        if (!t->error) t->error = index_approval_take(t->index, t->session, frame);
+        break;
     default: break;
     }
 }
@@ -783,7 +787,7 @@ int index_batch_block(struct index *index, const struct record_block *block,
         if (frame.sequence <= t.seen) continue;
         t.last_sequence = frame.sequence;
         t.last_us = frame.time_us;
-        real |= makes_session(frame.type);
+        real |= block->session && makes_session(frame.type);
         progress->frames++;
         take_frame(&t, &frame);
     }

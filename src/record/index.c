@@ -9,7 +9,9 @@
  *   part         the beginning of a text whose rest is in a later block
  *   text_seen    which columns that are somebody's business a session's text shows, masked or clear
  *   seen         how often such a column came out, and in how many rows, by session, shape and minute
- *   rollup       counts by minute, and by hour and principal, hour and shape */
+ *   rollup       counts by minute, and by hour and principal, hour and shape
+ *   approval     one row a held statement: who asked, the rule, how it stands
+ *   approval_decision  who approved or denied it */
 #include "record/index.h"
 #include "crypto/random.h"
 #include "record/index-private.h"
@@ -89,12 +91,25 @@ static const char *const migrations[] = {
     " FROM execution e JOIN session s ON s.id = e.session GROUP BY 2, 3;"
     "INSERT INTO rollup SELECT 3, minute / 60, shape, sum(n), sum(n * (decision = 'deny')),"
     " sum(n * (decision = 'hold')), sum(errors), sum(rows), sum(us) FROM execution GROUP BY 2, 3;",
+    /* Held statements, of the log from here on. */
+    "CREATE TABLE approval (request TEXT PRIMARY KEY, session INTEGER, principal TEXT, on_behalf_of TEXT,"
+    " connection TEXT, rule TEXT, state TEXT NOT NULL, asked_us INTEGER NOT NULL, state_us INTEGER NOT NULL,"
+    " rows INTEGER) WITHOUT ROWID;"
+    "CREATE INDEX approval_asked ON approval (asked_us);"
+    "CREATE INDEX approval_session ON approval (session);"
+    "CREATE TABLE approval_decision (request TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL,"
+    " user TEXT NOT NULL, decision TEXT NOT NULL, via TEXT, time_us INTEGER NOT NULL,"
+    " PRIMARY KEY (request, issuer, subject, decision)) WITHOUT ROWID;"
+    "CREATE INDEX approval_decision_user ON approval_decision (user);"
+    /* The gateway's own approvals once made a session of it. */
+    "DELETE FROM session WHERE id = 0;",
 };
 
-static const char *const tables[] = { "meta",      "session",        "shape",        "shape_words",
-                                      "relation",  "shape_relation", "shape_effect", "text",
-                                      "execution", "failure",        "rejection",    "open_run",
-                                      "part",      "text_seen",      "seen",         "rollup" };
+static const char *const tables[] = { "meta",      "session",          "shape",        "shape_words",
+                                      "relation",  "shape_relation",   "shape_effect", "text",
+                                      "execution", "failure",          "rejection",    "open_run",
+                                      "part",      "text_seen",        "seen",         "rollup",
+                                      "approval",  "approval_decision" };
 
 static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_POSITION_GET] =
@@ -156,6 +171,17 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
         "INSERT INTO rollup VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (kind, span, name)"
         " DO UPDATE SET n = n + ?4, refused = refused + ?5, held = held + ?6, errors = errors + ?7,"
         " rows = rows + ?8, us = us + ?9",
+    /* A state that is older than the known one (a lane that was read late) changes nothing. */
+    [INDEX_APPROVAL_ADD] =
+        "INSERT INTO approval (request, session, principal, on_behalf_of, connection, state, asked_us,"
+        " state_us, rows) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8) ON CONFLICT (request) DO UPDATE SET"
+        " session = coalesce(?2, session), principal = ?3, on_behalf_of = ?4, connection = ?5,"
+        " state = CASE WHEN ?7 >= state_us THEN ?6 ELSE state END, asked_us = min(asked_us, ?7),"
+        " state_us = max(state_us, ?7), rows = coalesce(?8, rows)",
+    [INDEX_APPROVAL_RULE] =
+        "INSERT INTO approval (request, session, rule, state, asked_us, state_us)"
+        " VALUES (?1, ?2, ?3, 'waiting', ?4, 0) ON CONFLICT (request) DO UPDATE SET rule = ?3",
+    [INDEX_APPROVAL_DECISION] = "INSERT OR IGNORE INTO approval_decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 };
 
 enum { N_MIGRATIONS = sizeof migrations / sizeof migrations[0] };

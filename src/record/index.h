@@ -176,6 +176,23 @@ int index_counts_of(struct index *index, const struct index_owner *owner, enum i
                     int64_t since_us, int64_t until_us, int64_t bucket_s, size_t limit,
                     void (*visit)(void *context, const struct index_count *count), void *context) MUST_USE;
 
+/* Who approved what: one for each decision, and one without where nobody decided. Times of the gateway. */
+struct index_approval {
+    struct bytes request, principal, on_behalf_of, connection;
+    struct bytes rule;  /* "policy/rule"; empty: the session's record did not tell */
+    struct bytes state; /* waiting, approved, used, lapsed, denied, expired, withdrawn */
+    uint64_t session;
+    int64_t asked_us, state_us;
+    int64_t rows; /* that a dry run counted; below 0: none was */
+    struct bytes by_user, by_subject, by_issuer, decision /* "approve", "deny" */, via;
+    int64_t decided_us; /* 0: nobody decided */
+};
+/* The newest first. Of the filter: principal (who asked), connection, since_us, until_us (of asking),
+ * session, limit. by: the user who decided; state: as above; empty: any. */
+int index_approvals(struct index *index, const struct index_filter *filter, struct bytes by,
+                    struct bytes state, void (*visit)(void *context, const struct index_approval *approval),
+                    void *context) MUST_USE;
+
 /* Connections that were turned away before they were sessions. */
 struct index_rejection {
     uint64_t session;

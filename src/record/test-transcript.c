@@ -1,6 +1,8 @@
 /* Tests of the transcript: what it tells of hand-made frames, written down as lines. */
+#include "record/sent.h"
 #include "record/test-frames.h"
 #include "record/transcript.h"
+#include <stdio.h>
 
 static void put(struct buf *out, struct bytes text)
 {
@@ -161,6 +163,104 @@ static void test_alike(void **state)
                "report 4/3 gateway 42501 no rule=no-delete\n");
 }
 
+/* The text of the last statement as it was sent, and the columns' states of the last row and end. */
+struct sent {
+    char text[200], outputs[100], ended[100];
+};
+static void keep_sent(void *context, const struct transcript_event *e)
+{
+    struct sent *s = context;
+    if (e->kind == EVENT_STATEMENT && e->of.statement.text)
+        snprintf(s->text, sizeof s->text, "%.*s", BYTES_FMT(e->of.statement.text->sent));
+    if (e->kind == EVENT_ROW) snprintf(s->outputs, sizeof s->outputs, "%.*s", BYTES_FMT(e->of.row.outputs));
+    if (e->kind == EVENT_COMPLETE)
+        snprintf(s->ended, sizeof s->ended, "%.*s", BYTES_FMT(e->of.complete.outputs));
+}
+
+static void assert_sent(const char *text)
+{
+    struct sent s = { .text = "none" };
+    struct transcript *t = transcript_new(1 << 20);
+    for (size_t i = 0; i < f.n; i++)
+        transcript_feed(t, &f.frame[i], keep_sent, &s);
+    assert_string_equal(s.text, text);
+    transcript_free(t);
+}
+
+static void begin_edited(const char *text, const struct sql_edit *edits, size_t n)
+{
+    struct buf field;
+    frames_init(&f, 7);
+    buf_init(&field, 1024);
+    if (n) assert_true(sent_edits_write(edits, n, &field));
+    buf_put_u32(&f.body, 1);
+    struct frame_fields fields = frame_fields_begin(&f.body);
+    frame_fields_add_text(&fields, "text", text);
+    frame_fields_add(&fields, "edits", buf_bytes(&field));
+    frame_fields_add_text(&fields, "outputs.1", "-, masked");
+    frame_fields_add_text(&fields, "outputs.2", "clear");
+    frames_end(&f, FRAME_TEXT, 0);
+    buf_free(&field);
+}
+
+static void test_sent(void **state)
+{
+    (void)state;
+    struct sql_edit edits[] = { { .at = 14, .insert = BYTES_LITERAL("public.") },
+                                { .at = 24, .insert = BYTES_LITERAL("$2"), .remove = 2 } };
+    begin_edited("select * from t where i=$1 and j=5", edits, 2);
+    frames_query(&f, 1);
+    assert_sent("select * from public.t where i=$2 and j=5");
+    buf_put_u32(&f.body, 1); /* another text of the template, which came with its run */
+    buf_append_text(&f.body, "select * from t where i=$1 and j=555555");
+    frames_end(&f, FRAME_QUERY, 0);
+    assert_sent("select * from public.t where i=$2 and j=555555");
+    frames_query(&f, 9);
+    frames_free(&f);
+    /* Places that are none: nothing is made up. */
+    edits[1].at = 13;
+    begin_edited("select * from t where i=$1 and j=5", edits, 2);
+    frames_query(&f, 1);
+    assert_sent("");
+    frames_free(&f);
+    edits[0] = (struct sql_edit){ .at = 30, .remove = 5 };
+    begin_edited("select * from t where i=$1 and j=5", edits, 1);
+    frames_query(&f, 1);
+    assert_sent("");
+    frames_free(&f);
+    begin_edited("select 1", NULL, 0);
+    frames_query(&f, 1);
+    assert_sent("");
+    frames_free(&f);
+}
+
+static void test_outputs(void **state)
+{
+    (void)state;
+    struct bytes values[] = { BYTES_LITERAL("1"), BYTES_LITERAL("x") };
+    struct sent s = { "", "", "" };
+    struct transcript *t = transcript_new(1 << 20);
+    begin_edited("select a, b from t; select c from t", NULL, 0);
+    uint32_t run = frames_query(&f, 1);
+    frames_rows_begin(&f, run, 0);
+    frames_row(&f, values, 2);
+    frames_end(&f, FRAME_ROWS, 0);
+    size_t first = f.n;
+    frames_complete(&f, run, 1, 1, RUN_COMPLETED, "SELECT 1");
+    frames_rows_begin(&f, run, 0);
+    frames_row(&f, values, 1);
+    frames_end(&f, FRAME_ROWS, 0);
+    for (size_t i = 0; i < first; i++)
+        transcript_feed(t, &f.frame[i], keep_sent, &s);
+    assert_string_equal(s.outputs, "-, masked");
+    for (size_t i = first; i < f.n; i++)
+        transcript_feed(t, &f.frame[i], keep_sent, &s);
+    assert_string_equal(s.outputs, "clear");
+    assert_string_equal(s.ended, ""); /* the run's own text: its rows said so */
+    transcript_free(t);
+    frames_free(&f);
+}
+
 static void test_own_text(void **state)
 {
     (void)state;
@@ -272,6 +372,9 @@ int main(void)
         { "binary parameters and rows are read by their types", test_extended, NULL, NULL, NULL },
         { "a refusal names the rule of its text", test_refusal, NULL, NULL, NULL },
         { "a text that is said to be like another is judged like it", test_alike, NULL, NULL, NULL },
+        { "the text as it was sent is put together of the text and its edits, and of no others", test_sent,
+          NULL, NULL, NULL },
+        { "rows tell what their columns are, statement by statement", test_outputs, NULL, NULL, NULL },
         { "a run that carries its text is judged like the one it names", test_own_text, NULL, NULL, NULL },
         { "a function call is known by its first piece, and its answer is a row of one value", test_call,
           NULL, NULL, NULL },

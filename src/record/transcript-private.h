@@ -37,6 +37,7 @@ struct known_portal {
 /* A run that can still have outcomes. formats: of the result's columns, as a Bind message has them. */
 struct known_run {
     uint32_t text;
+    uint32_t n_ended; /* statements of it that have an outcome */
     bool extended, has_formats;
     size_t n_formats;
     uint8_t formats[]; /* 1: binary */
@@ -83,6 +84,9 @@ bool transcript_values(struct transcript *t, const struct value_source *from,
 struct known_description *transcript_description_decode(uint32_t number, struct bytes body) MUST_USE;
 /* The rows of a FRAME_ROWS body, behind its two numbers: visits each. False: malformed from some row on. */
 bool transcript_rows(struct transcript *t, uint32_t run, uint32_t description, struct bytes data) MUST_USE;
+
+/* The states of the columns that a statement of the text (from 1) returns; empty: none is told of. */
+struct bytes transcript_text_outputs(const struct transcript_text *text, uint32_t statement);
 
 /* The remembered thing of that number; NULL: not there. */
 const struct transcript_text *transcript_text_find(struct transcript *t, uint32_t number);

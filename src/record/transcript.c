@@ -7,6 +7,7 @@
  * on. What came in pieces is known by the sequence number of its first. */
 #include "record/transcript.h"
 #include "pgwire/report.h"
+#include "record/sent.h"
 #include "record/transcript-private.h"
 #include <stdlib.h>
 
@@ -172,27 +173,63 @@ bool transcript_field_is_seen(struct bytes name)
 }
 
 /* "as": all but the text itself is what was said of an earlier text. */
-static struct bytes fields_alike(struct transcript *t, struct bytes fields)
+static const struct transcript_text *text_alike(struct transcript *t, struct bytes fields)
 {
     int64_t number;
     struct bytes as = frame_fields_get(fields, "as");
-    const struct transcript_text *first =
-        as.p && bytes_to_int64(as, &number) ? transcript_text_find(t, (uint32_t)number) : NULL;
-    return first ? first->fields : (struct bytes){ 0 };
+    return as.p && bytes_to_int64(as, &number) ? transcript_text_find(t, (uint32_t)number) : NULL;
+}
+
+/* The text with the edits of `of`, in the scratch arena; nothing where there are none, or none of this text.
+ */
+static struct bytes text_sent(struct transcript *t, struct bytes edits, struct bytes of, struct bytes text)
+{
+    struct bytes sent = { 0 };
+    struct buf out;
+    if (!edits.n) return sent;
+    buf_init(&out, t->ceiling / 4);
+    if (sent_text_make(edits, of, text, &out)) sent = arena_copy(&t->scratch, buf_bytes(&out));
+    buf_free(&out);
+    return sent;
+}
+
+struct bytes transcript_output_next(struct bytes *outputs)
+{
+    ptrdiff_t at = bytes_find(*outputs, BYTES_LITERAL(", "));
+    struct bytes next = bytes_slice(*outputs, 0, at < 0 ? outputs->n : (size_t)at);
+    *outputs = at < 0 ? (struct bytes){ 0 } : bytes_slice(*outputs, (size_t)at + 2, outputs->n);
+    return next;
+}
+
+struct bytes transcript_text_outputs(const struct transcript_text *text, uint32_t statement)
+{
+    char numbered[32];
+    if (!text) return (struct bytes){ 0 };
+    struct bytes only = frame_fields_get(text->fields, "outputs");
+    if (only.n) return only;
+    snprintf(numbered, sizeof numbered, "outputs.%u", statement);
+    return frame_fields_get(text->fields, numbered);
 }
 
 static bool feed_text(struct transcript *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
     uint32_t number = cursor_u32(&c);
-    struct bytes own = cursor_take(&c, cursor_left(&c)), alike = fields_alike(t, own);
-    size_t size = sizeof(struct known_text) + own.n + alike.n;
+    struct bytes own = cursor_take(&c, cursor_left(&c));
+    const struct transcript_text *like = text_alike(t, own);
+    struct bytes alike = like ? like->fields : (struct bytes){ 0 };
+    struct bytes text = frame_fields_get(own, "text");
+    struct bytes sent =
+        text_sent(t, frame_fields_get(like ? alike : own, "edits"), like ? like->text : text, text);
+    size_t size = sizeof(struct known_text) + own.n + alike.n + sent.n;
     struct known_text *known = c.failed ? NULL : calloc(1, size);
     if (!known) return false;
     memcpy(known->body, own.p, own.n);
     if (alike.n) memcpy(known->body + own.n, alike.p, alike.n);
     own = bytes_make(known->body, own.n);
     alike = bytes_make(known->body + own.n, alike.n);
+    if (sent.n) memcpy(known->body + own.n + alike.n, sent.p, sent.n);
+    known->text.sent = bytes_make(known->body + own.n + alike.n, sent.n);
     known->text.number = number;
     known->text.fields = alike.n ? alike : own;
     if (alike.n) frame_fields_each(alike, keep_text_field, &known->text);
@@ -315,11 +352,14 @@ static bool keep_own_text(struct transcript *t, uint32_t *number, struct bytes o
 {
     const struct transcript_text *like = transcript_text_find(t, *number);
     if (!like) return true; /* forgotten: the run is shown without a text, as any such run is */
-    size_t n = like->fields.n + own.n;
+    struct bytes sent = text_sent(t, frame_fields_get(like->fields, "edits"), like->text, own);
+    size_t n = like->fields.n + own.n + sent.n;
     struct known_text *known = calloc(1, sizeof *known + n);
     if (!known) return false;
     memcpy(known->body, like->fields.p, like->fields.n);
     memcpy(known->body + like->fields.n, own.p, own.n);
+    if (sent.n) memcpy(known->body + like->fields.n + own.n, sent.p, sent.n);
+    known->text.sent = bytes_make(known->body + like->fields.n + own.n, sent.n);
     known->text.fields = bytes_make(known->body, like->fields.n);
     bool good = frame_fields_each(known->text.fields, keep_text_field, &known->text);
     known->text.number = *number = t->frame->sequence | TRANSCRIPT_OWN_TEXT;
@@ -460,6 +500,9 @@ static bool feed_complete(struct transcript *t, struct bytes body)
     complete->tag = cursor_cstring(&c);
     if (cursor_left(&c) == 4) complete->of = transcript_text_find(t, cursor_u32(&c));
     if (!cursor_done(&c) || how > RUN_UNDONE) return false;
+    complete->outputs = transcript_text_outputs(complete->of, 1);
+    struct known_run *run = transcript_run_find(t, event.run);
+    if (run) run->n_ended++;
     show(t, &event);
     return true;
 }

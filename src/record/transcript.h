@@ -58,6 +58,7 @@ struct transcript_text {
     struct bytes policy, rule, message, reason, would;
     struct bytes tags, effects, relations; /* lists with ", " between the members */
     struct bytes where;
+    struct bytes sent;   /* what went to the server; empty: the text itself, or it is not known */
     struct bytes fields; /* all of them, encoded: claims, the grammar's complaint … */
 };
 
@@ -110,14 +111,19 @@ struct transcript_row {
     const struct transcript_value *values;
     size_t n_values;
     uint32_t description; /* rows of one description can be shown as one table */
+    struct bytes
+        outputs; /* as in the text's fields, of this very statement: "masked, -, clear"; may be empty */
 };
+/* The next column's state in a list of outputs: "masked", "clear" or "-"; empty behind its end. */
+struct bytes transcript_output_next(struct bytes *outputs);
 
 struct transcript_complete {
     uint64_t rows, bytes, us;
     enum run_end how;
     struct bytes tag;
     const struct transcript_text
-        *of; /* EXECUTE, FETCH: whose rows they are; NULL: the run's own, or not known */
+        *of;              /* EXECUTE, FETCH: whose rows they are; NULL: the run's own, or not known */
+    struct bytes outputs; /* where `of` is known: its columns' states, as with rows */
 };
 
 /* EVENT_REPORT: an error or a notice, from the server or from the gateway itself (a refusal). */

@@ -243,6 +243,7 @@ static enum step on_execute(struct session *s, const struct message *m)
     if (u && u->has_names && !names_push(s, p, u)) return session_drop(s, "out of memory");
     if (u) view_on_run(s, u);
     s->n_statements++;
+    if (!s->limiting.again.replaying) session_counts_add(&s->world->counts.sent);
     forward(s, m);
     /* A server keeps its answers until it is asked for them: whoever measures wants each when it is there. */
     if (s->terms->limits.statement_us) message_put(&s->server_out, MESSAGE_FLUSH, (struct bytes){ 0 });
@@ -338,6 +339,7 @@ static enum step on_function_call(struct session *s, const struct message *m)
     p->reserved = run != 0;
     s->n_syncs++;
     s->n_statements++;
+    session_counts_add(&s->world->counts.sent);
     if (s->view.needed) view_on_call(s);
     forward(s, m);
     return STEP_NEXT;

@@ -271,6 +271,7 @@ static enum hold_answer ask_and_record(struct session *s, const struct hold_ques
                            "The gateway's log has no room; tell its operator.", refusal_out);
     }
     h->recorded = true;
+    session_counts_add(&s->world->counts.held);
     h->phase = h->stays ? HOLD_STORES : HOLD_WAITS;
     if (!h->stays) hold_say_waiting(s, r, false);
     /* It may have been decided meanwhile. */

@@ -94,21 +94,27 @@ enum record_outcome recording_long(struct session *s, enum frame_type type, stru
     return outcome;
 }
 
-static enum record_outcome define_text(struct session *s, struct bytes text, uint16_t n_fields,
-                                       struct bytes fields)
+/* The text, what else is known of it, and where another was sent, how that one differs. */
+static enum record_outcome define_text(struct session *s, const struct understood *u, struct bytes text)
 {
-    uint32_t raw_number, raw_length = __builtin_bswap32((uint32_t)text.n);
-    uint16_t count = __builtin_bswap16((uint16_t)(n_fields + 1));
+    struct bytes fields = u->record, edits = understood_edits(u, text, &s->scratch);
+    uint32_t raw_number, raw_length = __builtin_bswap32((uint32_t)text.n),
+                         raw_edits = __builtin_bswap32((uint32_t)edits.n);
+    uint16_t count = __builtin_bswap16((uint16_t)(u->n_record + 1 + (edits.n > 0)));
     struct bytes parts[] = { number(&raw_number, s->n_texts + 1),
                              bytes_make(&count, 2),
                              bytes_make("text", 5),
                              bytes_make(&raw_length, 4),
                              text,
-                             fields };
-    if (text.n + fields.n < PIECE) return recording_intent(s, FRAME_TEXT, 0, parts, 6, NULL);
+                             fields,
+                             bytes_make("edits", 6),
+                             bytes_make(&raw_edits, 4),
+                             edits };
+    size_t n = edits.n ? 9 : 6;
+    if (text.n + fields.n + edits.n < PIECE) return recording_intent(s, FRAME_TEXT, 0, parts, n, NULL);
     struct buf body;
-    buf_init(&body, text.n + fields.n + 64);
-    for (size_t i = 0; i < 6; i++)
+    buf_init(&body, text.n + fields.n + edits.n + 128);
+    for (size_t i = 0; i < n; i++)
         buf_append(&body, parts[i]);
     enum record_outcome outcome =
         body.failed ? RECORD_FULL
@@ -130,8 +136,7 @@ enum record_outcome recording_text(struct session *s, const struct understood *u
         *number_out = known->number;
         return RECORD_OK;
     }
-    enum record_outcome outcome =
-        define_text(s, u->is_template ? text : u->recorded_text, u->n_record, u->record);
+    enum record_outcome outcome = define_text(s, u, u->is_template ? text : u->recorded_text);
     if (outcome != RECORD_OK) return outcome;
     *known = (struct known){ key, ++s->n_texts };
     *number_out = known->number;
@@ -322,8 +327,10 @@ void recording_report(struct session *s, enum frame_type type, uint32_t run, enu
     uint8_t from = (uint8_t)origin;
     struct bytes parts[4];
     size_t n = report_parts(s, &raw, &from, body, u, parts);
-    if (type == FRAME_ERROR && origin == ORIGIN_GATEWAY && bytes_is(report_field(body, 'V'), "ERROR"))
+    if (type == FRAME_ERROR && origin == ORIGIN_GATEWAY && bytes_is(report_field(body, 'V'), "ERROR")) {
         s->n_refused++;
+        session_counts_add(&s->world->counts.refused);
+    }
     recording_outcome(s, type, 0, parts, n);
 }
 

@@ -19,6 +19,7 @@
 #include "session/server-login.h"
 #include "session/target.h"
 #include "session/understood.h"
+#include <stdatomic.h>
 
 struct session;
 struct catalog;
@@ -55,6 +56,19 @@ struct session_refused {
     struct bytes policy, rule, message; /* each may be empty; nothing in them quotes a text's values */
 };
 
+/* What the sessions of a worker did since it started: its thread counts, any other may look. */
+struct session_counts {
+    _Atomic uint64_t sent;    /* statements that went to the server: executions, simple queries, calls */
+    _Atomic uint64_t refused; /* errors that the gateway gave in a statement's place, or for it */
+    _Atomic uint64_t held;    /* statements that people were asked about */
+};
+/* By the thread that owns it alone. */
+static inline void session_counts_add(_Atomic uint64_t *count)
+{
+    uint64_t n = atomic_load_explicit(count, memory_order_relaxed);
+    atomic_store_explicit(count, n + 1, memory_order_relaxed);
+}
+
 /* What a session needs of its surroundings; one a worker, never changed while sessions live. */
 struct session_world {
     void *context;
@@ -65,6 +79,7 @@ struct session_world {
     bool tls;           /* we have a certificate: SSLRequest is answered with yes */
     bool without_views; /* tests of other things: there is no catalogue, and statements are judged by their
                            words alone */
+    struct session_counts counts;
     /* The configuration in force, held for the caller. */
     struct session_snapshot *(*snapshot)(struct session_world *world);
     /* Fills with random bytes; false: none to be had, and the session ends. */

@@ -412,6 +412,8 @@ static enum step step_forward(struct session *s, struct statement *st)
         refused_tell(s, refusal->reason, st->policy, st->rule, quotes ? u->verdict.message : st->says);
         return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
     }
+    if (st->carrier == CARRIER_QUERY && !s->limiting.again.replaying)
+        session_counts_add(&s->world->counts.sent);
     struct understood *by;
     if (st->carrier == CARRIER_QUERY && u->limited && limit_kind(s, u, &by)) return forward_limited(s, st);
     if (st->carrier == CARRIER_QUERY) limit_pass(s, u);

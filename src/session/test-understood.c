@@ -2,6 +2,7 @@
 
 #include "policy/compile.h"
 #include "record/frame.h"
+#include "record/sent.h"
 #include "session/understood.h"
 #include "yaml/tree.h"
 #include <stdio.h>
@@ -133,6 +134,12 @@ static void the_context_goes_to_the_server_as_a_placeholder(void **state)
     struct understood *u = understand(f, "set postern.task = 'a;b' ; select 1");
     assert_true(u->has_context);
     assert_bytes(u->forward, "SET postern.kept TO '' ; select 1");
+    struct bytes edits = understood_edits(u, u->text, &u->arena);
+    struct buf sent;
+    buf_init(&sent, 1024);
+    assert_true(sent_text_make(edits, u->text, u->text, &sent));
+    assert_true(bytes_equal(buf_bytes(&sent), u->forward));
+    buf_free(&sent);
     understood_unpin(f->cache, u);
 }
 
@@ -187,6 +194,10 @@ static void a_password_is_cut_out_of_what_is_recorded(void **state)
     assert_true(bytes_find(u->recorded_text, BYTES_LITERAL("hunter22")) < 0);
     assert_int_equal(u->n_secrets, 1);
     assert_bytes(u->secrets[0], "hunter22");
+    understood_unpin(f->cache, u);
+    u = understand(f, "set postern.task = 'a'; alter role bob password 'hunter22'");
+    assert_int_equal(u->n_secrets, 1);
+    assert_int_equal(understood_edits(u, u->text, &u->arena).n, 0);
     understood_unpin(f->cache, u);
 }
 

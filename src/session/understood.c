@@ -6,6 +6,7 @@
 #include "mask/seen.h"
 #include "pgwire/report.h"
 #include "record/frame.h"
+#include "record/sent.h"
 #include "sql/edits.h"
 #include <stdlib.h>
 
@@ -436,49 +437,72 @@ struct bytes understood_place_back(const struct understood *u, struct bytes text
     return copy.p ? copy : body;
 }
 
-struct splice {
-    struct understood *u;
-    struct buf out;
-    size_t at, edit; /* how far the text and the edits are taken */
-};
-
-/* The text up to there, with what is inserted before. */
-static void take_text(struct splice *s, size_t until)
-{
-    const struct sql_facts *facts = s->u->facts;
-    for (; s->edit < facts->n_edits && facts->edits[s->edit].at <= until; s->edit++) {
-        const struct sql_edit *e = &facts->edits[s->edit];
-        buf_append(&s->out, bytes_slice(s->u->text, s->at, e->at - s->at));
-        buf_append(&s->out, e->insert);
-        s->at = e->at + e->remove;
-    }
-    buf_append(&s->out, bytes_slice(s->u->text, s->at, until - s->at));
-    s->at = until;
-}
-
 /* Names get their schemas. SET postern.… stays here; so that tag, transaction state and errors are the
  * server's own, it gets a SET of a placeholder in its place. */
-static bool make_forward(struct understood *u)
+static struct sql_edit *all_edits(struct understood *u, size_t *n_out)
 {
-    size_t room = u->text.n + u->facts->n_statements * 64 + 64;
-    for (size_t i = 0; i < u->facts->n_edits; i++)
-        room += u->facts->edits[i].insert.n;
-    struct splice splice = { .u = u };
-    struct buf out;
-    buf_init(&splice.out, room);
-    for (size_t i = 0; i < u->facts->n_statements; i++) {
-        const struct sql_statement *s = &u->facts->statements[i];
+    const struct sql_facts *facts = u->facts;
+    struct sql_edit *all = ARENA_ARRAY(&u->arena, struct sql_edit, facts->n_edits + facts->n_statements);
+    size_t n = 0, edit = 0;
+    if (!all) return NULL;
+    for (size_t i = 0; i < facts->n_statements; i++) {
+        const struct sql_statement *s = &facts->statements[i];
         if (s->action != SQL_ACTION_SET || s->setting != SQL_SETTING_CONTEXT) continue;
-        take_text(&splice, (size_t)(s->text.p - u->judged.p));
-        buf_append_text(&splice.out, "SET postern.kept TO ''");
-        splice.at += s->text.n;
+        size_t at = (size_t)(s->text.p - u->judged.p);
+        while (edit < facts->n_edits && facts->edits[edit].at < at)
+            all[n++] = facts->edits[edit++];
+        all[n++] = (struct sql_edit){ .at = (uint32_t)at,
+                                      .insert = BYTES_LITERAL("SET postern.kept TO ''"),
+                                      .remove = (uint32_t)s->text.n };
+        while (edit < facts->n_edits && facts->edits[edit].at < at + s->text.n)
+            edit++; /* of what does not go out there is nothing to edit */
     }
-    take_text(&splice, u->text.n);
-    out = splice.out;
-    u->forward = arena_copy(&u->arena, buf_bytes(&out));
-    bool good = !out.failed && u->forward.p;
+    while (edit < facts->n_edits)
+        all[n++] = facts->edits[edit++];
+    *n_out = n;
+    return all;
+}
+
+/* The record's field; left out where it would be too large. */
+static bool encode_edits(struct understood *u, const struct sql_edit *edits, size_t n)
+{
+    struct buf out;
+    buf_init(&out, SENT_EDITS_CEILING);
+    bool fits = sent_edits_write(edits, n, &out), good = true;
+    if (fits && n) good = (u->edits = arena_copy(&u->arena, buf_bytes(&out))).p != NULL;
     buf_free(&out);
     return good;
+}
+
+static bool make_forward(struct understood *u)
+{
+    size_t room = u->text.n + 64, n = 0;
+    struct sql_edit *all = all_edits(u, &n);
+    struct buf out;
+    for (size_t i = 0; all && i < n; i++)
+        room += all[i].insert.n;
+    buf_init(&out, room);
+    if (all) sql_edits_apply(u->text, all, n, &out);
+    u->forward = all ? arena_copy(&u->arena, buf_bytes(&out)) : (struct bytes){ 0 };
+    bool good = !out.failed && u->forward.p && encode_edits(u, all, n);
+    buf_free(&out);
+    return good;
+}
+
+struct bytes understood_edits(const struct understood *u, struct bytes text, struct arena *arena)
+{
+    struct sql_edit moved[TEMPLATE_EDITS];
+    struct bytes field = { 0 };
+    size_t n = u->facts ? u->facts->n_edits : 0;
+    struct buf out;
+    /* Places are the client's text's own: without its secrets it has others. */
+    if (!u->edits.n || !bytes_equal(u->recorded_text, u->text)) return field;
+    if (!u->is_template || bytes_equal(text, u->text)) return u->edits;
+    if (n > TEMPLATE_EDITS || !sql_edits_move(u->text, u->facts->edits, n, text, moved)) return field;
+    buf_init(&out, SENT_EDITS_CEILING);
+    if (sent_edits_write(moved, n, &out)) field = arena_copy(arena, buf_bytes(&out));
+    buf_free(&out);
+    return field;
 }
 
 static void add_list(struct frame_fields *f, struct buf *scratch, const char *name)

@@ -54,6 +54,7 @@ struct understood {
     struct bytes forward; /* the text that goes to the server instead of `text`; p == NULL: the text itself */
     struct bytes key;     /* what it is kept under: the text, or its template */
     struct bytes recorded_text; /* the text without its secrets */
+    struct bytes edits;         /* FRAME_TEXT's field of that name, for this very text; may be empty */
     struct bytes record;        /* the other fields of FRAME_TEXT */
     uint16_t n_record;          /* how many they are */
     struct bytes
@@ -111,6 +112,9 @@ struct understood *understood_make_from(struct understood_cache *cache,
 /* For a template with edits: the text, which is of the template, with the edits at their places in it. False:
  * it is to be understood by itself. */
 bool understood_forward(const struct understood *u, struct bytes text, struct buf *out) MUST_USE;
+/* The field "edits" of FRAME_TEXT for that text; empty: nothing is edited, or what is found no room. In the
+ * arena, or the field itself. */
+struct bytes understood_edits(const struct understood *u, struct bytes text, struct arena *arena);
 /* A place in bytes of the text that was understood (-1: none), in characters from 1 of that text or another
  * one of its template; 0: none. */
 uint32_t understood_place(const struct understood *u, struct bytes text, int64_t at);

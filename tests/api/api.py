@@ -130,6 +130,7 @@ def entries(a, t, one):
             break
         assert pages < 100
     replay = a.gate.replay(one)
+    t.check("behind the end of a session that is over there is nothing to ask for", cursor is None, cursor)
     t.check("the entries of all pages are what `sessions replay` prints", events == replay, (len(events), len(replay)))
     whole = a.agent.get(f"/v1/sessions/{one}/replay")
     t.check("the download is the same", [json.loads(line) for line in whole.body.splitlines()] == replay, whole)
@@ -195,7 +196,15 @@ def rest(a, t):
     t.check("but to auditors", a.auditor.ask("GET", "/metrics", headers={"X-Forwarded-For": "192.0.2.1"}).status == 200)
     t.check("it is alive", a.nobody.get("/healthz").body == b"ok\n")
     ready = a.nobody.get("/readyz")
-    t.check("and ready", ready.status == 200 and b"children ok\nrecord ok\nidentity ok\n" in ready.body, ready)
+    t.check("and ready", ready.status == 200 and b"children ok\nrecord ok\nidentity ok\nkeys ok\n" in ready.body, ready)
+    before = metrics(a)
+    a.sql("select 1;\nselect 2;\ndrop table customers;\n")
+    after = metrics(a)
+    t.check("metrics count statements by what became of them", {k: after[k] - before[k] for k in after if k.startswith("postern_statements_total")} ==
+            {'postern_statements_total{verdict="allowed"}': 2, 'postern_statements_total{verdict="denied"}': 1,
+             'postern_statements_total{verdict="held"}': 0}, (before, after))
+    t.check("and say how far the index is behind, and whose keys are there", "postern_index_lag_seconds" in after and
+            (after["postern_issuers"], after["postern_issuers_with_keys"]) == (1, 1), after)
     head = a.agent.ask("HEAD", "/v1/me")
     t.check("HEAD is a GET without its body", head.status == 200 and head.body == b"" and int(head.header("content-length")) > 50)
     guards = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "cache-control": "no-store",
@@ -203,6 +212,11 @@ def rest(a, t):
     t.check("answers are guarded", all(head.header(k) == v for k, v in guards.items())
             and "frame-ancestors 'none'" in head.header("content-security-policy")
             and "unsafe" not in head.header("content-security-policy"))
+
+
+def metrics(a):
+    lines = a.nobody.get("/metrics").body.decode().splitlines()
+    return {line.rsplit(" ", 1)[0]: int(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
 
 
 def pages(a, t):
@@ -315,6 +329,11 @@ def held(a, t):
         out, error = client.communicate(timeout=120)
         t.check("a denial reaches the client", client.returncode != 0 and "ERROR" in error, error)
         ids = [x["id"] for x in a.all_items(a.approver, "/v1/approvals", limit=1)]
+        now = metrics(a)
+        t.check("metrics count held statements by state", (
+            now['postern_statements_total{verdict="held"}'], now['postern_approvals{state="waiting"}'],
+            *(now[f'postern_approvals_total{{state="{state}"}}'] for state in ("waiting", "approved", "used", "denied", "expired"))) ==
+            (2, 0, 2, 1, 1, 1, 0), now)
         t.check("pages of one give both, the newest first", len(ids) == 2 and ids == sorted(ids, reverse=True), ids)
     finally:
         if client.poll() is None:
@@ -428,6 +447,22 @@ def tls(world, cluster, t):
     gate.stop()
 
 
+def keyless(world, cluster, t):
+    """A provider that is not there: nobody could come in, and /readyz says so."""
+    port, nowhere = process.free_port(), process.free_port()
+
+    def no_keys(config):
+        change(config, port)
+        issuer = config["identity"]["oidc"][0]
+        del issuer["jwks"]
+        issuer["issuer"] = f"http://127.0.0.1:{nowhere}"
+    gate = gateway.Gateway(world, cluster, name="keyless", change=no_keys)
+    process.wait_for(lambda: process.answers(port), "the API", 60)
+    ready = web.Client(port).get("/readyz")
+    t.check("without the keys of any issuer it is not ready, and says why", ready.status == 503 and b"\nkeys failed\n" in ready.body, ready)
+    gate.stop()
+
+
 def main():
     t = tally.Tally(verbose="-v" in sys.argv)
     with process.World() as world:
@@ -440,6 +475,7 @@ def main():
         held(a, t)
         refuses(a, t)
         tls(world, cluster, t)
+        keyless(world, cluster, t)
         status = a.gate.stop()
         t.check("the gateway stops in order", status == 0, a.gate.stderr()[-3000:])
         t.check("and said nothing of being broken", " ERROR " not in a.gate.stderr(), a.gate.stderr()[-3000:])

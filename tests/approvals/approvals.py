@@ -132,6 +132,10 @@ def approved(w):
     def states():
         return [e["fields"]["state"] for e in w.gate.replay(session) if e["event"] == "approval"]
     process.wait_for(lambda: states() == ["asked", "approved", "used"], "the record", 60)
+    words = [e["words"] for e in w.gate.replay(session) if e["event"] == "approval"]
+    assert words[0].startswith("asked for approval of ") and "it would change 10 rows" in words[0], words
+    assert words[1].startswith("approved by ") and " vouched" in words[1], words
+    assert words[2] == "used its approval: it may run now, once", words
     w.sql("INSERT INTO t SELECT g FROM generate_series(11, 20) g")
 
 

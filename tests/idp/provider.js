@@ -54,7 +54,7 @@ function newKey() {
 
 // With --web URL: a client "web" that people sign in with in a browser; the code comes back to URL.
 // Whoever logs in with a name is that person, with the groups of the table; any password will do.
-const people = { ada: ['platform'], ida: ['security'], dora: ['dba'], bob: [] };
+const people = { ada: ['platform'], ida: ['security'], dora: ['dba'], dana: ['dba'], bob: [] };
 const webClient = options.web && {
   client_id: 'web',
   ...(options['web-secret']

@@ -27,7 +27,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
 """
 POLICIES = [
     {"name": "agents", "who": {"groups": ["ai-agents"]}, "allow": ["read", "bulk_out", "session", "transaction"],
-     "record": {"rows": "count", "on_failure": "deny"},
+     "record": {"rows": "full", "on_failure": "deny"},
      "mask": [{"columns": ["public.people.mail", '*.*."E.mail"'], "with": "redact"}]},
     {"name": "analysts", "who": {"groups": ["analysts"]}, "allow": ["read", "bulk_out", "session", "transaction"],
      "record": {"rows": "count", "on_failure": "deny"}},
@@ -126,6 +126,36 @@ def check_odd(t, g):
         ("anna", 'public."Odd, one"."E.mail"', "clear"): (1, 1), ("agent", 'public."Odd, one"."E.mail"', "masked"): (1, 1)}, seen)
 
 
+def check_sent(t, g, texts):
+    """The text as it went to the server, and the marks on columns of rows."""
+    sent = {n: texts["agent", f"SELECT id, mail FROM people WHERE id <= {n}"].get("sent", "") for n in (3, 4)}
+    t.check("the record has the text as it was sent, with the mask in it, for each text of a template",
+            all("FROM (" in s or "public.people" in s for s in sent.values()) and sent[3].endswith("id <= 3") and
+            sent[4] == sent[3][:-1] + "4", sent)
+    t.check("who is not masked has names with their schemas",
+            "FROM public.people" in texts["anna", "SELECT id, mail FROM people WHERE id <= 3"].get("sent", ""), texts)
+    t.check("a text that nobody looked into was sent as it is", "sent" not in texts["root", "SELECT mail FROM people LIMIT 2"])
+    session = next(s for s in g.sessions() if g.replay(s)[0]["fields"]["principal"] == "agent")
+    events = g.replay(session)
+    marked = [(texts_of(events, e["run"]), [c.get("masked", False) for c in e["columns"]])
+              for e in events if e["event"] == "row" and "columns" in e]
+    by_text = {}
+    for text, marks in marked:
+        by_text.setdefault(text, set()).add(tuple(marks))
+    t.check("columns of rows that a mask stands in are marked",
+            by_text["SELECT id, mail FROM people WHERE id <= 3"] == {(False, True)} and
+            by_text["SELECT address FROM contacts WHERE id > $1"] == {(True,)} and
+            by_text["SELECT count(*) FROM people"] == {(False,)}, by_text)
+    t.check("of several statements those of the one that shows it",
+            by_text["SELECT 1; SELECT mail FROM people LIMIT 6; SELECT name FROM people"] == {(False,), (True,)}, by_text)
+    ends = [e.get("outputs") for e in events if e["event"] == "complete" and texts_of(events, e["run"]) == "EXECUTE p(2)"]
+    t.check("the end of an EXECUTE tells what its rows' columns were", ends == ["masked"], ends)
+
+
+def texts_of(events, run):
+    return next(e["sql"] for e in events if e["event"] == "statement" and e["run"] == run)
+
+
 def check_replay(t, g):
     texts = {}
     for session in g.sessions():
@@ -142,6 +172,7 @@ def check_replay(t, g):
     t.check("and those that were masked",
             agent.get("masked") == "public.people.mail" and agent.get("outputs") == "-, masked" and "clear" not in agent, agent)
     t.check("where it is not known, the relations that were read", root.get("untraced") == "people", root)
+    check_sent(t, g, texts)
     several = texts["agent", "SELECT 1; SELECT mail FROM people LIMIT 6; SELECT name FROM people"]
     t.check("of several statements each has its own", several.get("masked.2") == "public.people.mail" and
             "masked" not in several and "masked.3" not in several, several)

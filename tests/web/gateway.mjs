@@ -13,7 +13,7 @@ const shown = (page, path, locate) =>
     return (await locate().count()) > 0;
   });
 
-const { base, agent } = JSON.parse(readFileSync(0, 'utf8'));
+const { base, agent, person: herself } = JSON.parse(readFileSync(0, 'utf8'));
 const pictures = process.argv[2]; /* a folder, for who wants to look */
 if (pictures) mkdirSync(pictures, { recursive: true });
 const browser = await openBrowser();
@@ -23,8 +23,9 @@ let passed = 0;
 let failed = 0;
 
 /** An agent's psql, which waits where the gateway does. */
-function psql(...commands) {
-  const child = spawn('psql', ['-X', '-q', ...commands.flatMap((command) => ['-c', command])], { env: { ...process.env, ...agent } });
+const psql = (...commands) => psqlAs(agent, ...commands);
+function psqlAs(who, ...commands) {
+  const child = spawn('psql', ['-X', '-q', ...commands.flatMap((command) => ['-c', command])], { env: { ...process.env, ...who } });
   children.push(child);
   const self = { child, out: '', err: '', status: undefined };
   child.stdout.on('data', (part) => (self.out += part));
@@ -142,6 +143,85 @@ const facts = [
     assert.equal(await ida.getByRole('button', { name: /Approve|Deny/ }).count(), 0);
     await dora.goto(link);
     await dora.getByLabel(/^Reason/).fill('fine');
+    await dora.getByRole('button', { name: /Approve/ }).click();
+    await day.agent.ended;
+    assert.equal(day.agent.status, 0, day.agent.err);
+  }],
+  ['of two people who decide at once one does; the other is told, and the agent has one answer', async (day) => {
+    day.agent = psql('TRUNCATE staging');
+    const link = await linkOf(day.agent);
+    const dana = await person('dana', link);
+    await dora.goto(link);
+    const answers = [];
+    let both;
+    const sent = new Promise((done) => (both = done));
+    let waiting = 0;
+    /* Each decision is kept back until the other is on its way too. */
+    for (const page of [dora, dana]) {
+      await page.route('**/decide', async (route) => {
+        if (++waiting === 2) both();
+        await sent;
+        const answer = await route.fetch();
+        answers.push(answer.status());
+        await route.fulfill({ response: answer });
+      });
+      await page.getByLabel(/^Reason/).fill('now');
+    }
+    await Promise.all([dora.getByRole('button', { name: /Approve/ }).click(), dana.getByRole('button', { name: 'Deny' }).click()]);
+    await day.agent.ended;
+    await until('both were answered', () => answers.length === 2);
+    assert.deepEqual(answers.sort(), [200, 409]);
+    const end = day.agent.status === 0 ? 'approved and run' : 'denied';
+    if (day.agent.status) assert.match(day.agent.err, /approval was denied by dana: now/);
+    for (const page of [dora, dana]) {
+      await page.locator('.head').getByText(end).waitFor();
+      assert.equal(await page.getByRole('button', { name: /Approve|Deny/ }).count(), 0);
+      await page.unroute('**/decide');
+    }
+    day.link = link;
+    await dana.context().close();
+  }],
+  ['a link that was decided shows what became of it, and the same decision once more is refused', async (day) => {
+    await dora.goto(day.link);
+    await dora.getByText('What became of it').waitFor();
+    assert.equal(await dora.getByRole('button', { name: /Approve|Deny/ }).count(), 0);
+    const path = `${base}/v1/approvals/${day.link.split('/').at(-1)}`;
+    const { digest } = await (await dora.request.get(path)).json();
+    const { csrf } = await (await dora.request.get(`${base}/v1/me`)).json();
+    const again = await dora.request.post(`${path}/decide`, { data: { approve: true, digest, reason: 'again' }, headers: { 'X-CSRF-Token': csrf, Origin: base } });
+    assert.equal(again.status(), 409, await again.text());
+  }],
+  ['who asks sees their own request and no button, and is refused where they decide by hand', async (day) => {
+    day.agent = psqlAs(herself, 'TRUNCATE staging');
+    const link = await linkOf(day.agent);
+    await dora.goto(link);
+    await dora.locator('.cannot').waitFor();
+    assert.match(await dora.locator('.cannot').innerText(), /request of their own/);
+    assert.equal(await dora.getByRole('button', { name: /Approve|Deny/ }).count(), 0);
+    const path = `${base}/v1/approvals/${link.split('/').at(-1)}`;
+    const { digest } = await (await dora.request.get(path)).json();
+    const { csrf } = await (await dora.request.get(`${base}/v1/me`)).json();
+    const tried = await dora.request.post(`${path}/decide`, { data: { approve: true, digest, reason: 'mine' }, headers: { 'X-CSRF-Token': csrf, Origin: base } });
+    assert.equal(tried.status(), 403, await tried.text());
+    assert.equal(day.agent.status, undefined, 'it waits still');
+    day.agent.child.kill('SIGKILL');
+    await dora.locator('.head').getByText('withdrawn').waitFor();
+  }],
+  ['what changes while it waits is undone and asked anew, and says so', async (day) => {
+    day.filled = psql("INSERT INTO orders (status, amount) SELECT 'old', g FROM generate_series(1, 200) g");
+    assert.equal(await day.filled.ended, 0, day.filled.err);
+    day.agent = psql("DELETE FROM orders WHERE status = 'old'");
+    const first = await linkOf(day.agent);
+    await dora.goto(first);
+    await dora.locator('.summary').getByText('200 rows').waitFor();
+    const more = psql("INSERT INTO orders (status, amount) VALUES ('old', 0)");
+    assert.equal(await more.ended, 0, more.err);
+    await dora.getByRole('button', { name: /Approve/ }).click();
+    await until('the agent is told of a second request', () => (day.agent.err.match(/\/approvals\/\w+/g) ?? []).some((link) => !first.endsWith(link)));
+    const second = day.agent.err.match(/http:\/\/\S+\/approvals\/\w+/g).find((link) => link !== first);
+    await dora.goto(second);
+    await dora.locator('.summary').getByText('201 rows').waitFor();
+    await dora.getByText('It was asked before and something has changed').waitFor();
     await dora.getByRole('button', { name: /Approve/ }).click();
     await day.agent.ended;
     assert.equal(day.agent.status, 0, day.agent.err);

@@ -50,7 +50,9 @@ def main():
         process.wait_for(lambda: process.answers(port), "the API", 60)
         agent = gate.environment(machine=True, on_behalf_of="bob", sub="cart-agent")
         subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"], input=SCHEMA, text=True, check=True, env=agent)
-        given = {"base": base, "agent": {k: v for k, v in agent.items() if k.startswith("PG")}}
+        person = gate.environment(sub="dora", groups=["dba"])
+        given = {"base": base, **{who: {k: v for k, v in of.items() if k.startswith("PG")}
+                                  for who, of in (("agent", agent), ("person", person))}}
         done = subprocess.run(["node", HERE / "gateway.mjs", *sys.argv[1:]], input=json.dumps(given), text=True, timeout=600)
         if done.returncode:
             print(gate.stderr()[-3000:], file=sys.stderr)

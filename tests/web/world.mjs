@@ -122,7 +122,7 @@ function heldScript(of, request) {
   const statement = script.add('statement', { protocol: 'simple', sql: request.sql, decision: 'hold', policy: request.policy, rule: request.rule, tags: 'DELETE', effects: 'delete', relations: 'public.orders' });
   statement.run = statement.sequence;
   script.wait(4);
-  script.add('approval', { run: statement.sequence, fields: { request: request.id, state: 'asked', message: request.message, rule: `${request.policy}/${request.rule}`, by: 'dba', rows: '1000', expires: request.expires, digest: request.digest, waits: 'yes' } });
+  script.add('approval', { run: statement.sequence, words: `asked for approval of dba, until ${request.expires}; it would change 1000 rows`, fields: { request: request.id, state: 'asked', message: request.message, rule: `${request.policy}/${request.rule}`, by: 'dba', rows: '1000', expires: request.expires, digest: request.digest, waits: 'yes' } });
   of.last_sequence = script.sequence;
   return script;
 }

@@ -136,7 +136,7 @@ export interface Session {
 export interface EntryPage {
   /** The events of at most `limit` entries, as doc/replay-json.md describes them */
   items: Event[];
-  /** The cursor of what follows; null where there is nothing more yet */
+  /** The cursor of what follows. Of an open session always there: where there is nothing more yet, the same place, to be asked again. Null at the end of one that is over */
   next?: string | null;
   /** The session is over and this is the end of its record: nothing will follow */
   ended: boolean;

@@ -60,6 +60,10 @@ export interface Happening extends Event {
   kind?: string;
   frame?: string;
   frame_type?: string;
+  /** An approval's step as a sentence. */
+  words?: string;
+  /** Of an end whose rows are another text's (EXECUTE, FETCH): "masked, -, clear", a state for each column. */
+  outputs?: string;
 }
 
 /** One result of an execution: a simple query of several statements has several. */
@@ -162,6 +166,10 @@ export class Transcript {
         let result = step.results.at(-1);
         if (!result || result.complete) step.results.push((result = { columns: undefined, rows: [] }));
         result.complete = event;
+        if (event.outputs) {
+          const states = event.outputs.split(', ');
+          result.columns = result.columns?.map((column, i) => (states[i] === 'masked' ? { ...column, masked: true } : column));
+        }
         if (event.us) step.took = step.results.reduce((sum, one) => sum + (one.complete?.us ?? 0), 0);
         break;
       }
@@ -181,7 +189,7 @@ export class Transcript {
 /** All the text of a step, for a search within. */
 export function wordsOf(step: Step): string {
   const { first } = step;
-  const words = [asText(first.sql), first.rule ?? '', first.policy ?? '', asText(first.message), asText(first.payload)];
+  const words = [asText(first.sql), first.rule ?? '', first.policy ?? '', asText(first.message), asText(first.payload), first.words ?? ''];
   for (const value of Object.values(first.fields ?? {})) words.push(asText(value));
   for (const parameter of first.parameters ?? []) words.push(asText(parameter.value));
   for (const report of step.reports) words.push(asText(report.message), asText(report.detail), asText(report.hint), report.sqlstate ?? '');

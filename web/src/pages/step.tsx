@@ -305,7 +305,7 @@ export function StepView({
 }) {
   const { first } = step;
   const statement = step.kind === 'statement';
-  const what = asText(first.fields?.['what'] ?? (step.kind === 'approval' ? first.fields?.['state'] : undefined));
+  const what = step.kind === 'approval' ? (first.words ?? asText(first.fields?.['state'])) : asText(first.fields?.['what']);
   const approval = step.kind === 'approval' ? asText(first.fields?.['request']) : '';
   const link = `${location.origin}/sessions/${encodeURIComponent(session)}?at=${step.sequence}`;
   return (
