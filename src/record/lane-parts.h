@@ -28,6 +28,9 @@ struct lane_shared {
     _Atomic int mode;      /* enum sequencer_mode */
     atomic_bool stalled;   /* blocks cannot be written at present */
     atomic_bool tail_full; /* a segment could not be allocated */
+    /* record_log_allow: what may be stored, and that it is. */
+    _Atomic uint64_t most_stored;
+    atomic_bool spool_full;
     const struct clock *clock;
     _Atomic uint64_t leaves; /* blocks in the log */
     size_t segment_size;

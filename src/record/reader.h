@@ -5,12 +5,16 @@
 #include "base/bytes.h"
 #include "record/frame.h"
 #include "record/lane.h"
+#include "record/segment-file.h"
 
 struct record_reader;
 /* unwrap may be NULL where only heads are wanted. 0 or -errno. */
 int record_reader_open(const char *folder, const struct record_keys *keys,
                        struct record_reader **reader_out) MUST_USE;
 void record_reader_free(struct record_reader *reader);
+/* Where blocks that went to the archive are read from now on; far outlives the reader. Without it, or NULL,
+ * they are out of reach: BAD. Right behind opening. */
+void record_reader_reach(struct record_reader *reader, const struct record_far *far);
 
 enum record_read { RECORD_READ_BAD = 0 /* message says what */, RECORD_READ_END, RECORD_READ_FRAME };
 /* The frames of one session in order, from frame `from` on. RECORD_READ_FRAME: it is there, and
@@ -53,7 +57,13 @@ struct record_verify_result {
     char message[512];
 };
 /* keys: NULL, or for opening blocks to check every frame's CRC and sequence too. progress (may be NULL) is
- * called now and then. 0 or -errno where the files cannot be read at all. */
+ * called now and then. 0 or -errno where the files cannot be read at all. record_verify_reaching reads what
+ * is in the archive from there (far may be NULL): -ENOLINK where some is there and no way leads to it, or
+ * what far gave. */
+int record_verify_reaching(const char *folder, const struct record_far *far, const uint8_t public_key[32],
+                           const struct record_keys *keys,
+                           void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                           struct record_verify_result *result_out) MUST_USE;
 int record_verify(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,
                   void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                   struct record_verify_result *result_out) MUST_USE;
