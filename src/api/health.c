@@ -1,6 +1,7 @@
 /* /healthz, /readyz, /metrics, /v1/openapi.json, /v1/log/checkpoint: the gateway about itself. */
 #include "api/authenticate.h"
 #include "api/handlers.h"
+#include "api/health-archive.h"
 #include "api/private.h"
 #include "approval/desk.h"
 #include "record/checkpoint.h"
@@ -81,6 +82,7 @@ void api_ready(struct api_call *call)
     say(out, "keys", n_issuers > 0 && n_with_keys == n_issuers);
     /* A late index makes lists stale and no session worse: it is said, and does not take the gateway out. */
     say(out, "index", lag >= 0 && lag < LATE_US);
+    health_say_archive(out, &health.archive);
     if (!good) call->x->status = 503;
 }
 
@@ -197,6 +199,7 @@ static void write_metrics(struct api_call *call, struct buf *out)
     metric(out, "http_refused_total", "counter", "Connections that were no HTTP, too slow or too many.",
            http.refused);
     metric(out, "http_connections", "gauge", "Connections that are open.", http.connections);
+    health_write_archive(out, &h.archive);
     write_notify(out, &h);
     buf_append_text(out, "# HELP postern_http_answers_total Answers, by hundreds of their status.\n"
                          "# TYPE postern_http_answers_total counter\n");

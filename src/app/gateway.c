@@ -4,6 +4,8 @@
  * listeners last; the end goes the other way. */
 #include "app/gateway.h"
 #include "app/approvals.h"
+#include "app/archive-far.h"
+#include "app/archive.h"
 #include "app/child.h"
 #include "app/config.h"
 #include "app/control.h"
@@ -42,6 +44,9 @@ struct gateway {
     size_t n_logins;
     struct record_keys record_keys, follower_keys, surface_keys;
     struct record_log *log;
+    struct archive_store *store; /* NULL, with the two below: there is no archive */
+    struct archive_far *far;
+    struct archive *archive;
     struct workers workers;
     struct follower *follower;
     struct keeper *keeper;
@@ -72,6 +77,8 @@ static void on_blocks(void *context)
     struct gateway *g = context;
     struct follower *follower = __atomic_load_n(&g->follower, __ATOMIC_ACQUIRE);
     if (follower) follower_wake(follower);
+    struct archive *archive = __atomic_load_n(&g->archive, __ATOMIC_ACQUIRE);
+    if (archive) archive_wake(archive);
     struct control *control = __atomic_load_n(&g->control, __ATOMIC_ACQUIRE);
     if (control) control_blocks(control);
     struct surfaces *surfaces = __atomic_load_n(&g->surfaces, __ATOMIC_ACQUIRE);
@@ -189,12 +196,29 @@ static int start_log(struct gateway *g)
                                       .origin = g->origin,
                                       .n_lanes =
                                           g->workers.n + 2, /* the gateway's own, and that of the surfaces */
+                                      .segment_bytes = (uint64_t)g->config->store.segment,
+                                      .segment_us =
+                                          g->config->store.bucket.n ? g->config->store.seal_after_us : 0,
                                       .clock = &clock_system,
                                       .keys = &g->record_keys,
                                       .on_room = on_room,
                                       .on_blocks = on_blocks,
                                       .context = g };
     return error ? error : record_log_open(&options, &g->log);
+}
+
+static int start_archive(struct gateway *g)
+{
+    int error = archive_store_open(g->config, &clock_system, &g->store);
+    if (!error) error = archive_far_new(g->config, &clock_system, g->store, &g->far);
+    if (error || !g->store) return error;
+    struct archive_options options = {
+        .store = g->store, .clock = &clock_system, .data = g->data, .origin = g->origin, .log = g->log
+    };
+    struct archive *archive = NULL;
+    error = archive_start(&options, &archive);
+    __atomic_store_n(&g->archive, archive, __ATOMIC_RELEASE);
+    return error;
 }
 
 static int start_tls(struct gateway *g)
@@ -308,6 +332,8 @@ static int start_surfaces(struct gateway *g)
                                         .lane = record_log_lane(g->log, g->workers.n + 1),
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
+                                        .archive = g->archive,
+                                        .far = archive_far_reach(g->far),
                                         .database = &g->addresses[0],
                                         .lost = &g->lost };
     struct surfaces *surfaces = NULL;
@@ -339,6 +365,7 @@ static int start(struct gateway *g)
     g->workers.desk = approvals_desk(g->approvals);
     if (!error) error = notices_start(g->config, g->workers.desk, g->workers.clock, &g->workers.notices);
     if (!error) error = start_log(g);
+    if (!error) error = start_archive(g);
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
@@ -351,7 +378,7 @@ static int start(struct gateway *g)
     if (!error) error = start_workers(g);
     if (!error) {
         struct follower *follower = NULL;
-        error = follower_start(g->data, &g->follower_keys, &follower);
+        error = follower_start(g->data, &g->follower_keys, archive_far_reach(g->far), &follower);
         __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
     }
     if (!error) {
@@ -418,6 +445,7 @@ static void stop(struct gateway *g)
 {
     struct control *control = g->control;
     __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
+    archive_store_cancel(g->store); /* nobody waits for the bucket from here on */
     surfaces_stop(g->surfaces);
     struct worker **all = g->workers.all;
     for (unsigned i = 0; all && i < g->workers.n; i++)
@@ -435,10 +463,14 @@ static void stop(struct gateway *g)
     control_stop(control);
     approvals_close(g->approvals);
     notices_stop(g->workers.notices); /* what the desk withdrew just now is told as well */
+    archive_stop(g->archive);
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
     control_free(control);
     follower_stop(g->follower);
+    archive_free(g->archive); /* the sequencer woke it up to its end */
+    archive_far_free(g->far);
+    archive_store_free(g->store);
     if (g->keys_child) keys_child_stop(g->keys_child);
     if (g->parser_child) parser_child_stop(g->parser_child);
     session_snapshot_release(g->workers.snapshot);

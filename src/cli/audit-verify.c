@@ -10,6 +10,7 @@
 
 static const struct cli_option options[] = {
     { "key", 0, "FILE", "The public key to verify with; the default is the data folder's log.pub" },
+    { "archive", 0, NULL, "Verify what is in the archive from there, even where it is here too" },
     { "heads-only", 0, NULL, "Prove the blocks and do not open them; needs no key-encryption key" },
     { 0 },
 };
@@ -76,9 +77,15 @@ static int verify(struct cli_call *call, struct evidence *e, const uint8_t publi
     struct record_verify_result result = { 0 };
     struct progress bar = progress_begin(call, "verifying");
     struct buf out;
-    int error =
-        record_verify(e->log, public_key, e->has_keys ? &e->keys.keys : NULL, progressed, &bar, &result);
+    struct record_far far = e->far ? *e->far : (struct record_far){ 0 };
+    far.first = cli_option(call, "archive");
+    int error = record_verify_reaching(e->log, e->far ? &far : NULL, public_key,
+                                       e->has_keys ? &e->keys.keys : NULL, progressed, &bar, &result);
     progress_end(&bar);
+    if (error == -ENOLINK)
+        return cli_fail(call, "a part of the log is in the archive: name the configuration with --config");
+    if (error && e->far && (error == -EHOSTUNREACH || error == -EACCES || error == -ENOENT))
+        return cli_fail(call, "a part of the log is in the archive, which does not give it");
     if (error) return cli_fail(call, "the log %s: %s", e->log, strerror(-error));
     buf_init(&out, 1 << 20);
     if (cli_option(call, "json"))
@@ -104,6 +111,10 @@ static int run(struct cli_call *call)
     int code = CLI_FAILED;
     if (evidence_open(call, wanted(call), &e)) {
         snprintf(path, sizeof path, "%s/log.pub", e.data);
+        if (cli_option(call, "archive") && !e.far) {
+            evidence_close(&e);
+            return cli_fail(call, "--archive wants a configuration with an archive");
+        }
         const char *file = cli_option(call, "key") ? cli_option(call, "key") : path;
         int error = verifier_key_load(file, public_key, NULL);
         code = error ? cli_fail(call, "the public key %s: %s", file,

@@ -22,6 +22,7 @@ struct cli_option {
     const char *help;  /* one sentence without a full stop */
 };
 
+struct record_far;
 struct cli_call;
 struct cli_command {
     const char *name;                  /* "sessions list" */
@@ -39,6 +40,9 @@ struct cli_place {
     struct buf data;         /* the folder, NUL behind it */
     struct secret key;       /* the key-encryption key as its source gave it; data == NULL: <data>/kek */
     const char *key_problem; /* NULL, or why its source gave none */
+    /* Where blocks that are in the archive are read, and what frees it; NULL: there is no archive. */
+    const struct record_far *far;
+    void (*far_free)(const struct record_far *far);
 };
 
 /* What a command gets of the world. */

@@ -138,6 +138,8 @@ bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence
     bool good = find_data(call, e, &place);
     good = good && become_owner(call, e->data);
     if (good && wanted & EVIDENCE_KEYS) good = find_keys(call, e, &place);
+    e->far = place.far;
+    e->far_free = place.far_free;
     buf_free(&place.data);
     secret_free(&place.key);
     if (good && wanted & EVIDENCE_READER) {
@@ -145,6 +147,8 @@ bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence
         if (error)
             cli_fail(call, "the log %s: %s%s", e->log, strerror(-error),
                      error == -ENOENT ? "; no gateway has run with this data folder yet" : "");
+        else
+            record_reader_reach(e->reader, e->far);
         good = error == 0;
     }
     return good && (!(wanted & EVIDENCE_INDEX) || open_index(call, e));
@@ -154,6 +158,7 @@ void evidence_close(struct evidence *e)
 {
     index_free(e->index);
     record_reader_free(e->reader);
+    if (e->far) e->far_free(e->far);
     if (e->has_keys) keys_memory_wipe(&e->keys);
     memset(e, 0, sizeof *e);
 }

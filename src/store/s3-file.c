@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { UPLOADS = 16, CHUNK = 1 << 20 };
+enum { UPLOADS = 16, CHUNK = 1 << 20, LOCK_SLACK_S = 86400 };
 
 struct sending {
     struct s3 *s3;
@@ -75,7 +75,8 @@ static enum s3_outcome cannot_read(struct sending *s, int error)
     return S3_FAILED;
 }
 
-/* Whether the object is there as it should be, and as long locked. */
+/* Whether the object is there as it should be, and locked for as long, give or take a day: a lock that counts
+ * from now would otherwise be laid anew at each attempt. */
 static enum s3_outcome look(struct sending *s)
 {
     const struct s3_lock *wanted = &s->object->lock;
@@ -87,14 +88,11 @@ static enum s3_outcome look(struct sending *s)
         return S3_EXISTS;
     }
     if (wanted->mode != S3_LOCK_NONE &&
-        (found.lock.mode < wanted->mode || found.lock.until_s < wanted->until_s))
+        (found.lock.mode < wanted->mode || found.lock.until_s < wanted->until_s - LOCK_SLACK_S))
         outcome = s3_retain(s->s3, s->object->key, bytes_of(found.version), wanted, s->answer);
     if (outcome == S3_DONE && wanted->hold && !found.lock.hold)
         outcome = s3_hold(s->s3, s->object->key, bytes_of(found.version), true, s->answer);
-    if (outcome == S3_DONE) {
-        if (found.lock.until_s < wanted->until_s) found.lock = *wanted;
-        *s->answer = found;
-    }
+    if (outcome == S3_DONE) *s->answer = found;
     return outcome;
 }
 

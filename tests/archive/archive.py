@@ -1,0 +1,292 @@
+#!/usr/bin/python3
+"""The archive against a real Ceph object gateway with object lock: recording under load while the bucket is stopped, started, made
+slow and full, and the gateway is killed. Afterwards every entry is in exactly one place and verifies, and a locked segment
+cannot be deleted. --long goes round more often."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import psycopg
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+import ceph
+import gateway
+import postgres
+import process
+import s3
+import tally
+
+BUCKET, PREFIX = "records", "logs/one"
+SEGMENT, SPOOL = 1 << 20, 6 << 20
+TURNS = 4 if "--long" in sys.argv else 1
+# Hexadecimal digits that nobody can guess: 8 kB of them are 4 kB in the log.
+STATEMENT = "SELECT %s, string_agg(md5(random()::text), '') FROM generate_series(1, 256)"
+
+
+class Load:
+    """Sessions that go on whatever happens, and remember what they were told: which marks came back, and which errors."""
+
+    def __init__(self, gate, n=3):
+        self.gate, self.stop, self.lock = gate, False, threading.Lock()
+        self.done, self.errors, self.number = [], [], 0
+        self.pause = 0.0
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(n)]
+        for thread in self.threads:
+            thread.start()
+
+    def mark(self):
+        with self.lock:
+            self.number += 1
+            return f"mark-{self.number:06d}"
+
+    def run(self):
+        while not self.stop:
+            try:
+                with psycopg.connect(host="127.0.0.1", port=self.gate.port, user="agent", password=self.gate.token(),
+                                     dbname="postgres", autocommit=True) as connection:
+                    while not self.stop:
+                        mark = self.mark()
+                        try:
+                            connection.execute(STATEMENT % f"'{mark}'").fetchall()
+                            with self.lock:
+                                self.done.append(mark)
+                        except psycopg.Error as error:
+                            with self.lock:
+                                self.errors.append(error.sqlstate or "connection")
+                            if connection.closed:
+                                break
+                            time.sleep(0.05)
+                        time.sleep(self.pause)
+            except psycopg.Error as error:
+                with self.lock:
+                    self.errors.append(error.sqlstate or "connection")
+                time.sleep(0.1)
+
+    def end(self):
+        self.stop = True
+        for thread in self.threads:
+            thread.join(process.PATIENCE)
+
+
+class Archive:
+    """A gateway with an archive, and what can be seen of both."""
+
+    def __init__(self, world, cluster, store, name="gateway", **options):
+        self.proxy = s3.Proxy(store.port)
+        self.bucket = s3.S3(store.endpoint, ceph.ACCESS_KEY, ceph.SECRET_KEY, ceph.REGION)
+        self.admin = process.free_port()
+        secret = world.folder / "s3-secret"
+        secret.write_text(ceph.SECRET_KEY + "\n")
+
+        def change(config):
+            config["admin"] = {"listen": f"127.0.0.1:{self.admin}"}
+            config["store"] = {
+                "archive": f"s3://{BUCKET}/{PREFIX}",
+                "s3": {"endpoint": self.proxy.endpoint, "region": ceph.REGION, "access_key": "${env:POSTERN_TEST_KEY}",
+                       "secret_key": f"${{file:{secret}}}"},
+                "lock": {"mode": "compliance", "days": 1},
+                "spool": SPOOL, "segment": SEGMENT, "drop_local": True, **options}
+        self.gate = gateway.Gateway(world, cluster, name=name, change=change, env={"POSTERN_TEST_KEY": ceph.ACCESS_KEY})
+        # The command line needs the key's name too.
+        os.environ["POSTERN_TEST_KEY"] = ceph.ACCESS_KEY
+
+    @property
+    def segments(self):
+        return self.gate.data / "log" / "segments"
+
+    def leaves(self, suffix):
+        return sorted(path.stem for path in self.segments.glob(f"*.{suffix}"))
+
+    def ask(self, path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=300) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def metric(self, name):
+        match = re.search(rf"^postern_archive_{re.escape(name)} (\d+)$", self.ask("/metrics")[1], re.M)
+        return int(match[1]) if match else None
+
+    def ready(self):
+        status, text = self.ask("/readyz")
+        return status, dict(line.split() for line in text.splitlines())
+
+    def settle(self):
+        """Everything that was recorded is sealed and carried away: with segments that are sealed at once."""
+        self.gate.stop()
+        self.gate.config["store"]["seal_after"] = "1s"
+        self.gate.write()
+        self.gate.start()
+        process.wait_for(lambda: self.metric('segments{where="here"}') == 0 and self.metric('segments{where="both"}') == 0 and
+                         self.metric("spool_bytes") < 4096, "everything in the bucket", every=0.3)
+        self.gate.stop()
+
+
+def has(load, code, since):
+    return code in load.errors[since:]
+
+
+def wait_more(load, n=50):
+    had = len(load.done)
+    process.wait_for(lambda: len(load.done) >= had + n, f"{n} more statements", every=0.05)
+
+
+def stop_and_start(counted, a, load, store):
+    """The bucket is away until the spool is full, and comes back."""
+    before = a.metric("segments_total")
+    process.wait_for(lambda: a.metric("segments_total") > before, "a segment in the bucket", every=0.2)
+    counted.check("the gateway is ready, and says that the archive is well", a.ready()[0] == 200 and a.ready()[1]["archive"] == "ok", a.ready())
+    since = len(load.errors)
+    store.stop()
+    process.wait_for(lambda: a.ready()[1]["archive"] == "failed", "/readyz telling that the archive failed", every=0.1)
+    counted.check("a bucket that is away is told, and statements go on", a.metric("spool_full") == 1 or not has(load, "58030", since))
+    process.wait_for(lambda: has(load, "58030", since), "statements that are refused", every=0.05)
+    status, said = process.wait_for(lambda: a.ready()[0] == 503 and a.ready(), "/readyz", every=0.1)
+    counted.check("at the bound statements are refused with 58030, and the gateway is not ready", said["record"] == "failed", said)
+    counted.check("the metrics say so", a.metric("spool_full") == 1)
+    local = sum(path.stat().st_size for path in a.segments.glob("*.blocks"))
+    counted.check("the spool keeps its bound", local <= SPOOL + (2 << 20), local)
+    store.start()
+    process.wait_for(lambda: a.ready()[0] == 200, "a gateway that is ready again", every=0.1)
+    wait_more(load)
+    counted.check("with the bucket back, statements go on", True)
+
+
+def slow_and_killed(counted, a, load):
+    """The bucket takes less than is recorded, and the gateway dies in the middle of a transfer."""
+    a.proxy.rate = 200_000
+    had = len(a.proxy.requests)
+    process.wait_for(lambda: any(".blocks" in line and line.startswith("PUT") for line in a.proxy.requests[had:]), "a transfer", every=0.02)
+    a.gate.kill()
+    a.gate.start()
+    process.wait_for(lambda: a.metric("segments_total") >= 1, "a segment through the slow line", every=0.3)
+    counted.check("a gateway that was killed in the middle of a transfer goes on, through a slow line", True)
+    a.proxy.rate = None
+    wait_more(load)
+
+
+def full(counted, a, load, store):
+    """The bucket has no room."""
+    failures = a.metric("failures_total")
+    store.limit(1)
+    process.wait_for(lambda: a.metric("failures_total") > failures and a.metric("failing") == 1, "a bucket that is full", every=0.2)
+    counted.check("a full bucket is told", a.ready()[1]["archive"] == "failed")
+    store.limit(None)
+    sent = a.metric("segments_total")
+    process.wait_for(lambda: a.metric("segments_total") > sent, "a segment in the bucket that has room again", every=0.2)
+    wait_more(load)
+
+
+def places(counted, a):
+    """Every segment is in one place, every entry was asked for, and all of it verifies."""
+    blocks, heads, receipts = a.leaves("blocks"), a.leaves("heads"), a.leaves("archived")
+    objects = a.bucket.versions(BUCKET, PREFIX)
+    away = sorted(re.search(r"(\d{12})\.blocks$", key)[1] for key, _, _ in objects if key.endswith(".blocks"))
+    counted.check("each sealed segment is in the bucket once, in one version", away == receipts, [away, receipts])
+    counted.check("and nothing of it is here; what is written stands here only", len(blocks) == 1 and blocks[0] not in away and
+                  sorted(away + blocks) == [leaf for leaf in heads if (a.segments / f"{leaf}.heads").stat().st_size or leaf in blocks], blocks)
+    counted.check("heads and checkpoints stand beside the blocks", all(
+        any(key.endswith(f"{leaf}.{suffix}") for key, _, _ in objects) for leaf in away for suffix in ("heads", "checkpoints")))
+    counted.check("no data key went there", not any(key.endswith("/keys") or "kek" in key for key, _, _ in objects))
+    counted.check("no upload was left behind", a.bucket.uploads(BUCKET) == 0)
+    good, said = a.gate.verify()
+    counted.check(f"all of it verifies ({len(away)} segments away)", good, said)
+    good = a.gate.cli("audit", "verify", "--archive", "--heads-only", check=False)
+    counted.check("and from the bucket's copies", good.returncode == 0, good.stdout + good.stderr)
+    return objects
+
+
+def recorded(counted, a, load):
+    record = a.gate.whole_record()
+    missing = [mark for mark in load.done if mark not in record]
+    counted.check(f"each of {len(load.done)} statements that were answered is in the record", not missing, missing[:5])
+
+
+def locked(counted, a, objects):
+    key, version, size = next(one for one in objects if one[0].endswith(".blocks"))
+    status, _, body = a.bucket.ask("DELETE", f"/{BUCKET}/{key}", {"versionId": version})
+    counted.check("a locked segment cannot be deleted", status == 403, [status, body])
+    _, headers, _ = a.bucket.ask("HEAD", f"/{BUCKET}/{key}", {"versionId": version})
+    counted.check("its lock is of the configured mode and time", headers.get("x-amz-object-lock-mode") == "COMPLIANCE" and
+                  "x-amz-object-lock-retain-until-date" in headers, headers)
+    a.bucket.ask("PUT", f"/{BUCKET}/{key}", body=b"x" * size)
+    good = a.gate.cli("audit", "verify", "--archive", "--heads-only", check=False)
+    counted.check("another object of its name changes nothing", good.returncode == 0, good.stdout + good.stderr)
+
+
+def unreachable(counted, a, store):
+    store.stop()
+    done = a.gate.cli("audit", "verify", "--heads-only", check=False)
+    counted.check("with the bucket away, verification says so, and not that something was changed",
+                  done.returncode == 2 and "archive" in done.stderr and "NOT VERIFIED" not in done.stdout, done.stdout + done.stderr)
+    store.start()
+
+
+def in_parts(counted, world, cluster, store):
+    """A segment that goes up in parts: the gateway is killed behind the first, and sends only the others."""
+    a = Archive(world, cluster, store, "parts", segment=18 << 20, spool=64 << 20, drop_local=False)
+    with psycopg.connect(host="127.0.0.1", port=a.gate.port, user="agent", password=a.gate.token(), dbname="postgres", autocommit=True) as c:
+        a.proxy.rate = 4_000_000
+        while len(a.leaves("blocks")) < 2:
+            c.execute("SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 40000)").fetchall()
+    def parts():
+        return [int(re.search(r"partNumber=(\d+)", line)[1]) for line in a.proxy.requests if "partNumber=" in line]
+    process.wait_for(lambda: 2 in parts(), "the second part", every=0.01)
+    a.gate.kill()
+    a.proxy.rate = None
+    a.gate.start()
+    process.wait_for(lambda: a.metric("segments_total") == 1, "the segment", every=0.2)
+    counted.check("a part that had arrived is not sent again", parts().count(1) == 1 and parts().count(3) == 1, parts())
+    a.gate.stop()
+    good = a.gate.cli("audit", "verify", "--archive", check=False)
+    counted.check("what went up in parts verifies from there", good.returncode == 0, good.stdout + good.stderr)
+    counted.check("without drop_local it is here as well", len(a.leaves("blocks")) == 2 and len(a.leaves("archived")) == 1)
+    counted.check("no upload was left behind there either", a.bucket.uploads(BUCKET) == 0)
+
+
+def pgbench(cluster, gate):
+    """Ordinary traffic first."""
+    process.run([f"{postgres.BIN}/pgbench", "-i", "-q", "postgres"], env=cluster.environment())
+    process.run([f"{postgres.BIN}/pgbench", "-n", "-c", "4", "-t", "250", "-M", "prepared", "postgres"], env=gate.environment())
+
+
+def main():
+    counted = tally.Tally()
+    if ceph.MISSING:
+        counted.skip("THE ARCHIVE WAS NOT TESTED", f"no {', '.join(ceph.MISSING)}: scripts/setup installs Ceph")
+        print("0 passed, 0 failed, 1 skipped")
+        return
+    with process.World() as world:
+        store, cluster = ceph.Ceph(world), postgres.Cluster(world)
+        bucket = s3.S3(store.endpoint, ceph.ACCESS_KEY, ceph.SECRET_KEY, ceph.REGION)
+        status, _, body = bucket.ask("PUT", f"/{BUCKET}", headers={"x-amz-bucket-object-lock-enabled": "true"})
+        if status != 200:
+            raise process.Failed(body.decode())
+        a = Archive(world, cluster, store)
+        pgbench(cluster, a.gate)
+        load = Load(a.gate)
+        for _ in range(TURNS):
+            stop_and_start(counted, a, load, store)
+            slow_and_killed(counted, a, load)
+            full(counted, a, load, store)
+        load.end()
+        a.settle()
+        objects = places(counted, a)
+        recorded(counted, a, load)
+        locked(counted, a, objects)
+        unreachable(counted, a, store)
+        in_parts(counted, world, cluster, store)
+    counted.finish()
+
+
+if __name__ == "__main__":
+    main()
