@@ -59,7 +59,9 @@ static bool stopped(struct archive *a)
 static void note_plan(struct archive *a, const struct archive_plan *plan)
 {
     int64_t now = clock_monotonic_us(a->options.clock);
-    bool full = plan->room_bytes == 0;
+    struct record_stats stats;
+    record_log_stats(a->options.log, &stats);
+    bool full = stats.spool_full;
     pthread_mutex_lock(&a->lock);
     if (full != a->state.full)
         log_line(full ? LOG_ERROR : LOG_INFO,
@@ -279,4 +281,7 @@ void archive_tell(struct archive *a, struct archive_state *out)
     pthread_mutex_lock(&a->lock);
     *out = a->state;
     pthread_mutex_unlock(&a->lock);
+    struct record_stats stats; /* the log knows before the watcher looks again */
+    record_log_stats(a->options.log, &stats);
+    out->full = stats.spool_full;
 }

@@ -61,7 +61,8 @@ void record_log_allow(struct record_log *log, uint64_t more_bytes);
 /* For /metrics and readiness; read without a lock, each number for itself. */
 struct record_stats {
     uint64_t frames, bytes_appended, blocks, bytes_stored, tail_backlog_bytes;
-    bool refusing; /* some lane has no room for intents */
+    bool refusing;   /* some lane has no room for intents */
+    bool spool_full; /* all are refused, since record_log_allow said so */
 };
 void record_log_stats(struct record_log *log, struct record_stats *stats_out);
 

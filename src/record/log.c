@@ -275,7 +275,7 @@ void record_log_stats(struct record_log *log, struct record_stats *out)
         .blocks = atomic_load_explicit(&log->sequencer.n_blocks, memory_order_relaxed),
         .bytes_stored = atomic_load_explicit(&log->sequencer.n_stored, memory_order_relaxed),
     };
-    out->refusing = atomic_load(&log->shared.spool_full);
+    out->refusing = out->spool_full = atomic_load(&log->shared.spool_full);
     bool short_of_room = atomic_load(&log->shared.stalled) || atomic_load(&log->shared.tail_full);
     for (unsigned i = 0; i < log->options.n_lanes; i++) {
         struct record_lane *lane = &log->lanes[i];

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { UPLOADS = 16, CHUNK = 1 << 20, LOCK_SLACK_S = 86400 };
+enum { UPLOADS = 16, VERSIONS = 8, CHUNK = 1 << 20, LOCK_SLACK_S = 86400 };
 
 struct sending {
     struct s3 *s3;
@@ -20,6 +20,8 @@ struct sending {
     size_t n_parts;
     char uploads[UPLOADS][S3_NAME];
     size_t n_uploads;
+    char versions[VERSIONS][S3_NAME]; /* of the right length */
+    size_t n_versions;
 };
 
 static int read_at(int fd, uint64_t at, uint8_t *out, size_t n)
@@ -77,11 +79,12 @@ static enum s3_outcome cannot_read(struct sending *s, int error)
 
 /* Whether the object is there as it should be, and locked for as long, give or take a day: a lock that counts
  * from now would otherwise be laid anew at each attempt. */
-static enum s3_outcome look(struct sending *s)
+static enum s3_outcome look_at(struct sending *s, struct bytes version)
 {
     const struct s3_lock *wanted = &s->object->lock;
-    enum s3_outcome outcome = s3_head(s->s3, s->object->key, (struct bytes){ 0 }, s->answer);
+    enum s3_outcome outcome = s3_head(s->s3, s->object->key, version, s->answer);
     if (outcome != S3_DONE) return outcome;
+    if (!s->answer->version[0]) snprintf(s->answer->version, S3_NAME, "%.*s", BYTES_FMT(version));
     struct s3_answer found = *s->answer;
     if (found.bytes != s->bytes || strcmp(found.sha256, s->object->sha256) != 0) {
         snprintf(s->answer->why, sizeof s->answer->why, "another object stands under this name");
@@ -94,6 +97,30 @@ static enum s3_outcome look(struct sending *s)
         outcome = s3_hold(s->s3, s->object->key, bytes_of(found.version), true, s->answer);
     if (outcome == S3_DONE) *s->answer = found;
     return outcome;
+}
+
+static void on_version(void *context, const char *version, uint64_t bytes)
+{
+    struct sending *s = context;
+    if (bytes == s->bytes && s->n_versions < VERSIONS)
+        snprintf(s->versions[s->n_versions++], S3_NAME, "%s", version);
+}
+
+/* A service that died while it took the object may have a version of it that it does not show under the key;
+ * and so it is where somebody put a deletion's mark over it. It is taken as sent: there would be two
+ * otherwise, and what is locked can never be cleared away. */
+static enum s3_outcome look(struct sending *s)
+{
+    enum s3_outcome outcome = look_at(s, (struct bytes){ 0 });
+    if (outcome != S3_MISSING) return outcome;
+    s->n_versions = 0;
+    outcome = s3_versions(s->s3, s->object->key, on_version, s, s->answer);
+    if (outcome != S3_DONE) return outcome;
+    for (size_t i = 0; i < s->n_versions; i++) {
+        outcome = look_at(s, bytes_of(s->versions[i]));
+        if (outcome == S3_DONE || outcome == S3_FAILED) return outcome;
+    }
+    return S3_MISSING;
 }
 
 static enum s3_outcome send_whole(struct sending *s)

@@ -113,6 +113,57 @@ enum s3_outcome s3_list(struct s3 *s3, struct bytes prefix,
     return outcome;
 }
 
+/* ---- versions */
+
+struct versions {
+    void (*visit)(void *context, const char *version, uint64_t bytes);
+    void *context;
+    struct bytes key;
+    bool ours, more;
+    char version[S3_NAME], next_key[S3_KEY + 1], next_version[S3_NAME];
+    uint64_t bytes;
+};
+
+static void on_version(void *context, const struct xml_element *e)
+{
+    struct versions *v = context;
+    int64_t number;
+    if (s3_at(e, "ListVersionsResult/Version/Key")) v->ours = bytes_equal(e->text, v->key);
+    if (s3_at(e, "ListVersionsResult/Version/VersionId")) s3_take(v->version, sizeof v->version, e->text);
+    if (s3_at(e, "ListVersionsResult/Version/Size") && bytes_to_int64(e->text, &number) && number >= 0)
+        v->bytes = (uint64_t)number;
+    if (s3_at(e, "ListVersionsResult/IsTruncated")) v->more = bytes_is(e->text, "true");
+    if (s3_at(e, "ListVersionsResult/NextKeyMarker")) s3_take(v->next_key, sizeof v->next_key, e->text);
+    if (s3_at(e, "ListVersionsResult/NextVersionIdMarker"))
+        s3_take(v->next_version, sizeof v->next_version, e->text);
+    if (!s3_at(e, "ListVersionsResult/Version")) return;
+    if (v->ours && v->version[0]) v->visit(v->context, v->version, v->bytes);
+    v->ours = false;
+}
+
+enum s3_outcome s3_versions(struct s3 *s3, struct bytes key,
+                            void (*visit)(void *context, const char *version, uint64_t bytes), void *context,
+                            struct s3_answer *answer)
+{
+    struct versions v = { .visit = visit, .context = context, .key = key };
+    enum s3_outcome outcome = S3_FAILED;
+    for (int page = 0; page < PAGES; page++) {
+        char from_key[sizeof v.next_key], from_version[S3_NAME];
+        struct s3_call call = { .method = "GET" };
+        memcpy(from_key, v.next_key, sizeof from_key);
+        memcpy(from_version, v.next_version, sizeof from_version);
+        s3_call_ask(&call, "versions", (struct bytes){ 0 });
+        s3_call_ask(&call, "prefix", key);
+        if (from_key[0]) s3_call_ask(&call, "key-marker", bytes_of(from_key));
+        if (from_key[0] && from_version[0]) s3_call_ask(&call, "version-id-marker", bytes_of(from_version));
+        v.next_key[0] = 0;
+        v.more = false;
+        outcome = s3_call_xml(s3, &call, on_version, &v, answer);
+        if (outcome != S3_DONE || !v.more || !v.next_key[0]) break;
+    }
+    return outcome;
+}
+
 /* ---- locks */
 
 enum s3_outcome s3_retain(struct s3 *s3, struct bytes key, struct bytes version, const struct s3_lock *lock,

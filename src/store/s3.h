@@ -89,6 +89,10 @@ struct s3_listed {
 enum s3_outcome s3_list(struct s3 *s3, struct bytes prefix,
                         void (*visit)(void *context, const struct s3_listed *object), void *context,
                         struct s3_answer *answer_out) MUST_USE;
+/* Every version of exactly this key, deletion's marks left out. */
+enum s3_outcome s3_versions(struct s3 *s3, struct bytes key,
+                            void (*visit)(void *context, const char *version, uint64_t bytes), void *context,
+                            struct s3_answer *answer_out) MUST_USE;
 /* Locks an object that is there for longer; a lock never gets weaker by it. */
 enum s3_outcome s3_retain(struct s3 *s3, struct bytes key, struct bytes version, const struct s3_lock *lock,
                           struct s3_answer *answer_out) MUST_USE;
