@@ -403,9 +403,6 @@ enum step sift_gather_begin(struct session *s, const struct pending *p, uint8_t 
 enum step sift_gather(struct session *s, struct pending *p, struct bytes piece, bool last,
                       bool *too_long_out);
 void sift_gather_abandon(struct session *s);
-/* ---- backend.c: to the client, or to where what is for it is kept */
-void backend_deliver(struct session *s, const struct pending *p, struct bytes whole);
-
 /* A notification's words, sealed. */
 enum record_outcome veil_notification(struct session *s, struct bytes channel, struct bytes payload);
 /* Whether a RowDescription names a column that is masked: then something came past the masks. */
