@@ -287,6 +287,7 @@ test('a session that ends between the reading of its page and the stream shows i
   const world = makeWorld();
   const { page, server, end } = await visit(browser, '/connections', { world });
   const script = world.scripts.get(world.holder.id);
+  for (let i = 1; i <= 100; i++) script.wait(20).run(`SELECT ${i}`); /* the end of the list is far below the screen */
   server.beforeStream = (session) => {
     if (session !== world.holder.id) return;
     script.wait(500).run('SELECT 1 AS last_one');

@@ -124,7 +124,7 @@ function About({ session }: { session: Session }) {
 function useTranscript(id: string, live: boolean | undefined, at: number) {
   const transcript = useRef(new Transcript());
   const [version, setVersion] = useState(0);
-  const [state, setState] = useState<{ next?: string | null; ended: boolean; loading: boolean; problem?: Problem }>({ ended: false, loading: true });
+  const [state, setState] = useState<{ next?: string | null; short?: boolean; ended: boolean; loading: boolean; problem?: Problem }>({ ended: false, loading: true });
   const base = `/v1/sessions/${encodeURIComponent(id)}/entries`;
   const busy = useRef(false);
   const [started, setStarted] = useState(false); /* all that was there at first is read */
@@ -141,7 +141,8 @@ function useTranscript(id: string, live: boolean | undefined, at: number) {
         setVersion((n) => n + 1);
         // An open session may name what will follow: what is empty is the end for now.
         const next = page.items.length ? page.next : undefined;
-        setState((before) => ({ next: forward ? next : before.next, ended: before.ended || page.ended, loading: false }));
+        const short = new Set(page.items.map((item) => item.sequence)).size < PAGE;
+        setState((before) => ({ next: forward ? next : before.next, short: forward ? short : before.short, ended: before.ended || page.ended, loading: false }));
       } catch (error) {
         setState((before) => ({ ...before, loading: false, problem: asProblem(error) }));
       }
@@ -153,8 +154,11 @@ function useTranscript(id: string, live: boolean | undefined, at: number) {
   const more = useCallback(() => {
     if (state.next) void read({ cursor: state.next }, true);
   }, [state.next, read]);
+  // What comes behind a page that is not full is not waited for until somebody scrolls there: most likely it is nothing.
   useEffect(() => {
-    if (!state.loading && !state.next && !state.problem) setStarted(true);
+    if (state.loading || state.problem) return;
+    if (!state.next) setStarted(true);
+    else if (state.short) more();
   }, [state]);
   const { first, last } = transcript.current;
   const earlier = first > 1 && first !== Infinity ? () => void read({ from: Math.max(1, first - PAGE), limit: Math.min(PAGE, first - 1) }, false) : undefined;
