@@ -32,7 +32,7 @@ enum step backend_on_parameter_status(struct session *s, const struct message *m
     if (s->masks && !s->target->accepts_risk && bytes_is(name, "is_superuser") && !bytes_is(value, "off"))
         return session_fail_text(s, REFUSAL_UNGUARDED,
                                  "columns are masked for you, and the session became a superuser's");
-    struct bytes told = sift_words(s, value);
+    struct bytes told = sift_words(s, veil_setting(s, name, value));
     struct bytes body = told.p == value.p ? m->body : retold(s, (struct bytes){ 0 }, name, told);
     if (!told.p || !body.p) return session_drop(s, "out of memory");
     enum record_outcome outcome = recording_aside(s, FRAME_PARAMETER_STATUS, body);
