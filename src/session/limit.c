@@ -1,8 +1,8 @@
 /* Counting what a statement changed before it is committed. What stands between a limited statement and its
  * Sync is asked for with statements of the gateway's own (own.c); what a limit is for, and what its count
  * cannot see, is told in doc/limits.md. */
-#include "session/limit-private.h"
 #include "pgwire/report.h"
+#include "session/limit-private.h"
 #include <stdlib.h>
 
 /* The rows that this transaction inserted, updated and deleted in tables of users, whatever made it do so;
