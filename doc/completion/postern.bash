@@ -18,7 +18,7 @@ _postern() {
     "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
-    "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
+    "audit verify"|"audit verify "*) words=" --key --archive --heads-only --config --data --key-file --json --no-color --help" ;;
     "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "approvals list"|"approvals list "*) words=" --token --all --config --data --key-file --json --no-color --help" ;;
     "approvals show"|"approvals show "*) words=" --token --config --data --key-file --json --no-color --help" ;;
