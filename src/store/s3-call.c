@@ -307,14 +307,15 @@ enum s3_outcome s3_call_run(struct s3 *s3, const struct s3_call *call, struct s3
     return outcome;
 }
 
-enum s3_outcome s3_call_xml(struct s3 *s3, struct s3_call *call,
+enum s3_outcome s3_call_xml(struct s3 *s3, const struct s3_call *call,
                             void (*visit)(void *context, const struct xml_element *element), void *context,
                             struct s3_answer *answer)
 {
     struct buf out;
+    struct s3_call with_room = *call;
     buf_init(&out, XML_MOST);
-    call->out = &out;
-    enum s3_outcome outcome = s3_call_run(s3, call, answer);
+    with_room.out = &out;
+    enum s3_outcome outcome = s3_call_run(s3, &with_room, answer);
     if (outcome == S3_DONE && !xml_read(buf_bytes(&out), visit, context)) {
         snprintf(answer->why, sizeof answer->why, "its answer is not XML that is known");
         outcome = S3_FAILED;

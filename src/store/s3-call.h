@@ -23,7 +23,7 @@ void s3_call_lock(struct s3_call *call, const struct s3_lock *lock, char room[32
 void s3_time(int64_t s, char out[32]);
 enum s3_outcome s3_call_run(struct s3 *s3, const struct s3_call *call, struct s3_answer *answer_out) MUST_USE;
 /* Runs a call whose answer is XML and visits it. S3_FAILED too where it cannot be read. */
-enum s3_outcome s3_call_xml(struct s3 *s3, struct s3_call *call,
+enum s3_outcome s3_call_xml(struct s3 *s3, const struct s3_call *call,
                             void (*visit)(void *context, const struct xml_element *element), void *context,
                             struct s3_answer *answer_out) MUST_USE;
 /* Copies a text into room of n bytes, without quotes around it; longer ones are left out. */
