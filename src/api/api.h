@@ -11,6 +11,7 @@
 #include "session/target.h"
 
 struct desk;
+struct minted;
 enum { API_ISSUERS = 16 };
 
 /* A provider that people sign in with. */
@@ -54,12 +55,15 @@ struct api_options {
     struct journal *journal;
     struct record_log *log;
     struct desk *desk; /* NULL: nothing is held here */
+    struct minted *minted; /* NULL: no logins are minted here */
     uint64_t seed;
 
     /* All from any thread. */
     struct session_snapshot *(*snapshot)(void *context);           /* held; in force now */
     unsigned (*roles)(void *context, const struct principal *who); /* a bit for each enum api_role */
     bool (*kill)(void *context, uint64_t session, const char *by);
+    /* Ends the sessions that signed in with this minted login. */
+    void (*end_login)(void *context, struct bytes name);
     /* Adds claims (fields) to a session that is open. False: none such. */
     bool (*claim)(void *context, uint64_t session, struct bytes fields);
     void (*health)(void *context, struct api_health *health_out);

@@ -1,6 +1,7 @@
 /* What the API is told of the gateway, and nothing more. */
 #include "app/surfaces.h"
 #include "api/tables.h"
+#include "app/minted-ends.h"
 #include "app/keys-source.h"
 #include "base/log.h"
 #include "net/listener.h"
@@ -58,6 +59,12 @@ static bool kill_session(void *context, uint64_t session, const char *by)
 {
     struct surfaces *s = context;
     return workers_kill(s->options.workers, session, by);
+}
+
+static void end_login(void *context, struct bytes name)
+{
+    struct surfaces *s = context;
+    minted_ends_sessions(s->options.workers, name);
 }
 
 static bool claim(void *context, uint64_t session, struct bytes fields)
@@ -220,6 +227,8 @@ static int start_api(struct surfaces *s)
                                    .snapshot = give_snapshot,
                                    .roles = give_roles,
                                    .kill = kill_session,
+                                   .minted = s->options.workers->minted,
+                                   .end_login = end_login,
                                    .claim = claim,
                                    .health = give_health,
                                    .page = give_page,

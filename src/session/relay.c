@@ -222,6 +222,7 @@ static void read_some(struct relay *r, struct side *side)
 static void shake_client(struct relay *r)
 {
     char description[100];
+    struct scram_binding binding = { 0 };
     switch (stream_handshake(&r->client.stream, NULL)) {
     case STREAM_AGAIN: break;
     case STREAM_EOF:
@@ -234,7 +235,8 @@ static void shake_client(struct relay *r)
             break;
         }
         stream_describe_tls(&r->client.stream, description);
-        session_on_tls(r->session, bytes_of(description));
+        binding.n = stream_own_end_point(&r->client.stream, binding.hash);
+        session_on_tls(r->session, bytes_of(description), &binding);
         read_some(r, &r->client);
         break;
     }

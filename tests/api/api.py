@@ -182,7 +182,8 @@ def rest(a, t):
         t.check(f"it is explained {name}", answer.status == status, answer)
     t.check("connections are told with the place", a.shaped(a.agent, "/v1/connections")["items"][0]["port"] == a.gate.port)
     token = a.shaped(a.agent, "/v1/token", method="POST")
-    t.check("whoever came with a token gets it back", token["token"] == a.agent.token and token["user"] == "agent-7")
+    t.check("whoever came with a token gets a login of their own", token["token"] not in a.agent.token and token["user"] == "agent-7" and
+            token["login"].startswith("postern-"), token)
     note = process.wait_for(lambda: a.agent.get("/v1/log/checkpoint").status == 200 and
                             a.shaped(a.agent, "/v1/log/checkpoint"), "a checkpoint", 60)
     t.check("the newest checkpoint is a signed note", "\n\n— " in note["note"] and "+" in note["key"], note)
