@@ -54,7 +54,7 @@ struct api_options {
     const struct record_keys *keys; /* for reading the log; asked by one thread at a time */
     struct journal *journal;
     struct record_log *log;
-    struct desk *desk; /* NULL: nothing is held here */
+    struct desk *desk;     /* NULL: nothing is held here */
     struct minted *minted; /* NULL: no logins are minted here */
     uint64_t seed;
 

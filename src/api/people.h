@@ -16,9 +16,9 @@ struct person {
     struct bytes id_token; /* the provider's; for signing out there */
     /* As the database's door took the tokens of this sign-in: for POST /v1/token. Empty: it takes none. */
     struct principal door;
-    uint64_t number; /* of the sign-in, from 1 */
-    size_t issuer;                       /* which of the API's */
-    int64_t expires_us;                  /* wall clock */
+    uint64_t number;    /* of the sign-in, from 1 */
+    size_t issuer;      /* which of the API's */
+    int64_t expires_us; /* wall clock */
 };
 
 struct people;

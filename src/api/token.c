@@ -33,8 +33,7 @@ static bool record(struct api_call *call, const char *what, struct bytes login, 
     frame_fields_add(&f, "by", call->principal.user);
     frame_fields_add_text(&f, "how", call->person ? "sign-in" : "token");
     frame_fields_add_text(&f, "client", call->x->peer);
-    bool good =
-        !body.failed && journal_write(call->options->journal, FRAME_GATEWAY, buf_bytes(&body));
+    bool good = !body.failed && journal_write(call->options->journal, FRAME_GATEWAY, buf_bytes(&body));
     buf_free(&body);
     return good;
 }
@@ -75,13 +74,13 @@ static bool mint(struct api_call *call, const struct principal *who, int64_t unt
                  struct minted_login *login)
 {
     struct minted *m = call->options->minted;
-    switch (m ? minted_mint(m, who, until_us, call->person ? call->person->number : 0, login)
-              : MINTED_OFF) {
+    switch (m ? minted_mint(m, who, until_us, call->person ? call->person->number : 0, login) : MINTED_OFF) {
     case MINTED_OFF:
         return api_problem(call, 409, "conflict",
                            "No logins are minted here (identity.minted.lifetime): use the provider's token, "
                            "as postern token prints it.");
-    case MINTED_OVER: return api_problem(call, 409, "conflict", "What vouches for you is over: sign in again.");
+    case MINTED_OVER:
+        return api_problem(call, 409, "conflict", "What vouches for you is over: sign in again.");
     case MINTED_CROWDED:
         return api_problem(call, 429, "too-many",
                            "You have as many logins as one may have at a time: end some with "

@@ -1,8 +1,8 @@
 /* What the API is told of the gateway, and nothing more. */
 #include "app/surfaces.h"
 #include "api/tables.h"
-#include "app/minted-ends.h"
 #include "app/keys-source.h"
+#include "app/minted-ends.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "web/web.h"

@@ -72,9 +72,10 @@ void worker_drain(struct worker *worker);
 bool workers_kill(struct workers *workers, uint64_t session, const char *by);
 /* The same, to add claims (fields, see record/frame.h) to it. */
 bool workers_claim(struct workers *workers, uint64_t session, struct bytes fields);
-/* Runs a task on every worker's loop: make gives one for each (NULL: no memory for it), which frees itself. */
-void workers_post(struct workers *workers,
-                  struct loop_task *(*make)(void *context, struct worker *worker), void *context);
+/* Runs a task on every worker's loop: make gives one for each (NULL: no memory for it), which frees itself.
+ */
+void workers_post(struct workers *workers, struct loop_task *(*make)(void *context, struct worker *worker),
+                  void *context);
 /* On the worker's own loop: every session that it has. */
 void worker_each(struct worker *worker, void (*visit)(struct session *session, void *context), void *context);
 /* What all sessions did since the workers started (struct session_counts); added to *out. */

@@ -6,7 +6,8 @@
 
 static const struct cli_option options[] = {
     { "minted", 0, NULL,
-      "Have the gateway mint a short-lived login for a client that authenticates with SCRAM: a user name and a "
+      "Have the gateway mint a short-lived login for a client that authenticates with SCRAM: a user name and "
+      "a "
       "password" },
     { "json", 0, NULL, "With whom it stands for and when it ends, as JSON" },
     { 0 },

@@ -13,8 +13,8 @@
 #include "pgwire/scram.h"
 
 enum {
-    MINTED_NAME = 25,         /* "postern-", 16 letters and digits, NUL */
-    MINTED_PASSWORD = 44,     /* 32 random bytes as base64url, NUL: plain ASCII, which SASLprep leaves alone */
+    MINTED_NAME = 25,     /* "postern-", 16 letters and digits, NUL */
+    MINTED_PASSWORD = 44, /* 32 random bytes as base64url, NUL: plain ASCII, which SASLprep leaves alone */
     MINTED_ITERATIONS = 4096, /* RFC 7677's least: what is stretched is random already */
     MINTED_SALT = 16,
     MINTED_MOST = 16384,

@@ -60,7 +60,8 @@ static enum step refuse(struct session *s, const char *why)
     client_sasl_free(s);
     s->wants.wipe = true; /* it may have been a password */
     return client_start_refuse(
-        s, REFUSAL_MINTED, "no such login, or it is over, or its password is not this one (postern token --minted gives one)",
+        s, REFUSAL_MINTED,
+        "no such login, or it is over, or its password is not this one (postern token --minted gives one)",
         "scram", detail);
 }
 

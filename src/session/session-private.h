@@ -62,7 +62,7 @@ struct session {
     struct bytes tls;
     bool is_tls, ssl_asked, gss_asked;
     struct startup startup;
-    struct secret token; /* while keys are being fetched */
+    struct secret token;          /* while keys are being fetched */
     struct scram_binding binding; /* of the certificate that the client was shown */
     struct client_sasl *sasl;     /* while a client with a minted login proves itself; NULL */
     struct bytes minted;          /* the login's name, once it has */

@@ -211,8 +211,8 @@ void talk_world_init(struct talk_world *w)
 bool talk_world_mints(struct talk_world *w)
 {
     static const uint8_t key[PASSWORD_KEY_BYTES] = "a key of tests alone";
-    w->minted = w->world.minted = minted_new(
-        &(struct minted_options){ .clock = &w->clock, .lifetime_us = 3600000000, .most_of_one = 4, .key = key });
+    w->minted = w->world.minted = minted_new(&(struct minted_options){
+        .clock = &w->clock, .lifetime_us = 3600000000, .most_of_one = 4, .key = key });
     return w->minted != NULL;
 }
 
