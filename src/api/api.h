@@ -12,6 +12,7 @@
 
 struct desk;
 struct minted;
+struct catalog;
 enum { API_ISSUERS = 16 };
 
 /* A provider that people sign in with. */
@@ -62,6 +63,8 @@ struct api_options {
     struct session_snapshot *(*snapshot)(void *context);           /* held; in force now */
     unsigned (*roles)(void *context, const struct principal *who); /* a bit for each enum api_role */
     bool (*kill)(void *context, uint64_t session, const char *by);
+    /* The newest catalogue of a connection's database, held for the caller; NULL: none is loaded. */
+    const struct catalog *(*catalog)(void *context, struct bytes connection, struct bytes database);
     /* Ends the sessions that signed in with this minted login. */
     void (*end_login)(void *context, struct bytes name);
     /* Adds claims (fields) to a session that is open. False: none such. */

@@ -308,6 +308,7 @@ static int start_surfaces(struct gateway *g)
                                         .lane = record_log_lane(g->log, g->workers.n + 1),
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
+                                        .keeper = g->keeper,
                                         .database = &g->addresses[0],
                                         .lost = &g->lost };
     struct surfaces *surfaces = NULL;

@@ -67,6 +67,12 @@ static void end_login(void *context, struct bytes name)
     minted_ends_sessions(s->options.workers, name);
 }
 
+static const struct catalog *give_catalog(void *context, struct bytes connection, struct bytes database)
+{
+    struct surfaces *s = context;
+    return keeper_newest(s->options.keeper, connection, database);
+}
+
 static bool claim(void *context, uint64_t session, struct bytes fields)
 {
     struct surfaces *s = context;
@@ -229,6 +235,7 @@ static int start_api(struct surfaces *s)
                                    .kill = kill_session,
                                    .minted = s->options.workers->minted,
                                    .end_login = end_login,
+                                   .catalog = give_catalog,
                                    .claim = claim,
                                    .health = give_health,
                                    .page = give_page,
