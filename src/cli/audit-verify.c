@@ -3,7 +3,7 @@
 #include "cli/commands.h"
 #include "cli/evidence.h"
 #include "cli/progress.h"
-#include "cli/verifier-key.h"
+#include "record/verifier-key.h"
 #include "json/writer.h"
 #include <errno.h>
 #include <unistd.h>
