@@ -1,0 +1,3 @@
+def configure(world):
+    return lambda config: None
+def check(*a): pass
