@@ -232,7 +232,7 @@ static void an_anchor_is_a_file_or_a_webhook_with_a_secret(void **state)
                   "postern.yaml:8:25: \"secret\" needs \"webhook\"\n"
                   "postern.yaml:8:44: \"name\" is up to 63 letters, digits, '-', '_' and '.'\n");
     expect_errors(LEAST "anchors: [{ name: a, file: /a }, { name: a, file: /b }]\n",
-                  "postern.yaml:4:43: two of \"anchors\" are named \"a\"\n");
+                  "postern.yaml:4:42: two of \"anchors\" are named \"a\"\n");
 }
 
 static void a_secret_in_the_file_is_refused_and_not_repeated(void **state)
