@@ -146,11 +146,8 @@ class Note:
             text = line()
             if not text:
                 break
-            mark, blank, signature = text.partition(b" ")[0], None, None
-            if mark != "\u2014".encode():
-                raise ValueError
             name, blank, signature = text[4:].partition(b" ")
-            if not name or not blank:
+            if not text.startswith("\u2014 ".encode()) or not name or not blank:
                 raise ValueError
             if name == self.origin:
                 raw = unbase64(signature, 68)

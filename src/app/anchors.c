@@ -163,7 +163,9 @@ static void look(struct anchor *a, bool last)
     int64_t now = clock_monotonic_us(a->all->clock);
     if (!last && now < a->next_us) return;
     buf_init(&note, 64 * 1024);
-    if (newest_read(a->all->log, &c, &note) == 0 && c.size && is_news(a, c.size)) {
+    /* The last one is kept whatever it holds: then the log ends where its anchor does. */
+    if (newest_read(a->all->log, &c, &note) == 0 && c.size &&
+        (last ? c.size != a->size : is_news(a, c.size))) {
         pthread_mutex_lock(&a->all->lock);
         if (!a->since_us) a->since_us = now;
         pthread_mutex_unlock(&a->all->lock);
