@@ -18,7 +18,8 @@ _postern() {
     "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
-    "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
+    "audit verify"|"audit verify "*) words=" --key --against --partial --heads-only --config --data --key-file --json --no-color --help" ;;
+    "audit export"|"audit export "*) words=" --output --against --config --data --key-file --json --no-color --help" ;;
     "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "approvals list"|"approvals list "*) words=" --token --all --config --data --key-file --json --no-color --help" ;;
     "approvals show"|"approvals show "*) words=" --token --config --data --key-file --json --no-color --help" ;;
@@ -35,15 +36,16 @@ _postern() {
     "connect"|"connect "*) words=" --host --port --help" ;;
     "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;
+    "keys rotate"|"keys rotate "*) words=" --config --data --key-file --json --no-color --help" ;;
     "help"|"help "*) words=" --help" ;;
     "version"|"version "*) words=" --help" ;;
     "man"|"man "*) words=" --help" ;;
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
-    "audit") words=" search verify who-saw" ;;
+    "audit") words=" search verify export who-saw" ;;
     "approvals") words=" list show approve deny watch" ;;
     "policy") words=" lint explain test replay catalog" ;;
-    "keys") words=" show init" ;;
+    "keys") words=" show init rotate" ;;
     "") words=" gateway check doctor openapi demo sessions audit approvals policy login token connect keys help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))

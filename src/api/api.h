@@ -13,7 +13,7 @@
 struct desk;
 struct minted;
 struct catalog;
-enum { API_ISSUERS = 16 };
+enum { API_ISSUERS = 16, API_ANCHORS = 8 };
 
 /* A provider that people sign in with. */
 struct api_issuer {
@@ -21,6 +21,14 @@ struct api_issuer {
     struct bytes login_client;         /* as whom programs ask; empty: they cannot */
     struct bytes audience;             /* of tokens for the database */
     struct identity_issuer_options id; /* how its ID tokens are judged: audience is the client's id */
+};
+/* A place where checkpoints are kept besides. */
+struct api_anchor {
+    const char *name;
+    uint64_t size, done,
+        failed;       /* of the checkpoint that was kept last; how many were, and attempts that failed */
+    int64_t waits_us; /* something new waits for so long; 0: nothing does */
+    bool late;
 };
 /* What the gateway tells about itself. */
 struct api_health {
@@ -30,6 +38,8 @@ struct api_health {
     struct record_stats stats;
     struct notify_counts notified[NOTIFY_RECEIVERS];
     size_t n_notified;
+    struct api_anchor anchors[API_ANCHORS];
+    size_t n_anchors;
 };
 /* A page of the web UI, as its room has it; all of it static. */
 struct api_page {

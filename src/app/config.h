@@ -136,6 +136,14 @@ struct config_notify {
     uint32_t wants;             /* `on`: bit 1 << enum notify_kind */
     int64_t timeout_us, retry_us;
 };
+struct config_anchor {
+    const struct yaml_node *at;
+    struct bytes name;         /* for the log and the metrics; empty: its place in the list */
+    struct bytes file;         /* exactly one of these two */
+    struct bytes webhook;      /* an URL */
+    struct yaml_secret secret; /* with webhook: what signs it */
+    int64_t every_us, timeout_us;
+};
 struct config_limits {
     const struct yaml_node *at;
     int64_t sessions;                /* at one time */
@@ -174,6 +182,10 @@ struct config {
         struct config_notify *items;
         size_t n;
     } notify;
+    struct {
+        struct config_anchor *items;
+        size_t n;
+    } anchors;
 };
 
 /* NULL: errors says everything that is wrong, up to its ceiling. The caller holds one reference of the

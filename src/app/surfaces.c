@@ -1,5 +1,6 @@
 /* What the API is told of the gateway, and nothing more. */
 #include "app/surfaces.h"
+#include "app/anchors.h"
 #include "api/tables.h"
 #include "app/keys-source.h"
 #include "app/minted-ends.h"
@@ -23,7 +24,6 @@ struct surfaces {
     struct api_issuer issuers[API_ISSUERS];
     struct secret secrets[API_ISSUERS];
     size_t n_issuers;
-    struct journal *journal;
     struct tls_server *tls;
     char host[ADDRESS_TEXT];
     struct api *api;
@@ -86,6 +86,7 @@ static void give_health(void *context, struct api_health *out)
     out->children = !__atomic_load_n(s->options.lost, __ATOMIC_SEQ_CST);
     out->record = !out->stats.refusing;
     out->n_notified = notify_count(notices_notify(s->options.workers->notices), out->notified);
+    out->n_anchors = anchors_count(s->options.anchors, out->anchors);
     out->sessions = atomic_load(&s->options.workers->n_sessions);
     struct worker_counts counts = { 0 };
     workers_count(s->options.workers, &counts);
@@ -226,7 +227,7 @@ static int start_api(struct surfaces *s)
                                    .host = bytes_of(s->host),
                                    .port = port,
                                    .keys = s->options.keys,
-                                   .journal = s->journal,
+                                   .journal = s->options.journal,
                                    .log = s->options.log,
                                    .desk = s->options.desk,
                                    .seed = s->options.workers->seed,
@@ -253,8 +254,7 @@ int surfaces_start(const struct surfaces_options *options, struct surfaces **out
     s->config = config_ref(options->config);
     s->now = config_ref(options->config);
     pthread_mutex_init(&s->lock, NULL);
-    s->journal = journal_new(options->lane, options->workers->clock);
-    int error = s->journal ? build_issuers(s) : -ENOMEM;
+    int error = build_issuers(s);
     if (!error) error = build_tls(s);
     if (!error) error = start_api(s);
     if (error) {
@@ -298,7 +298,6 @@ void surfaces_free(struct surfaces *s)
     if (!s) return;
     surfaces_stop(s);
     tls_server_free(s->tls);
-    journal_free(s->journal);
     for (size_t i = 0; i < API_ISSUERS; i++)
         secret_free(&s->secrets[i]);
     config_unref(s->now);
