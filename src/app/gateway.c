@@ -13,6 +13,7 @@
 #include "app/logins.h"
 #include "app/notices.h"
 #include "app/parser-child.h"
+#include "app/retention.h"
 #include "app/surfaces.h"
 #include "app/targets.h"
 #include "app/understander.h"
@@ -49,6 +50,8 @@ struct gateway {
     struct control *control;
     struct surfaces *surfaces;
     struct approvals *approvals;
+    struct journal *journal; /* of what is done to the store */
+    struct retention *retention;
     int listeners[LISTENERS]; /* of the worker that is being started; Unix sockets stay for all */
     struct address addresses[LISTENERS];
     size_t n_addresses;
@@ -145,20 +148,6 @@ static void choose_origin(struct gateway *g)
     snprintf(g->origin, sizeof g->origin, "postern/%s", host);
 }
 
-/* What is accepted and has no effect in this version is said, so that nobody counts on it. */
-static void warn_of_later(const struct config *config)
-{
-    for (size_t i = 0; i < policy_snapshot_n(config->policies); i++) {
-        struct policy_reach reach;
-        policy_snapshot_reach(config->policies, i, &reach);
-        if (reach.retains)
-            log_line(
-                LOG_WARNING,
-                "policy \"%.*s\": record.retain has no effect in this version: records are kept for ever",
-                BYTES_FMT(reach.name));
-    }
-}
-
 /* ---- the parts, in the order in which they start */
 
 static int start_children(struct gateway *g)
@@ -187,8 +176,8 @@ static int start_log(struct gateway *g)
         error = keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 3), &g->surface_keys);
     struct record_options options = { .folder = folder,
                                       .origin = g->origin,
-                                      .n_lanes =
-                                          g->workers.n + 2, /* the gateway's own, and that of the surfaces */
+                                      /* the gateway's own, that of the surfaces, and that of the store */
+                                      .n_lanes = g->workers.n + 3,
                                       .clock = &clock_system,
                                       .keys = &g->record_keys,
                                       .on_room = on_room,
@@ -330,7 +319,6 @@ static int start(struct gateway *g)
     if (error) return error;
     choose_origin(g);
     if (!logins_of_config(g->config, &g->arena, &g->logins, &g->n_logins)) return -ENOMEM;
-    warn_of_later(g->config);
     error = start_children(g);
     /* The log's client of the keys child is nobody's yet. */
     if (!error)
@@ -341,6 +329,10 @@ static int start(struct gateway *g)
     if (!error) error = start_log(g);
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
+    if (!error) {
+        g->journal = journal_new(record_log_lane(g->log, g->workers.n + 2), &clock_system);
+        if (!g->journal) error = -ENOMEM;
+    }
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
     if (!error) error = resolver_new(&g->workers.resolver);
     if (!error) error = start_tls(g);
@@ -355,12 +347,16 @@ static int start(struct gateway *g)
         __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
     }
     if (!error) {
-        struct control_options options = { g->data, &g->workers, on_reload, g };
+        struct control_options options = { g->data, &g->workers, g->log, g->journal, on_reload, g };
         struct control *control = NULL;
         error = control_start(&options, &control);
         __atomic_store_n(&g->control, control, __ATOMIC_RELEASE);
     }
     if (!error) error = start_surfaces(g);
+    if (!error) {
+        struct retention_options options = { g->data, &g->workers, g->log, g->journal, &clock_system };
+        error = retention_start(&options, &g->retention);
+    }
     return error;
 }
 
@@ -418,6 +414,7 @@ static void stop(struct gateway *g)
 {
     struct control *control = g->control;
     __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
+    retention_stop(g->retention);
     surfaces_stop(g->surfaces);
     struct worker **all = g->workers.all;
     for (unsigned i = 0; all && i < g->workers.n; i++)
@@ -436,6 +433,7 @@ static void stop(struct gateway *g)
     approvals_close(g->approvals);
     notices_stop(g->workers.notices); /* what the desk withdrew just now is told as well */
     if (g->log) record_log_close(g->log);
+    journal_free(g->journal);
     surfaces_free(g->surfaces);
     control_free(control);
     follower_stop(g->follower);
