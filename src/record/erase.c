@@ -246,8 +246,9 @@ static int carry_out(const struct erase_place *p, const struct erase_order *o,
 {
     char path[PATH];
     snprintf(path, sizeof path, "%s/log", p->data);
+    const struct index_grave what = { .grave = *grave, .by = o->by, .reason = o->reason, .how = o->how };
     int error = fail_at(r, "keys", erase_keys(p, o, grave, r));
-    if (!error) error = fail_at(r, "index", index_erase(p->index, o->sessions, o->n, grave, &r->shapes));
+    if (!error) error = fail_at(r, "index", index_erase(p->index, o->sessions, o->n, &what, &r->shapes));
     if (!error) {
         r->tail_kept = !p->wipe(p->context);
         error = fail_at(r, "blocks", erase_blocks(path, o->sessions, o->n, &r->blocks, &r->bytes));

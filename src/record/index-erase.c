@@ -189,14 +189,14 @@ static int purge_tables(struct index *index)
     return error;
 }
 
-static int bury_all(struct index *index, const struct session_grave *grave)
+static int bury_all(struct index *index, const struct index_grave *what)
 {
     struct sqlite_query *q;
     int error =
         sqlite_query_new(index->db, "INSERT OR IGNORE INTO tombstone SELECT session, ?1, ?2 FROM gone", &q);
     if (error) return error;
-    sqlite_query_bind_int(q, 1, grave->erased_us);
-    sqlite_query_bind_int(q, 2, (int64_t)grave->erasure);
+    sqlite_query_bind_int(q, 1, what->grave.erased_us);
+    sqlite_query_bind_int(q, 2, (int64_t)what->grave.erasure);
     error = sqlite_query_finish(q);
     sqlite_query_free(q);
     return error ? error
@@ -217,11 +217,29 @@ static int count_orphans(struct index *index, uint64_t *n_out)
     return error;
 }
 
-static int purge(struct index *index, const struct session_grave *grave, uint64_t *shapes_out)
+/* As following will find it in the log. */
+static int add_erasure(struct index *index, const struct index_grave *what)
+{
+    struct sqlite_query *q;
+    int error = sqlite_query_new(
+        index->db, "INSERT OR IGNORE INTO erasure SELECT ?1, ?2, ?3, ?4, ?5, count(*) FROM gone", &q);
+    if (error) return error;
+    sqlite_query_bind_int(q, 1, (int64_t)what->grave.erasure);
+    sqlite_query_bind_int(q, 2, what->grave.erased_us);
+    sqlite_query_bind_text(q, 3, what->by);
+    sqlite_query_bind_text(q, 4, what->reason);
+    sqlite_query_bind_text(q, 5, what->how);
+    error = sqlite_query_finish(q);
+    sqlite_query_free(q);
+    return error;
+}
+
+static int purge(struct index *index, const struct index_grave *what, uint64_t *shapes_out)
 {
     int error = sqlite_db_run(index->db, take_counts);
     if (!error) error = purge_tables(index);
-    if (!error) error = bury_all(index, grave);
+    if (!error) error = bury_all(index, what);
+    if (!error && what->by.n) error = add_erasure(index, what);
     if (!error) error = sqlite_db_run(index->db, find_orphans);
     if (!error) error = count_orphans(index, shapes_out);
     if (error || !*shapes_out) return error;
@@ -230,14 +248,14 @@ static int purge(struct index *index, const struct session_grave *grave, uint64_
     return error || !*shapes_out ? error : sqlite_db_run(index->db, drop_orphans);
 }
 
-int index_erase(struct index *index, const uint64_t *sessions, size_t n, const struct session_grave *grave,
+int index_erase(struct index *index, const uint64_t *sessions, size_t n, const struct index_grave *what,
                 uint64_t *shapes_out)
 {
     *shapes_out = 0;
     int error = gone_fill(index, sessions, n);
     if (!error) error = sqlite_db_begin(index->db, WAIT_MS);
     if (!error) {
-        error = purge(index, grave, shapes_out);
+        error = purge(index, what, shapes_out);
         if (!error) error = sqlite_db_commit(index->db);
         if (error) sqlite_db_rollback(index->db);
     }

@@ -25,10 +25,17 @@ int index_of_session(struct index *index, uint64_t session, struct index_mortal 
 /* Whose statement a request for approval is about; 0: not known. */
 int index_of_request(struct index *index, struct bytes request, uint64_t *session_out) MUST_USE;
 
+struct index_grave {
+    uint64_t session;
+    struct session_grave grave;
+    struct bytes by, reason, how; /* empty: the erasure's own frame is not in the log (yet) */
+};
+
 /* ---- erasing: one transaction. Takes out all that is there of these sessions (rising order), the statement
- * shapes, words, relations and counts that nobody else has a part in, and leaves tombstones. Who waits for
- * approval loses the name. 0; -EBUSY; or what sqlite.h says. */
-int index_erase(struct index *index, const uint64_t *sessions, size_t n, const struct session_grave *grave,
+ * shapes, words, relations and counts that nobody else has a part in, and leaves tombstones. Who waited for
+ * approval loses the name. what: the grave of each; by, reason and how are empty where they are not at hand.
+ * 0; -EBUSY; or what sqlite.h says. */
+int index_erase(struct index *index, const uint64_t *sessions, size_t n, const struct index_grave *what,
                 uint64_t *shapes_out) MUST_USE;
 /* Sees to it that what was erased is in no gap, no free page and not in the write-ahead log any more. path:
  * the index's own. */
@@ -40,11 +47,6 @@ int index_replace(struct index *index, const char *path) MUST_USE;
 
 /* ---- what is left */
 
-struct index_grave {
-    uint64_t session;
-    struct session_grave grave;
-    struct bytes by, reason, how; /* empty: the erasure's own frame is not in the log (yet) */
-};
 /* -ENOENT: it was not erased. */
 int index_grave_of(struct index *index, uint64_t session,
                    void (*visit)(void *context, const struct index_grave *grave), void *context) MUST_USE;
