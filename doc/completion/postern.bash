@@ -12,7 +12,7 @@ _postern() {
     "doctor"|"doctor "*) words=" --config --database --least --all --sql --json --no-color --help" ;;
     "openapi"|"openapi "*) words=" --help" ;;
     "demo"|"demo "*) words=" --keep --bin-dir --help" ;;
-    "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --limit --config --data --key-file --json --no-color --help" ;;
+    "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --erased --limit --config --data --key-file --json --no-color --help" ;;
     "sessions show"|"sessions show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "sessions replay"|"sessions replay "*) words=" --rows --step --play --speed --as --everything --sealed --config --data --key-file --json --no-color --help" ;;
     "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
