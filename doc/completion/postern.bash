@@ -12,7 +12,7 @@ _postern() {
     "doctor"|"doctor "*) words=" --config --database --least --all --sql --json --no-color --help" ;;
     "openapi"|"openapi "*) words=" --help" ;;
     "demo"|"demo "*) words=" --keep --bin-dir --help" ;;
-    "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --limit --config --data --key-file --json --no-color --help" ;;
+    "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --erased --limit --config --data --key-file --json --no-color --help" ;;
     "sessions show"|"sessions show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "sessions replay"|"sessions replay "*) words=" --rows --step --play --speed --as --everything --sealed --config --data --key-file --json --no-color --help" ;;
     "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
@@ -37,6 +37,14 @@ _postern() {
     "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;
     "keys rotate"|"keys rotate "*) words=" --config --data --key-file --json --no-color --help" ;;
+    "store erase"|"store erase "*) words=" --session --subject --issuer --reason --dry-run --config --data --key-file --json --no-color --help" ;;
+    "store prune"|"store prune "*) words=" --dry-run --config --data --key-file --json --no-color --help" ;;
+    "store hold"|"store hold "*) words=" --session --subject --issuer --reason --config --data --key-file --json --no-color --help" ;;
+    "store release"|"store release "*) words=" --session --subject --issuer --reason --config --data --key-file --json --no-color --help" ;;
+    "store holds"|"store holds "*) words=" --config --data --key-file --json --no-color --help" ;;
+    "store reindex"|"store reindex "*) words=" --config --data --key-file --json --no-color --help" ;;
+    "store rewrap"|"store rewrap "*) words=" --new-key-file --generate --config --data --key-file --json --no-color --help" ;;
+    "store backup"|"store backup "*) words=" --with-kek --config --data --key-file --json --no-color --help" ;;
     "help"|"help "*) words=" --help" ;;
     "version"|"version "*) words=" --help" ;;
     "man"|"man "*) words=" --help" ;;
@@ -46,7 +54,8 @@ _postern() {
     "approvals") words=" list show approve deny watch" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init rotate" ;;
-    "") words=" gateway check doctor openapi demo sessions audit approvals policy login token connect keys help version man completion" ;;
+    "store") words=" erase prune hold release holds reindex rewrap backup" ;;
+    "") words=" gateway check doctor openapi demo sessions audit approvals policy login token connect keys store help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

@@ -3,6 +3,7 @@
 #include "app/control.h"
 #include "app/control-approvals.h"
 #include "app/log-note.h"
+#include "app/control-store.h"
 #include "base/log.h"
 #include "cli/control-line.h"
 #include "net/listener.h"
@@ -127,6 +128,7 @@ static bool on_approvals(struct control *control, struct client *c, const struct
 
 static void on_line(struct control *control, struct client *c, const struct control_line *line)
 {
+    const char *verdict, *message;
     if (bytes_is(line->verb, "kill")) {
         on_kill(control, c, line);
     } else if (bytes_is(line->verb, "watch")) {
@@ -142,9 +144,12 @@ static void on_line(struct control *control, struct client *c, const struct cont
         on_note(control, c, line);
     } else if (bytes_is(line->verb, "ping")) {
         answer(c, "ok", NULL);
+    } else if (control_store(control->options.workers, control->options.log, control->options.journal, line,
+                             &verdict, &message)) {
+        answer(c, verdict, message);
     } else if (!on_approvals(control, c, line)) {
         answer(c, "error",
-               "unknown verb; there are kill, watch, note, reload, ping, approvals, approval, decide");
+               "unknown verb; there are kill, watch, reload, ping, note, store-note, wipe, approvals, approval, decide");
     }
 }
 

@@ -14,6 +14,7 @@
 #include "app/logins.h"
 #include "app/notices.h"
 #include "app/parser-child.h"
+#include "app/retention.h"
 #include "app/surfaces.h"
 #include "app/targets.h"
 #include "app/understander.h"
@@ -53,6 +54,7 @@ struct gateway {
     struct surfaces *surfaces;
     struct approvals *approvals;
     struct anchors *anchors;
+    struct retention *retention;
     int listeners[LISTENERS]; /* of the worker that is being started; Unix sockets stay for all */
     struct address addresses[LISTENERS];
     size_t n_addresses;
@@ -147,20 +149,6 @@ static void choose_origin(struct gateway *g)
     if (file) fclose(file);
     gethostname(host, sizeof host - 1);
     snprintf(g->origin, sizeof g->origin, "postern/%s", host);
-}
-
-/* What is accepted and has no effect in this version is said, so that nobody counts on it. */
-static void warn_of_later(const struct config *config)
-{
-    for (size_t i = 0; i < policy_snapshot_n(config->policies); i++) {
-        struct policy_reach reach;
-        policy_snapshot_reach(config->policies, i, &reach);
-        if (reach.retains)
-            log_line(
-                LOG_WARNING,
-                "policy \"%.*s\": record.retain has no effect in this version: records are kept for ever",
-                BYTES_FMT(reach.name));
-    }
 }
 
 /* ---- the parts, in the order in which they start */
@@ -353,7 +341,6 @@ static int start(struct gateway *g)
     if (error) return error;
     choose_origin(g);
     if (!logins_of_config(g->config, &g->arena, &g->logins, &g->n_logins)) return -ENOMEM;
-    warn_of_later(g->config);
     error = start_children(g);
     /* The log's client of the keys child is nobody's yet. */
     if (!error)
@@ -381,12 +368,16 @@ static int start(struct gateway *g)
         __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
     }
     if (!error) {
-        struct control_options options = { g->data, &g->workers, g->journal, on_reload, g };
+        struct control_options options = { g->data, &g->workers, g->log, g->journal, on_reload, g };
         struct control *control = NULL;
         error = control_start(&options, &control);
         __atomic_store_n(&g->control, control, __ATOMIC_RELEASE);
     }
     if (!error) error = start_surfaces(g);
+    if (!error) {
+        struct retention_options options = { g->data, &g->workers, g->log, g->journal, &clock_system };
+        error = retention_start(&options, &g->retention);
+    }
     return error;
 }
 
@@ -444,6 +435,7 @@ static void stop(struct gateway *g)
 {
     struct control *control = g->control;
     __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
+    retention_stop(g->retention);
     surfaces_stop(g->surfaces);
     struct worker **all = g->workers.all;
     for (unsigned i = 0; all && i < g->workers.n; i++)

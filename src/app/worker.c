@@ -515,6 +515,11 @@ void worker_catalog(struct worker *w, struct keeper_news *news)
     loop_post(w->loop, &news->task);
 }
 
+void worker_post(struct worker *w, struct loop_task *task)
+{
+    loop_post(w->loop, task);
+}
+
 void worker_drain(struct worker *w)
 {
     loop_run_posted(w->loop);

@@ -63,6 +63,8 @@ void worker_free(struct worker *worker);
 /* From any thread: the log has room for this worker's lane; keys of an issuer arrived. */
 void worker_room(struct worker *worker);
 void worker_keys(struct worker *worker);
+/* Runs a task on its thread; the task is its own to free. */
+void worker_post(struct worker *worker, struct loop_task *task);
 /* The keeper's news, which the worker frees. */
 void worker_catalog(struct worker *worker, struct keeper_news *news);
 /* Runs what was posted to a worker that was joined, so that nothing of it is lost; before worker_free. */

@@ -40,6 +40,8 @@ static void print_json(const struct record_verify_result *r, const struct anchor
     json_write_int_member(&w, "blocks", (int64_t)r->blocks);
     json_write_int_member(&w, "bytes", (int64_t)r->bytes);
     json_write_int_member(&w, "checkpoints", (int64_t)r->checkpoints);
+    json_write_int_member(&w, "erased_blocks", (int64_t)r->erased);
+    json_write_int_member(&w, "removed_blocks", (int64_t)r->removed);
     json_write_int_member(&w, "tree_size", (int64_t)r->tree_size);
     json_write_int_member(&w, "unproven_blocks", (int64_t)r->unproven_blocks);
     if (!r->ok) {
@@ -74,6 +76,12 @@ static void print_text(const struct record_verify_result *r, bool opened, struct
                (unsigned long long)r->blocks, (unsigned long long)r->bytes,
                (unsigned long long)r->checkpoints,
                opened ? "; each entry was opened" : "; no block was opened");
+    if (r->erased)
+        buf_printf(
+            out,
+            "%llu of these blocks are of erased sessions: their heads are proven, and nobody can open them; "
+            "the content of %llu\nwas removed from the disk\n",
+            (unsigned long long)r->erased, (unsigned long long)r->removed);
     if (r->unproven_blocks)
         buf_printf(
             out,

@@ -39,6 +39,9 @@ struct cli_place {
     struct buf data;         /* the folder, NUL behind it */
     struct secret key;       /* the key-encryption key as its source gave it; data == NULL: <data>/kek */
     const char *key_problem; /* NULL, or why its source gave none */
+    /* NULL, or what asks the source, which takes a while: fills key or key_problem. */
+    void (*read_key)(struct cli_place *place);
+    struct buf key_command; /* for read_key */
 };
 
 /* What a command gets of the world. */

@@ -4,6 +4,7 @@
 #include "base/codec.h"
 #include "cli/progress.h"
 #include "cli/when.h"
+#include "record/rewrap.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -68,7 +69,7 @@ static bool decode_key(struct bytes text, uint8_t key_out[32])
     return good;
 }
 
-static bool read_key_file(const struct cli_call *call, const char *path, uint8_t key_out[32])
+bool evidence_read_key(const struct cli_call *call, const char *path, uint8_t key_out[32])
 {
     uint8_t text[256];
     struct stat st;
@@ -93,7 +94,7 @@ static bool read_key_file(const struct cli_call *call, const char *path, uint8_t
     return n > 0;
 }
 
-static bool find_keys(const struct cli_call *call, struct evidence *e, const struct cli_place *place)
+static bool find_keys(const struct cli_call *call, struct evidence *e, struct cli_place *place)
 {
     static const uint8_t no_seed[32];
     uint8_t kek[32];
@@ -101,6 +102,14 @@ static bool find_keys(const struct cli_call *call, struct evidence *e, const str
     const char *file = cli_option(call, "key-file");
     if (!file) snprintf(path, sizeof path, "%s/kek", e->data);
     bool good = false;
+    /* A change of the key that a crash interrupted comes first. */
+    int error = rewrap_finish(e->data);
+    if (error) {
+        cli_fail(call, "a change of the key-encryption key was interrupted, and cannot be finished: %s",
+                 strerror(-error));
+        return false;
+    }
+    if (!file && place->read_key) place->read_key(place);
     if (!file && place->key_problem)
         cli_fail(call, "%s", place->key_problem);
     else if (!file && place->key.data) {
@@ -109,7 +118,7 @@ static bool find_keys(const struct cli_call *call, struct evidence *e, const str
             cli_fail(call,
                      "the configuration's store.key is no key: 32 bytes, or hexadecimal or base64 of them");
     } else
-        good = read_key_file(call, file ? file : path, kek);
+        good = evidence_read_key(call, file ? file : path, kek);
     if (good && !keys_memory_init(&e->keys, kek, no_seed)) {
         cli_fail(call, "libcrypto refused the key");
         good = false;
@@ -135,7 +144,7 @@ static bool open_index(const struct cli_call *call, struct evidence *e)
 }
 
 /* The folder is known. */
-static bool open_parts(const struct cli_call *call, unsigned wanted, const struct cli_place *place,
+static bool open_parts(const struct cli_call *call, unsigned wanted, struct cli_place *place,
                        struct evidence *e)
 {
     bool good = become_owner(call, e->data);
@@ -157,13 +166,14 @@ bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence
     buf_init(&place.data, EVIDENCE_PATH * 2);
     bool good = find_data(call, e, &place) && open_parts(call, wanted, &place, e);
     buf_free(&place.data);
+    buf_free(&place.key_command);
     secret_free(&place.key);
     return good;
 }
 
 bool evidence_open_folder(const struct cli_call *call, const char *data, unsigned wanted, struct evidence *e)
 {
-    const struct cli_place nowhere = { 0 };
+    struct cli_place nowhere = { 0 };
     memset(e, 0, sizeof *e);
     return take_data(call, e, data) && open_parts(call, wanted, &nowhere, e);
 }

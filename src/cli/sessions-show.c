@@ -1,5 +1,6 @@
 /* postern sessions show */
 #include "cli/commands.h"
+#include "cli/erased.h"
 #include "cli/evidence.h"
 #include "cli/grid.h"
 #include "cli/safe.h"
@@ -149,10 +150,10 @@ static int run(struct cli_call *call)
     struct show s = { .call = call, .json = cli_option(call, "json") };
     buf_init(&s.out, 64 << 20);
     s.w = json_writer_over(&s.out);
-    int code = evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &e) &&
-                       evidence_session(call, &e, call->arguments[0], &session)
-                   ? show_session(&s, &e, session)
-                   : CLI_FAILED;
+    int code = CLI_FAILED;
+    if (evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &e) &&
+        evidence_session(call, &e, call->arguments[0], &session))
+        code = erased_says(call, &e, session) ? CLI_NO : show_session(&s, &e, session);
     evidence_close(&e);
     buf_free(&s.out);
     return code;

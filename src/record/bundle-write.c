@@ -109,7 +109,7 @@ static enum bundle_outcome write_keys(struct writer *w, struct part *p)
         if (head->key == last) continue;
         last = head->key;
         buf_printf(&text, "%" PRIu64 " ", last);
-        switch (session_keys_read(w->keys_fd, last, head->session, wrapped)) {
+        switch (session_keys_read(w->keys_fd, last, head->session, wrapped, NULL)) {
         case SESSION_KEY_BAD: error = -EBADMSG; break;
         case SESSION_KEY_ERASED:
             p->erased = true;
@@ -137,7 +137,7 @@ static enum bundle_outcome write_keys(struct writer *w, struct part *p)
 static bool is_open(struct writer *w, const struct format_block *head)
 {
     uint8_t wrapped[FORMAT_WRAPPED_KEY];
-    bool found = session_keys_read(w->keys_fd, head->key, head->session, wrapped) == SESSION_KEY_FOUND;
+    bool found = session_keys_read(w->keys_fd, head->key, head->session, wrapped, NULL) == SESSION_KEY_FOUND;
     secret_wipe(wrapped, sizeof wrapped);
     return found;
 }

@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "pgwire/report.h"
 #include "record/index-approvals.h"
+#include "record/index-erase.h"
 #include "record/index-private.h"
 #include "record/index-seen.h"
 #include "record/index.h"
@@ -492,6 +493,9 @@ static void take_start(struct taking *t, const struct frame *frame)
     sqlite_query_bind_int(q, 7, bytes_is(frame_fields_get(frame->body, "machine"), "true"));
     bind_claim(q, 16, frame->body, "task");
     bind_claim(q, 17, frame->body, "agent");
+    int64_t retain_us = 0;
+    (void)!bytes_to_int64(frame_fields_get(frame->body, "retain_us"), &retain_us);
+    sqlite_query_bind_int(q, 18, retain_us > 0 ? retain_us : 0);
     finish(t, q);
     t->principal = keep_bytes(t, frame_fields_get(frame->body, "principal"));
 }
@@ -592,7 +596,7 @@ uint32_t index_types(void)
            frame_type_bit(FRAME_CONTEXT) | frame_type_bit(FRAME_TEXT) | frame_type_bit(FRAME_QUERY) |
            frame_type_bit(FRAME_EXECUTE) | frame_type_bit(FRAME_CALL) | frame_type_bit(FRAME_PARSE) |
            frame_type_bit(FRAME_COMPLETE) | frame_type_bit(FRAME_ERROR) | frame_type_bit(FRAME_REJECTED) |
-           frame_type_bit(FRAME_FOUND) | frame_type_bit(FRAME_APPROVAL);
+           frame_type_bit(FRAME_FOUND) | frame_type_bit(FRAME_APPROVAL) | frame_type_bit(FRAME_GATEWAY);
 }
 
 /* What index_types says, and nothing else. */
@@ -619,6 +623,9 @@ static void take_frame(struct taking *t, const struct frame *frame)
     case FRAME_FOUND: take_found(t, frame); break;
     case FRAME_APPROVAL:
         if (!t->error) t->error = index_approval_take(t->index, t->session, frame);
+        break;
+    case FRAME_GATEWAY:
+        if (!t->error && !t->session) t->error = index_erasure_take(t->index, frame);
         break;
     default: break;
     }

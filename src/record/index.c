@@ -11,7 +11,9 @@
  *   seen         how often such a column came out, and in how many rows, by session, shape and minute
  *   rollup       counts by minute, and by hour and principal, hour and shape
  *   approval     one row a held statement: who asked, the rule, how it stands
- *   approval_decision  who approved or denied it */
+ *   approval_decision  who approved or denied it
+ *   tombstone    what is left of a session that was erased
+ *   erasure      by whom and why, and how many */
 #include "record/index.h"
 #include "crypto/random.h"
 #include "record/index-private.h"
@@ -103,13 +105,21 @@ static const char *const migrations[] = {
     "CREATE INDEX approval_decision_user ON approval_decision (user);"
     /* The gateway's own approvals once made a session of it. */
     "DELETE FROM session WHERE id = 0;",
+    /* Erasing and retention (branch privacy). */
+    "CREATE TABLE tombstone (session INTEGER PRIMARY KEY, erased_us INTEGER NOT NULL, erasure INTEGER NOT "
+    "NULL);"
+    "CREATE TABLE erasure (number INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, who TEXT, reason TEXT, how "
+    "TEXT,"
+    " sessions INTEGER NOT NULL);"
+    "ALTER TABLE session ADD COLUMN retain_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX session_expiry ON session (ended_us + retain_us) WHERE retain_us > 0 AND ended_us > 0;",
 };
 
-static const char *const tables[] = { "meta",      "session",          "shape",        "shape_words",
-                                      "relation",  "shape_relation",   "shape_effect", "text",
-                                      "execution", "failure",          "rejection",    "open_run",
-                                      "part",      "text_seen",        "seen",         "rollup",
-                                      "approval",  "approval_decision" };
+static const char *const tables[] = { "meta",      "session",           "shape",        "shape_words",
+                                      "relation",  "shape_relation",    "shape_effect", "text",
+                                      "execution", "failure",           "rejection",    "open_run",
+                                      "part",      "text_seen",         "seen",         "rollup",
+                                      "approval",  "approval_decision", "tombstone",    "erasure" };
 
 static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_POSITION_GET] =
@@ -120,13 +130,14 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_SESSION_START] =
         "INSERT INTO session (id, started_us, last_us, principal, subject, issuer, groups, machine, "
         "on_behalf_of,"
-        " connection, database, login, client, application, policies, policy_hash, task, agent) VALUES (?1, "
-        "?2,"
-        " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+        " connection, database, login, client, application, policies, policy_hash, task, agent, retain_us) "
+        "VALUES"
+        " (?1, ?2,"
+        " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
         " ON CONFLICT (id) DO UPDATE SET principal = ?3, subject = ?4, issuer = ?5, groups = ?6, machine = "
         "?7,"
         " on_behalf_of = ?8, connection = ?9, database = ?10, login = ?11, client = ?12, application = ?13,"
-        " policies = ?14, policy_hash = ?15, task = ?16, agent = ?17, started_us = ?2",
+        " policies = ?14, policy_hash = ?15, task = ?16, agent = ?17, retain_us = ?18, started_us = ?2",
     [INDEX_SESSION_CONTEXT] =
         "UPDATE session SET task = coalesce(?2, task), agent = coalesce(?3, agent) WHERE id = ?1",
     [INDEX_SESSION_END] = "UPDATE session SET ended_us = ?2, reason = ?3 WHERE id = ?1",
@@ -175,13 +186,20 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_APPROVAL_ADD] =
         "INSERT INTO approval (request, session, principal, on_behalf_of, connection, state, asked_us,"
         " state_us, rows) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8) ON CONFLICT (request) DO UPDATE SET"
-        " session = coalesce(?2, session), principal = ?3, on_behalf_of = ?4, connection = ?5,"
+        " session = coalesce(?2, session), principal = coalesce(?3, principal), on_behalf_of = coalesce(?4, "
+        "on_behalf_of), connection = ?5,"
         " state = CASE WHEN ?7 >= state_us THEN ?6 ELSE state END, asked_us = min(asked_us, ?7),"
         " state_us = max(state_us, ?7), rows = coalesce(?8, rows)",
     [INDEX_APPROVAL_RULE] =
         "INSERT INTO approval (request, session, rule, state, asked_us, state_us)"
         " VALUES (?1, ?2, ?3, 'waiting', ?4, 0) ON CONFLICT (request) DO UPDATE SET rule = ?3",
     [INDEX_APPROVAL_DECISION] = "INSERT OR IGNORE INTO approval_decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [INDEX_TOMBSTONE_ADD] = "INSERT OR IGNORE INTO tombstone VALUES (?1, ?2, ?3)",
+    [INDEX_TOMBSTONE_SESSION] = "DELETE FROM session WHERE id = ?1",
+    [INDEX_TOMBSTONE_APPROVAL] =
+        "UPDATE approval SET principal = NULL, on_behalf_of = NULL WHERE session = ?1 AND session IN (SELECT "
+        "session FROM tombstone)",
+    [INDEX_ERASURE_ADD] = "INSERT OR IGNORE INTO erasure VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 };
 
 enum { N_MIGRATIONS = sizeof migrations / sizeof migrations[0] };

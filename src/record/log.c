@@ -258,6 +258,21 @@ struct record_lane *record_log_lane(struct record_log *log, unsigned i)
     return &log->lanes[i];
 }
 
+void record_log_wipe(struct record_log *log, bool on)
+{
+    atomic_store(&log->shared.wipes, on);
+    bell_ring(&log->shared.spares_bell);
+    bell_ring(&log->shared.sequencer_bell);
+}
+
+bool record_log_is_wiped(struct record_log *log, unsigned i)
+{
+    CHECK(i < log->options.n_lanes);
+    struct record_lane *lane = &log->lanes[i];
+    bell_ring(&log->shared.spares_bell);
+    return atomic_load(&lane->wiped) >= atomic_load(&lane->turned);
+}
+
 void record_log_stats(struct record_log *log, struct record_stats *out)
 {
     *out = (struct record_stats){

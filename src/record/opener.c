@@ -2,7 +2,6 @@
  * the length, each frame's CRC, and that sequences fill the head's range exactly. */
 #include "record/opener.h"
 #include "base/secret.h"
-#include "record/session-keys.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -56,14 +55,39 @@ enum opened opener_read(struct opener *o, int blocks_fd, uint64_t offset,
     return OPENED;
 }
 
+bool opener_is_erased(struct opener *o, const struct format_block *head)
+{
+    uint8_t wrapped[FORMAT_WRAPPED_KEY];
+    o->grave = (struct session_grave){ 0 };
+    o->erased = o->keys_fd >= 0 && session_keys_read(o->keys_fd, head->key, head->session, wrapped,
+                                                     &o->grave) == SESSION_KEY_ERASED;
+    secret_wipe(wrapped, sizeof wrapped);
+    return o->erased;
+}
+
+bool opener_is_removed(struct opener *o, int blocks_fd, uint64_t offset, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                       const struct format_block *head)
+{
+    uint8_t there[FORMAT_BLOCK_HEAD];
+    if (pread(blocks_fd, there, sizeof there, (off_t)offset) != (ssize_t)sizeof there ||
+        memcmp(there, raw, sizeof there) != 0 ||
+        pread(blocks_fd, o->cipher, head->cipher_length, (off_t)(offset + FORMAT_BLOCK_HEAD)) !=
+            (ssize_t)head->cipher_length)
+        return false;
+    for (size_t i = 0; i < head->cipher_length; i++)
+        if (o->cipher[i]) return false;
+    return true;
+}
+
 static enum opened load_key(struct opener *o, const struct format_block *head)
 {
     uint8_t wrapped[FORMAT_WRAPPED_KEY], key[AEAD_KEY];
+    o->erased = false;
     if (!o->keys) return say(o, OPENED_CLOSED, "no key was given");
     /* Read each time, not remembered by index alone: an erased key must not live on in a reader. */
-    switch (session_keys_read(o->keys_fd, head->key, head->session, wrapped)) {
+    switch (session_keys_read(o->keys_fd, head->key, head->session, wrapped, &o->grave)) {
     case SESSION_KEY_BAD: return say(o, OPENED_BAD, "the record of its key is missing or damaged");
-    case SESSION_KEY_ERASED: return say(o, OPENED_CLOSED, "the session's key was erased");
+    case SESSION_KEY_ERASED: o->erased = true; return say(o, OPENED_CLOSED, "the session's key was erased");
     case SESSION_KEY_FOUND: break;
     }
     if (o->key_index == head->key) return OPENED;

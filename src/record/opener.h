@@ -5,6 +5,7 @@
 #include "crypto/hash.h"
 #include "record/format.h"
 #include "record/lane.h"
+#include "record/session-keys.h"
 #include "record/shrink.h"
 
 struct opener {
@@ -23,6 +24,8 @@ struct opener {
     uint32_t last_sequence;
     uint32_t types, types_seen; /* what the head says, and what came so far */
     const char *message;        /* why something was BAD or CLOSED */
+    bool erased;                /* what is CLOSED is so since its key was erased */
+    struct session_grave grave; /* then: which erasure, and when */
 };
 
 /* The log's folder must be open; keys may be NULL. 0 or -errno. */
@@ -35,6 +38,12 @@ enum opened { OPENED_BAD = 0, OPENED_CLOSED, OPENED };
  * head there and the digest. */
 enum opened opener_read(struct opener *o, int blocks_fd, uint64_t offset,
                         const uint8_t raw[FORMAT_BLOCK_HEAD], const struct format_block *head) MUST_USE;
+/* Whether the key of the block was erased: o->erased and o->grave say so then. Its ciphertext may be gone,
+ * with zeros in its place: see log-format.md. */
+bool opener_is_erased(struct opener *o, const struct format_block *head) MUST_USE;
+/* Whether a block whose key was erased has zeros for a ciphertext, behind its head. */
+bool opener_is_removed(struct opener *o, int blocks_fd, uint64_t offset, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                       const struct format_block *head) MUST_USE;
 /* Opens what opener_read read; opener_next yields its frames then. */
 enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
                         const struct format_block *head) MUST_USE;

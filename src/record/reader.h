@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "record/frame.h"
 #include "record/lane.h"
+#include "record/session-keys.h"
 
 struct record_reader;
 /* unwrap may be NULL where only heads are wanted. 0 or -errno. */
@@ -20,6 +21,9 @@ enum record_read { RECORD_READ_BAD = 0 /* message says what */, RECORD_READ_END,
 enum record_read record_reader_session(struct record_reader *reader, uint64_t session,
                                        uint32_t from) MUST_USE;
 enum record_read record_reader_next(struct record_reader *reader, struct frame *frame_out) MUST_USE;
+/* Whether the session's key was erased, as far as its first block tells; grave_out is filled then. */
+bool record_reader_is_erased(struct record_reader *reader, uint64_t session,
+                             struct session_grave *grave_out) MUST_USE;
 const char *record_reader_message(const struct record_reader *reader);
 
 /* Follows the log block by block, for an index: position is opaque, 0 at the start, and grows. */
@@ -29,6 +33,9 @@ struct record_block {
     uint32_t first_sequence, last_sequence, number;
     uint32_t types;            /* of its frames: frame_type_bit of each */
     int64_t first_us, time_us; /* of its first frame; when it was sealed */
+    bool erased;               /* its key was: erasure says by which erasure, erased_us when */
+    uint64_t erasure;
+    int64_t erased_us;
 };
 /* RECORD_READ_FRAME: a block was opened, and record_reader_next now yields its frames; where there is no key
  * for it (none given, or erased), block_out is filled all the same and record_reader_next says BAD: go on at
@@ -44,6 +51,8 @@ void record_reader_follow_types(struct record_reader *reader, uint32_t types);
 struct record_verify_result {
     bool ok;
     uint64_t blocks, sessions, bytes, checkpoints;
+    uint64_t erased;  /* of those blocks: their session's key was erased, and nobody can open them */
+    uint64_t removed; /* of those: their ciphertext was given back to the disk, and their heads prove them */
     uint64_t tree_size; /* of the newest signed checkpoint */
     uint64_t bad_leaf;  /* the first block that is wrong, missing or out of place, when !ok */
     uint64_t bad_session;

@@ -201,7 +201,8 @@ static void an_erased_session_is_proven_and_not_shown(void **state)
     snprintf(path, sizeof path, "%s/keys", w.folder);
     int keys = open(path, O_RDWR);
     assert_true(keys >= 0);
-    assert_true(session_keys_erase(keys, sessions[ERASED]) > 0);
+    const struct session_grave grave = { .erased_us = 1 };
+    assert_true(session_keys_erase(keys, &sessions[ERASED], 1, &grave) > 0);
     close(keys);
     assert_int_equal(export(&sessions[LONG], 2, (struct bytes){ 0 }, &fd, &written), BUNDLE_WRITTEN);
     assert_int_equal(written.erased, 1);

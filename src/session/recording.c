@@ -410,6 +410,7 @@ enum record_outcome recording_start(struct session *s)
     frame_fields_add(&f, "login", s->login->user);
     frame_fields_add(&f, "policies", s->terms->policies);
     frame_fields_add(&f, "policy_hash", s->terms->hash);
+    if (s->terms->retain_us) frame_fields_add_number(&f, "retain_us", s->terms->retain_us);
     add_parameters(&f, s);
     add_claims(&f, s);
     struct bytes parts[] = { buf_bytes(&body) };
