@@ -8,6 +8,7 @@
 void need_words(const struct policy_need *need, struct buf *out);
 /* All of them, "; " between. */
 void needs_words(const struct policy_need *needs, size_t n, struct buf *out);
-/* The groups of all of them, each once, in order: into `by`, which has room for as many as all name. How many. */
+/* The groups of all of them, each once, in order: into `by`, which has room for as many as all name. How
+ * many. */
 size_t needs_groups(const struct policy_need *needs, size_t n, struct bytes *by);
 #endif

@@ -69,12 +69,11 @@ void hold_say_waiting(struct session *s, const struct desk_request *r, bool beat
     struct bytes message =
         beats ? arena_printf(&s->scratch, "still waiting for approval, request %s", r->id)
               : arena_printf(&s->scratch, "waiting for approval: %.*s", BYTES_FMT(r->message));
-    struct bytes detail = beats
-                              ? arena_printf(&s->scratch, "Until %s%.*s.", until, BYTES_FMT(behind(s, r->id)))
-                              : arena_printf(&s->scratch, "Request %s, until %s%.*s.%.*s%.*s%s%.*s", r->id, until,
-                                             BYTES_FMT(behind(s, r->id)), BYTES_FMT(rows_of(s, r)),
-                                             BYTES_FMT(rules_of(s, r)),
-                                             r->because.n ? " Asked again: " : "", BYTES_FMT(r->because));
+    struct bytes detail =
+        beats ? arena_printf(&s->scratch, "Until %s%.*s.", until, BYTES_FMT(behind(s, r->id)))
+              : arena_printf(&s->scratch, "Request %s, until %s%.*s.%.*s%.*s%s%.*s", r->id, until,
+                             BYTES_FMT(behind(s, r->id)), BYTES_FMT(rows_of(s, r)), BYTES_FMT(rules_of(s, r)),
+                             r->because.n ? " Asked again: " : "", BYTES_FMT(r->because));
     struct bytes hint = beats ? (struct bytes){ 0 }
                               : BYTES_LITERAL("Cancel it to withdraw. With SET postern.on_hold = fail, it is "
                                               "refused at once and may be sent again when it is approved.");

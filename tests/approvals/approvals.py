@@ -231,7 +231,8 @@ def two_rules(w):
     assert "reason" in w.cli("approve", request, who="sue", group="security").stderr and waits()
     assert w.cli("approve", request, "--reason", "quarter's end", who="sue", group="security").returncode == 0
     assert held.end().error is None and not waits()
-    asked = [e for s in w.gate.sessions() for e in w.gate.replay(s) if e["event"] == "approval" and e["fields"].get("rule") == "agents/owners"]
+    asked = process.wait_for(lambda: [e for s in w.gate.sessions() for e in w.gate.replay(s) if e["event"] == "approval" and
+                                      e["fields"].get("rule") == "agents/owners"], "the record", 60)
     fields = asked[0]["fields"]
     assert (fields["by"], fields["rule_2"], fields["by_2"]) == ("dba", "agents/watched", "security"), fields
     assert "of dba, and of security" in asked[0]["words"], asked[0]
