@@ -40,7 +40,7 @@ function Answer({ of, sql }: { of: Explanation; sql: string }) {
       )}
       {!of.resolved && (
         <p class="soft small">
-          Names were judged as they are written. <Shown text={(of as { catalogue?: string | null }).catalogue ?? 'The gateway has no catalogue of that database now.'} />
+          Names were judged as they are written. <Shown text={of.catalogue ?? 'The gateway has no catalogue of that database now.'} />
         </p>
       )}
       {of.masks && of.masks.length > 0 && (
