@@ -434,6 +434,20 @@ test('a denial needs no more than a press, and says so', async (browser) => {
   await end();
 });
 
+test('where two rules hold a statement, each is shown with its groups and what it still lacks', async (browser) => {
+  const world = makeWorld();
+  const rules = [
+    { policy: 'agents-on-orders', rule: 'whereless', by: ['dba'], approvals: 1, missing: 0, reason_required: false },
+    { policy: 'protected', rule: 'payments', by: ['security', 'finance'], approvals: 2, missing: 1, reason_required: true },
+  ];
+  const one = approval(Date.now(), world.holder, { rules });
+  world.approvals.push(one);
+  const { page, end } = await visit(browser, `/approvals/${one.id}`, { world });
+  const text = await page.locator('main').innerText();
+  for (const words of ['2 rules hold it', 'whereless', 'payments', 'security', 'finance', '2 different people', '1 so far', 'with a reason']) assert.ok(text.includes(words), `${words} in: ${text}`);
+  await end();
+});
+
 test('where the rule wants a reason nothing is sent without one; of two approvals the first is noted', async (browser) => {
   const world = makeWorld();
   const two = world.approvals[1];

@@ -31,6 +31,8 @@ export function approval(at, of, changes = {}) {
     not_counted: null, not_undone: [], created: stamp(at), expires: stamp(at + 15 * 60_000), since: stamp(at), digest: hash(`approval ${made}`), decisions: [],
     can_decide: true, cannot: null, ...changes,
   };
+  const given = one.decisions.filter((decision) => decision.approve).length;
+  one.rules ??= [{ policy: one.policy, rule: one.rule, by: one.by, approvals: one.approvals_needed, missing: Math.max(0, one.approvals_needed - given), reason_required: one.reason_required }];
   return one;
 }
 

@@ -320,6 +320,8 @@ export interface Approval {
   message: string;
   /** The groups that may approve */
   by: string[];
+  /** Each rule that holds it; policy and rule are those of the first, by those of all */
+  rules: ApprovalRule[];
   /** Of different people */
   approvals_needed: number;
   /** A decision needs a reason */
@@ -362,6 +364,22 @@ export interface Parameter {
   type?: string | null;
   /** How it was sent */
   binary: boolean;
+}
+
+/** A rule that holds a statement; each wants its own approvals. */
+export interface ApprovalRule {
+  /** Whose rule it is */
+  policy: string;
+  /** Its name */
+  rule: string;
+  /** The groups of which somebody may approve for it */
+  by: string[];
+  /** Of so many different people */
+  approvals: number;
+  /** How many of them are still needed */
+  missing: number;
+  /** Each with a reason */
+  reason_required: boolean;
 }
 
 /** A relation that a held statement touches. */

@@ -16,21 +16,6 @@ const wheres: Record<string, string> = {
   trivial: 'Its WHERE is always true: every row of the table is meant.',
 };
 
-interface HoldingRule {
-  policy: string;
-  rule: string;
-  message: string;
-  by: string[];
-  approvals: number;
-  so_far: number;
-  reason_required: boolean;
-}
-/** Each rule that holds it; each wants its own approvals. */
-const rulesOf = (one: Approval & { rules?: HoldingRule[] }): HoldingRule[] =>
-  one.rules?.length
-    ? one.rules
-    : [{ policy: one.policy, rule: one.rule, message: one.message, by: one.by, approvals: one.approvals_needed, so_far: one.decisions.filter((decision) => decision.approve).length, reason_required: one.reason_required }];
-
 const rank = (one: Approval) => (one.state === 'waiting' ? 0 : one.state === 'approved' ? 1 : 2) * 100 + one.decisions.length;
 /** The later of two: an answer and what is told of the same thing come in any order. */
 const later = (before: Approval, after: Approval) => (rank(after) < rank(before) ? before : after);
@@ -113,7 +98,7 @@ function Decide({ one, seen, onDecided }: { one: Approval; seen: boolean; onDeci
   const [reason, setReason] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
-  const rules = rulesOf(one);
+  const rules = one.rules;
   const reasoned = rules.some((rule) => rule.reason_required);
   const field = useRef<HTMLTextAreaElement>(null);
   const short = reasoned && !reason.trim();
@@ -159,7 +144,7 @@ function Decide({ one, seen, onDecided }: { one: Approval; seen: boolean; onDeci
           : rules.length > 1
             ? `${rules.length} rules hold it, and each wants its own approvals: see "Why it is held".`
           : rules[0]!.approvals > 1
-            ? `${rules[0]!.so_far} of ${rules[0]!.approvals} approvals are there; they come from different people.`
+            ? `${rules[0]!.approvals - rules[0]!.missing} of ${rules[0]!.approvals} approvals are there; they come from different people.`
             : 'An approval is for exactly this text, these values and this count, and for one run.'}
       </p>
     </form>
@@ -354,18 +339,20 @@ export function ApprovalPage({ id }: { id: string }) {
           </section>
           <section class="card">
             <h2>Why it is held</h2>
-            {rulesOf(one).map((rule, i) => (
+            {one.rules.map((rule, i) => (
               <Facts key={i}>
                 <Fact name="Rule" wide>
                   <Shown text={rule.policy} /> / <b><Shown text={rule.rule} /></b>
                 </Fact>
-                <Fact name="Says" wide>
-                  <Prose text={rule.message} />
-                </Fact>
+                {i === 0 && (
+                  <Fact name="Says" wide>
+                    <Prose text={one.message} />
+                  </Fact>
+                )}
                 <Fact name="May approve" wide>
                   {rule.by.length ? <Tags of={rule.by} /> : <span class="soft">nobody is named</span>}
                   {rule.approvals > 1 && <span class="soft small"> {rule.approvals} different people</span>}
-                  {one.state === 'waiting' && rule.approvals > 1 && <span class="soft small">, {rule.so_far} so far</span>}
+                  {one.state === 'waiting' && rule.approvals > 1 && <span class="soft small">, {rule.approvals - rule.missing} so far</span>}
                   {rule.reason_required && <span class="soft small"> with a reason</span>}
                 </Fact>
               </Facts>
