@@ -297,12 +297,25 @@ static int start_surfaces(struct gateway *g)
                                         .lane = record_log_lane(g->log, g->workers.n + 1),
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
+                                        .keeper = g->keeper,
                                         .database = &g->addresses[0],
                                         .lost = &g->lost };
     struct surfaces *surfaces = NULL;
     int error = surfaces_start(&options, &surfaces);
     __atomic_store_n(&g->surfaces, surfaces, __ATOMIC_RELEASE);
     return error;
+}
+
+/* They are asked for at the API alone: where there is none, every client is asked for a token. */
+static int make_minted(struct gateway *g)
+{
+    const struct config_minted *from = &g->config->identity.minted;
+    if (!from->lifetime_us) return 0;
+    g->workers.minted = minted_new(&(struct minted_options){ .clock = g->workers.clock,
+                                                             .lifetime_us = from->lifetime_us,
+                                                             .most_of_one = (size_t)from->per_principal,
+                                                             .seed = g->workers.seed });
+    return g->workers.minted ? 0 : -ENOMEM;
 }
 
 static int start(struct gateway *g)
@@ -333,6 +346,7 @@ static int start(struct gateway *g)
         g->journal = journal_new(record_log_lane(g->log, g->workers.n + 2), &clock_system);
         if (!g->journal) error = -ENOMEM;
     }
+    if (!error && g->config->admin.at) error = make_minted(g);
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
     if (!error) error = resolver_new(&g->workers.resolver);
     if (!error) error = start_tls(g);
@@ -442,6 +456,7 @@ static void stop(struct gateway *g)
     session_snapshot_release(g->workers.snapshot);
     for (unsigned i = 0; all && i < g->workers.n; i++)
         worker_free(all[i]);
+    minted_free(g->workers.minted);
     budgets_close(g->workers.budgets);
     tls_server_free(g->workers.tls);
     config_unref(g->config);

@@ -1,4 +1,5 @@
 /* Tests of the SQLite wrapper, on a database in a temporary folder. */
+#include "base/test-folder.h"
 #include "base/test.h"
 #include "store/sqlite.h"
 #include <errno.h>
@@ -6,27 +7,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static char folder[64], path[96];
+static struct test_folder folder;
+static char path[96];
 
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/postern-sqlite.XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/x.db", folder);
+    if (test_folder_make(&folder)) return -1;
+    snprintf(path, sizeof path, "%s/x.db", folder.path);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    static const char *const suffixes[] = { "", "-wal", "-shm" };
-    for (size_t i = 0; i < 3; i++) {
-        char name[120];
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-    return rmdir(folder);
+    return test_folder_remove(&folder);
 }
 
 static const char *const steps[] = { "CREATE TABLE a (x INTEGER, t TEXT)",
@@ -182,7 +177,7 @@ static void test_scrub(void **state)
     assert_int_equal(count_word("zirconmeadow"), 0);
     assert_int_equal(ask(other, "SELECT count(*) FROM rows_of WHERE more LIKE '% again'"), 4000);
     /* A copy has what is there, and takes its place under those who have it open. */
-    snprintf(copy, sizeof copy, "%s/copy.db", folder);
+    snprintf(copy, sizeof copy, "%s/copy.db", folder.path);
     assert_int_equal(sqlite_db_copy_into(db, copy), 0);
     assert_int_equal(sqlite_db_copy_into(db, copy), -EEXIST);
     assert_int_equal(sqlite_db_run(db, "DELETE FROM rows_of"), 0);
