@@ -17,7 +17,8 @@ _postern() {
     "sessions replay"|"sessions replay "*) words=" --rows --step --play --speed --as --everything --sealed --config --data --key-file --json --no-color --help" ;;
     "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
-    "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
+    "audit report"|"audit report "*) words=" --period --format --output --section --rows --config --data --key-file --json --no-color --help" ;;
+    "audit search"|"audit search "*) words=" --literal --principal --on-behalf-of --connection --session --relation --effect --verdict --error --least-time --least-rows --since --until --limit --cursor --config --data --key-file --json --no-color --help" ;;
     "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
     "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "approvals list"|"approvals list "*) words=" --token --all --config --data --key-file --json --no-color --help" ;;
@@ -40,7 +41,7 @@ _postern() {
     "man"|"man "*) words=" --help" ;;
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
-    "audit") words=" search verify who-saw" ;;
+    "audit") words=" report search verify who-saw" ;;
     "approvals") words=" list show approve deny watch" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;

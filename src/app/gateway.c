@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "net/listener.h"
 #include "policy/compile.h"
+#include "record/journal.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ struct gateway {
     size_t n_logins;
     struct record_keys record_keys, follower_keys, surface_keys;
     struct record_log *log;
+    struct journal *journal; /* the gateway's own frames: of this file and of the surfaces */
     struct workers workers;
     struct follower *follower;
     struct keeper *keeper;
@@ -305,7 +307,7 @@ static int start_surfaces(struct gateway *g)
                                         .data = g->data,
                                         .workers = &g->workers,
                                         .log = g->log,
-                                        .lane = record_log_lane(g->log, g->workers.n + 1),
+                                        .journal = g->journal,
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
                                         .database = &g->addresses[0],
@@ -314,6 +316,31 @@ static int start_surfaces(struct gateway *g)
     int error = surfaces_start(&options, &surfaces);
     __atomic_store_n(&g->surfaces, surfaces, __ATOMIC_RELEASE);
     return error;
+}
+
+/* What policies are in force from now on stands in the record before a session runs under them. */
+static bool record_policies(struct gateway *g, const struct config *config, const char *event,
+                            struct bytes was)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    struct frame_fields f = frame_fields_begin(&body);
+    frame_fields_add_text(&f, "event", event);
+    frame_fields_add(&f, "hash", policy_snapshot_hash(config->policies));
+    frame_fields_add(&f, "was", was);
+    frame_fields_add_number(&f, "policies", (int64_t)policy_snapshot_n(config->policies));
+    bool good = !body.failed && journal_write(g->journal, FRAME_GATEWAY, buf_bytes(&body));
+    buf_free(&body);
+    return good;
+}
+
+static int start_journal(struct gateway *g)
+{
+    g->journal = journal_new(record_log_lane(g->log, g->workers.n + 1), g->workers.clock);
+    if (!g->journal) return -ENOMEM;
+    if (!record_policies(g, g->config, "policies loaded", (struct bytes){ 0 }))
+        log_line(LOG_WARNING, "that policies were loaded cannot be recorded now");
+    return 0;
 }
 
 static int start(struct gateway *g)
@@ -341,6 +368,7 @@ static int start(struct gateway *g)
     if (!error) error = start_log(g);
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
+    if (!error) error = start_journal(g);
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
     if (!error) error = resolver_new(&g->workers.resolver);
     if (!error) error = start_tls(g);
@@ -377,6 +405,9 @@ static void reload(struct gateway *g)
         config_unref(config);
         return;
     }
+    if (!bytes_equal(policy_snapshot_hash(config->policies), policy_snapshot_hash(g->config->policies)) &&
+        !record_policies(g, config, "policies changed", policy_snapshot_hash(g->config->policies)))
+        log_line(LOG_WARNING, "that policies changed cannot be recorded now");
     pthread_mutex_lock(&g->workers.lock);
     struct session_snapshot *old = g->workers.snapshot;
     g->workers.snapshot = snapshot;
@@ -437,6 +468,7 @@ static void stop(struct gateway *g)
     notices_stop(g->workers.notices); /* what the desk withdrew just now is told as well */
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
+    journal_free(g->journal);
     control_free(control);
     follower_stop(g->follower);
     if (g->keys_child) keys_child_stop(g->keys_child);

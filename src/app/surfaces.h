@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "app/config.h"
 #include "app/worker.h"
+#include "record/journal.h"
 
 struct surfaces;
 struct surfaces_options {
@@ -12,7 +13,7 @@ struct surfaces_options {
     const char *data;
     struct workers *workers;
     struct record_log *log;
-    struct record_lane *lane; /* theirs alone */
+    struct journal *journal; /* outlives them */
     const struct record_keys *keys;
     struct desk *desk;              /* NULL: nothing is held */
     const struct address *database; /* where database clients connect to */

@@ -11,7 +11,12 @@
  *   seen         how often such a column came out, and in how many rows, by session, shape and minute
  *   rollup       counts by minute, and by hour and principal, hour and shape
  *   approval     one row a held statement: who asked, the rule, how it stands
- *   approval_decision  who approved or denied it */
+ *   approval_decision  who approved or denied it
+ *   gateway_event  what the gateway's own frames tell: policies that came into force, looks at recordings …
+ *   gap          where a session's record was cut, or went on unrecorded
+ *   value_…      the keyed index of values: index-values.c
+ *
+ * Behind them stand the views of doc/audit-sql.md (index-views.c). */
 #include "record/index.h"
 #include "crypto/random.h"
 #include "record/index-private.h"
@@ -103,13 +108,28 @@ static const char *const migrations[] = {
     "CREATE INDEX approval_decision_user ON approval_decision (user);"
     /* The gateway's own approvals once made a session of it. */
     "DELETE FROM session WHERE id = 0;",
+    /* Questions (1): what the gateway says of itself, holes in the record, the longest and the largest
+     * outcome; NULL of what was indexed before. */
+    "CREATE TABLE gateway_event (id INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, event TEXT NOT NULL,"
+    " user TEXT, subject TEXT, issuer TEXT, client TEXT, hash TEXT, session INTEGER, detail TEXT);"
+    "CREATE INDEX gateway_event_time ON gateway_event (time_us);"
+    "CREATE INDEX gateway_event_session ON gateway_event (session) WHERE session IS NOT NULL;"
+    "CREATE TABLE gap (session INTEGER NOT NULL, sequence INTEGER NOT NULL, time_us INTEGER NOT NULL,"
+    " what TEXT NOT NULL, PRIMARY KEY (session, sequence)) WITHOUT ROWID;"
+    "CREATE INDEX gap_time ON gap (time_us);"
+    "CREATE INDEX failure_time ON failure (time_us);"
+    "CREATE INDEX rejection_time ON rejection (time_us);"
+    "ALTER TABLE execution ADD COLUMN longest_us INTEGER;"
+    "ALTER TABLE execution ADD COLUMN most_rows INTEGER;",
+    /* Questions (2) */
+    index_views_sql,
 };
 
-static const char *const tables[] = { "meta",      "session",          "shape",        "shape_words",
-                                      "relation",  "shape_relation",   "shape_effect", "text",
-                                      "execution", "failure",          "rejection",    "open_run",
-                                      "part",      "text_seen",        "seen",         "rollup",
-                                      "approval",  "approval_decision" };
+static const char *const tables[] = { "meta",      "session",           "shape",         "shape_words",
+                                      "relation",  "shape_relation",    "shape_effect",  "text",
+                                      "execution", "failure",           "rejection",     "open_run",
+                                      "part",      "text_seen",         "seen",          "rollup",
+                                      "approval",  "approval_decision", "gateway_event", "gap" };
 
 static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_POSITION_GET] =
@@ -155,10 +175,11 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
         " rows = rows + ?8, first_sequence = min(first_sequence, ?9),"
         " last_sequence = max(last_sequence, ?10)",
     [INDEX_EXECUTION_ADD] =
-        "INSERT INTO execution VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        "INSERT INTO execution VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
         " ON CONFLICT (session, shape, minute, decision, policy, rule) DO UPDATE SET n = n + ?7,"
         " errors = errors + ?8, rows = rows + ?9, us = us + ?10,"
-        " first_sequence = min(first_sequence, ?11), last_sequence = max(last_sequence, ?12)",
+        " first_sequence = min(first_sequence, ?11), last_sequence = max(last_sequence, ?12),"
+        " longest_us = max(coalesce(longest_us, us), ?13), most_rows = max(coalesce(most_rows, rows), ?14)",
     [INDEX_FAILURE_ADD] = "INSERT OR IGNORE INTO failure VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [INDEX_REJECTION_ADD] = "INSERT OR IGNORE INTO rejection VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [INDEX_OPEN_ADD] = "INSERT OR REPLACE INTO open_run VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -181,6 +202,10 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_APPROVAL_RULE] =
         "INSERT INTO approval (request, session, rule, state, asked_us, state_us)"
         " VALUES (?1, ?2, ?3, 'waiting', ?4, 0) ON CONFLICT (request) DO UPDATE SET rule = ?3",
+    [INDEX_GATEWAY_ADD] =
+        "INSERT INTO gateway_event (time_us, event, user, subject, issuer, client, hash, session, detail)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [INDEX_GAP_ADD] = "INSERT OR IGNORE INTO gap VALUES (?1, ?2, ?3, ?4)",
     [INDEX_APPROVAL_DECISION] = "INSERT OR IGNORE INTO approval_decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 };
 
@@ -248,6 +273,10 @@ int index_rebuild(struct index *index)
     }
     int error = sqlite_db_begin(index->db, 5000);
     if (error) return error;
+    for (size_t i = 0; index_views[i] && !error; i++) {
+        snprintf(drop, sizeof drop, "DROP VIEW %s", index_views[i]);
+        error = sqlite_db_run(index->db, drop);
+    }
     for (size_t i = 0; i < sizeof tables / sizeof tables[0] && !error; i++) {
         snprintf(drop, sizeof drop, "DROP TABLE %s", tables[i]);
         error = sqlite_db_run(index->db, drop);
