@@ -93,6 +93,7 @@ static struct bytes key32(const uint32_t *number)
 
 struct text_fields {
     struct bytes text, as, shape, decision, policy, rule, would, tags, effects, relations;
+    bool has_values; /* some of its results have columns whose values are indexed */
 };
 
 static void pick_text_field(void *context, struct bytes name, struct bytes value)
@@ -107,6 +108,16 @@ static void pick_text_field(void *context, struct bytes name, struct bytes value
                    { "relations", &f->relations } };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (bytes_is(name, places[i].name)) *places[i].place = value;
+    f->has_values |= bytes_is(name, "values") || bytes_starts_with(name, "values.");
+}
+
+/* The session is one whose rows are looked at, by index-values.c. */
+static void has_values(struct taking *t)
+{
+    struct sqlite_query *q = statement(t, INDEX_VALUE_SESSION_ADD);
+    if (!q) return;
+    sqlite_query_bind_int(q, 1, (int64_t)t->session);
+    finish(t, q);
 }
 
 static struct known_text *text_keep(struct taking *t, const struct known_text *text)
@@ -202,6 +213,7 @@ static void take_text(struct taking *t, struct bytes body)
         if (f.would.n) judge_observed(&f, &text);
         if (!index_seen_read(fields, &t->arena, &text.seen)) t->error = -ENOMEM;
     }
+    if (f.has_values) has_values(t);
     text_save(t, &text);
 }
 
@@ -268,12 +280,12 @@ static void take_parse(struct taking *t, const struct frame *frame)
     if (open) open->prepared = true;
 }
 
-/* COPY … TO has no rows but in its tag. */
+/* COPY … TO has messages for rows, and more of them than rows: a header, a trailer. Its tag counts rows. */
 static uint64_t rows_shown(uint64_t rows, struct bytes tag)
 {
     int64_t copied;
     bool copy = bytes_starts_with(tag, "COPY ") && bytes_to_int64(bytes_slice(tag, 5, tag.n), &copied);
-    return !rows && copy && copied > 0 ? (uint64_t)copied : rows;
+    return copy && copied > 0 ? (uint64_t)copied : rows;
 }
 
 static bool shows_something(uint8_t how, uint64_t rows, struct bytes tag)

@@ -123,13 +123,25 @@ static const char *const migrations[] = {
     "ALTER TABLE execution ADD COLUMN most_rows INTEGER;",
     /* Questions (2) */
     index_views_sql,
+    /* Questions (3): values by a keyed hash; unknown ones under an empty hash. */
+    "CREATE TABLE value_key (id INTEGER PRIMARY KEY CHECK (id = 1), wrapped BLOB NOT NULL);"
+    "CREATE TABLE value_column (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE value_session (session INTEGER PRIMARY KEY, counted INTEGER NOT NULL DEFAULT 0,"
+    " open INTEGER NOT NULL DEFAULT 1);"
+    "CREATE INDEX value_session_open ON value_session (session) WHERE open = 1;"
+    "CREATE TABLE value_seen (hash BLOB NOT NULL, \"column\" INTEGER NOT NULL, session INTEGER NOT NULL,"
+    " shape INTEGER NOT NULL, rows INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+    " first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,"
+    " PRIMARY KEY (hash, \"column\", session, shape)) WITHOUT ROWID;"
+    "CREATE INDEX value_seen_session ON value_seen (session);",
 };
 
 static const char *const tables[] = { "meta",      "session",           "shape",         "shape_words",
                                       "relation",  "shape_relation",    "shape_effect",  "text",
                                       "execution", "failure",           "rejection",     "open_run",
                                       "part",      "text_seen",         "seen",          "rollup",
-                                      "approval",  "approval_decision", "gateway_event", "gap" };
+                                      "approval",  "approval_decision", "gateway_event", "gap",
+                                      "value_key", "value_column",      "value_session", "value_seen" };
 
 static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_POSITION_GET] =
@@ -206,6 +218,21 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
         "INSERT INTO gateway_event (time_us, event, user, subject, issuer, client, hash, session, detail)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [INDEX_GAP_ADD] = "INSERT OR IGNORE INTO gap VALUES (?1, ?2, ?3, ?4)",
+    [INDEX_VALUE_KEY_GET] = "SELECT wrapped FROM value_key",
+    [INDEX_VALUE_KEY_SET] = "INSERT OR IGNORE INTO value_key VALUES (1, ?1)",
+    [INDEX_VALUE_SESSION_ADD] = "INSERT OR IGNORE INTO value_session (session) VALUES (?1)",
+    [INDEX_VALUE_SESSION_MOVE] =
+        "UPDATE value_session SET counted = ?3, open = ?4 WHERE session = ?1 AND counted = ?2",
+    [INDEX_VALUE_COLUMN_ADD] = "INSERT OR IGNORE INTO value_column (name) VALUES (?1)",
+    [INDEX_VALUE_SEEN_ADD] =
+        "INSERT INTO value_seen SELECT ?1, c.id, ?3, coalesce((SELECT shape FROM text WHERE session = ?3 AND"
+        " number = ?4), 0), ?5, ?6, ?7, ?8, ?9 FROM value_column c WHERE c.name = ?2"
+        " ON CONFLICT (hash, \"column\", session, shape) DO UPDATE SET rows = rows + ?5,"
+        " first_us = min(first_us, ?6), last_us = max(last_us, ?7),"
+        " first_sequence = min(first_sequence, ?8), last_sequence = max(last_sequence, ?9)",
+    [INDEX_VALUE_WORK] =
+        "SELECT v.session, v.counted, s.last_sequence, s.ended_us FROM value_session v JOIN session s"
+        " ON s.id = v.session WHERE v.open = 1 AND s.last_sequence > v.counted",
     [INDEX_APPROVAL_DECISION] = "INSERT OR IGNORE INTO approval_decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 };
 
