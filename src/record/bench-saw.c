@@ -177,6 +177,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench-record-saw FOLDER [STATEMENTS]\n");
         return 2;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
     snprintf(path, sizeof path, "%s/index.db", argv[1]);
     must(!keys_memory_init(&keys, kek, seed), "keys");
     must(index_open(path, INDEX_WRITE, &index), path);

@@ -179,46 +179,6 @@ int index_search(struct index *index, const struct index_filter *filter, const s
     return done(q);
 }
 
-/* What was not traced may have shown any column of its relation; where its text named no schema, any relation
- * of that name. */
-int index_sights(struct index *index, const struct index_filter *filter, struct bytes relation,
-                 struct bytes column, struct bytes state,
-                 void (*visit)(void *context, const struct index_sight *sight), void *context)
-{
-    static const char sql[] =
-        "SELECT s.principal, s.connection, v.relation, v.\"column\", v.state, h.text, min(v.minute),"
-        " max(v.minute), count(DISTINCT v.session), sum(v.n), sum(v.rows), max(v.session), "
-        "max(v.last_sequence)"
-        " FROM seen v JOIN session s ON s.id = v.session JOIN shape h ON h.id = v.shape WHERE " SESSION_FILTER
-        " AND v.minute >= ?3 / 60000000 AND v.minute * 60000000 < ?4"
-        " AND (?7 IS NULL OR v.relation = ?7 OR substr(v.relation, -length(?7) - 1) = '.' || ?7"
-        "  OR (v.state = 'untraced' AND substr(?7, -length(v.relation) - 1) = '.' || v.relation))"
-        " AND (?8 IS NULL OR v.\"column\" = ?8 OR v.state = 'untraced') AND (?9 IS NULL OR v.state = ?9)"
-        " GROUP BY s.principal, s.connection, v.relation, v.\"column\", v.state, v.shape"
-        " ORDER BY max(v.minute) DESC, max(v.session) DESC, max(v.last_sequence) DESC, v.relation,"
-        " v.\"column\" LIMIT ?6";
-    struct sqlite_query *q;
-    int error = ask(index, sql, filter, false, &q);
-    if (error) return error;
-    sqlite_query_bind_text(q, 7, none_if_empty(relation));
-    sqlite_query_bind_text(q, 8, none_if_empty(column));
-    sqlite_query_bind_text(q, 9, none_if_empty(state));
-    while (sqlite_query_step(q) == SQLITE_STEP_ROW) {
-        struct index_sight v = { .session = (uint64_t)sqlite_query_int(q, 11) };
-        struct bytes *texts[] = { &v.principal, &v.connection, &v.relation, &v.column, &v.state, &v.shape };
-        for (int i = 0; i < 6; i++)
-            *texts[i] = sqlite_query_text(q, i);
-        v.first_us = sqlite_query_int(q, 6) * 60000000;
-        v.last_us = sqlite_query_int(q, 7) * 60000000;
-        v.sessions = (uint64_t)sqlite_query_int(q, 8);
-        v.results = (uint64_t)sqlite_query_int(q, 9);
-        v.rows = (uint64_t)sqlite_query_int(q, 10);
-        v.sequence = (uint32_t)sqlite_query_int(q, 12);
-        visit(context, &v);
-    }
-    return done(q);
-}
-
 int index_rejections(struct index *index, const struct index_filter *filter,
                      void (*visit)(void *context, const struct index_rejection *rejection), void *context)
 {
