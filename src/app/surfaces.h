@@ -15,7 +15,8 @@ struct surfaces_options {
     struct record_log *log;
     struct journal *journal; /* outlives them */
     const struct record_keys *keys;
-    struct desk *desk;              /* NULL: nothing is held */
+    struct desk *desk; /* NULL: nothing is held */
+    struct keeper *keeper;
     const struct address *database; /* where database clients connect to */
     bool *lost;                     /* atomic: a child is gone */
 };

@@ -62,7 +62,10 @@ struct session {
     struct bytes tls;
     bool is_tls, ssl_asked, gss_asked;
     struct startup startup;
-    struct secret token; /* while keys are being fetched */
+    struct secret token;          /* while keys are being fetched */
+    struct scram_binding binding; /* of the certificate that the client was shown */
+    struct client_sasl *sasl;     /* while a client with a minted login proves itself; NULL */
+    struct bytes minted;          /* the login's name, once it has */
     struct principal principal;
     const struct target *target;
     const struct target_login *login;
@@ -90,6 +93,7 @@ struct session {
     bool cancelling;               /* a cancel request is on its way to the server */
     bool fails_on_hold;            /* SET postern.on_hold = fail */
     struct buf claims;             /* what SET postern.… said: counted name, counted value */
+    struct buf said;               /* texts that set application_name, where columns are masked */
     uint8_t batch;                 /* enum batch */
     struct session_budget *budget; /* NULL: no policy sets one */
     struct understood *parsed;     /* what the parser child answered for the message that waits */
@@ -154,6 +158,18 @@ void session_settle(struct session *s);
 enum step client_start_packet(struct session *s, struct bytes in, size_t *used_out);
 enum step client_start_password(struct session *s, const struct message *m);
 enum step client_start_identify(struct session *s, struct bytes token);
+/* The client hears the sentence; the record has code and detail as well. */
+enum step client_start_refuse(struct session *s, enum refusal_reason reason, const char *sentence,
+                              const char *code, struct bytes detail);
+/* It is known who asks: s->principal. */
+enum step client_start_admit(struct session *s);
+
+/* ---- client-sasl.c: SCRAM-SHA-256 with whoever gives the name of a minted login */
+bool client_sasl_wanted(const struct session *s);
+enum step client_sasl_ask(struct session *s);
+/* SASLInitialResponse, then SASLResponse. */
+enum step client_sasl_message(struct session *s, const struct message *m);
+void client_sasl_free(struct session *s);
 
 /* ---- server-start.c */
 void server_start(struct session *s, struct bytes address, const struct scram_binding *binding);
@@ -372,6 +388,9 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
  * record. */
 struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body);
 struct bytes veil_notice(struct session *s, const struct pending *p, struct bytes body);
+/* ---- veil-setting.c: a text runs; and what may be told of a setting that the server reports */
+void veil_on_run(struct session *s, const struct understood *u);
+struct bytes veil_setting(const struct session *s, struct bytes name, struct bytes value);
 /* ---- sift.c: values that are masked by what they look like */
 void sift_start(struct session *s);
 void sift_free(struct session *s);
@@ -403,9 +422,6 @@ enum step sift_gather_begin(struct session *s, const struct pending *p, uint8_t 
 enum step sift_gather(struct session *s, struct pending *p, struct bytes piece, bool last,
                       bool *too_long_out);
 void sift_gather_abandon(struct session *s);
-/* ---- backend.c: to the client, or to where what is for it is kept */
-void backend_deliver(struct session *s, const struct pending *p, struct bytes whole);
-
 /* A notification's words, sealed. */
 enum record_outcome veil_notification(struct session *s, struct bytes channel, struct bytes payload);
 /* Whether a RowDescription names a column that is masked: then something came past the masks. */
