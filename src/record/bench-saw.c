@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { EACH = 50, PEOPLE = 500, SHAPES = 400, ASKS = 10 };
+enum { EACH = 50, PEOPLE = 500, SHAPES = 400, ASKS = 5 };
 
 static uint64_t random_state = 88172645463325252ULL;
 static uint64_t pick(uint64_t n)
@@ -21,6 +21,13 @@ static uint64_t pick(uint64_t n)
     random_state ^= random_state >> 7;
     random_state ^= random_state << 17;
     return random_state % n;
+}
+
+/* A few are busy, most are rare. */
+static uint64_t skewed(uint64_t n)
+{
+    uint64_t a = pick(n) + 1;
+    return pick(pick(a) + 1);
 }
 
 static void must(int error, const char *what)
@@ -42,7 +49,7 @@ static void add_session(struct index *index, uint64_t id, int64_t us)
     char who[24];
     struct sqlite_query *q;
     int error;
-    snprintf(who, sizeof who, "user-%llu", (unsigned long long)pick(PEOPLE));
+    snprintf(who, sizeof who, "user-%llu", (unsigned long long)skewed(PEOPLE));
     q = index_statement(index, INDEX_SESSION_COUNT, &error);
     must(error, "session");
     sqlite_query_bind_int(q, 1, (int64_t)id);
@@ -75,7 +82,7 @@ static void add_statements(struct index *index, struct value_hasher *hasher, uin
         sqlite_query_bind_text(q, 2, of.column);
         sqlite_query_bind_text(q, 3, pick(10) ? BYTES_LITERAL("clear") : BYTES_LITERAL("masked"));
         const int64_t numbers[] = {
-            (int64_t)id, (int64_t)(1 + pick(SHAPES)), us / 60000000 + k, 1, 10, k, k
+            (int64_t)id, (int64_t)(1 + skewed(SHAPES)), us / 60000000 + k, 1, 10, k, k
         };
         for (int i = 0; i < 7; i++)
             sqlite_query_bind_int(q, 4 + i, numbers[i]);
@@ -148,10 +155,10 @@ struct question {
 
 static void ask(struct index *index, const struct record_keys *keys, const struct question *q)
 {
-    double best = 1e9, worst = 0;
+    double best = 1e9, worst = 0, cpu = 1e9;
     size_t items = 0;
     for (int i = 0; i < ASKS; i++) {
-        double began = ms(CLOCK_MONOTONIC);
+        double began = ms(CLOCK_MONOTONIC), cpu_began = ms(CLOCK_THREAD_CPUTIME_ID);
         items = 0;
         must(q->value
                  ? index_value_sights(index, keys, &q->filter, BYTES_LITERAL("customers"),
@@ -160,10 +167,13 @@ static void ask(struct index *index, const struct record_keys *keys, const struc
                                 BYTES_LITERAL("card_number"), (struct bytes){ 0 }, see, &items),
              q->name);
         double took = ms(CLOCK_MONOTONIC) - began;
+        double cpu_took = ms(CLOCK_THREAD_CPUTIME_ID) - cpu_began;
+        if (cpu_took < cpu) cpu = cpu_took;
         if (took < best) best = took;
         if (took > worst) worst = took;
     }
-    printf("%-44s %8.1f to %8.1f ms  %zu lines\n", q->name, best, worst, items);
+    printf("%-44s cpu %8.1f ms   by the clock %8.1f to %8.1f ms  %zu lines\n", q->name, cpu, best, worst,
+           items);
 }
 
 int main(int argc, char **argv)
