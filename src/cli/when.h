@@ -9,8 +9,8 @@
 bool when_parse(struct bytes text, int64_t now_us, int64_t *us_out) MUST_USE;
 /* "250ms", "5s", "2m", "1h": how long. */
 bool when_parse_span(struct bytes text, int64_t *us_out) MUST_USE;
-/* A period, whole minutes, the end excluded: "30d" (up to now), "2026", "2026-Q3", "2026-10", "2026-10-05", or
- * FROM..TO, where each is a time as above; a TO that is only a day is in the period. */
+/* A period, whole minutes, the end excluded: "30d" (up to now), "2026", "2026-Q3", "2026-10", "2026-10-05",
+ * or FROM..TO, where each is a time as above; a TO that is only a day is in the period. */
 bool when_parse_period(struct bytes text, int64_t now_us, int64_t *since_us_out,
                        int64_t *until_us_out) MUST_USE;
 /* "2026-11-21 08:45:12"; room for 20 bytes. */

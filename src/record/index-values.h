@@ -49,7 +49,8 @@ int index_value_sights(struct index *index, const struct record_keys *keys, cons
                        void *context) MUST_USE;
 
 /* The sessions in which such a column came out clear, or in which something was read untraced, the newest
- * first: where a value may be that is not indexed. Of the filter: principal, connection, since_us, until_us, session. */
+ * first: where a value may be that is not indexed. Of the filter: principal, connection, since_us, until_us,
+ * session. */
 int index_value_sessions(struct index *index, const struct index_filter *filter, struct bytes relation,
                          struct bytes column, void (*visit)(void *context, uint64_t session),
                          void *context) MUST_USE;
