@@ -17,10 +17,11 @@ _postern() {
     "sessions replay"|"sessions replay "*) words=" --rows --step --play --speed --as --everything --sealed --config --data --key-file --json --no-color --help" ;;
     "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
-    "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
+    "audit report"|"audit report "*) words=" --period --format --output --section --rows --config --data --key-file --json --no-color --help" ;;
+    "audit search"|"audit search "*) words=" --literal --principal --on-behalf-of --connection --session --relation --effect --verdict --error --least-time --least-rows --since --until --limit --cursor --config --data --key-file --json --no-color --help" ;;
     "audit verify"|"audit verify "*) words=" --key --against --partial --heads-only --config --data --key-file --json --no-color --help" ;;
     "audit export"|"audit export "*) words=" --output --against --config --data --key-file --json --no-color --help" ;;
-    "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --since --until --limit --config --data --key-file --json --no-color --help" ;;
+    "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --value --scan --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "approvals list"|"approvals list "*) words=" --token --all --config --data --key-file --json --no-color --help" ;;
     "approvals show"|"approvals show "*) words=" --token --config --data --key-file --json --no-color --help" ;;
     "approvals approve"|"approvals approve "*) words=" --token --reason --config --data --key-file --json --no-color --help" ;;
@@ -50,7 +51,7 @@ _postern() {
     "man"|"man "*) words=" --help" ;;
     "completion"|"completion "*) words=" --help" ;;
     "sessions") words=" list show replay tail kill" ;;
-    "audit") words=" search verify export who-saw" ;;
+    "audit") words=" report search verify export who-saw" ;;
     "approvals") words=" list show approve deny watch" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init rotate" ;;

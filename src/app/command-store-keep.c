@@ -6,6 +6,7 @@
 #include "crypto/random.h"
 #include "record/backup.h"
 #include "record/index-erase.h"
+#include "record/index-values.h"
 #include "record/rewrap.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -145,6 +146,18 @@ static bool new_key(struct store *s, uint8_t key[32], char text[72], bool *in_fo
     return true;
 }
 
+/* That of the index of values, where there is an index. */
+static int rewrap_index(struct store *s, const struct record_keys *before, const struct record_keys *after)
+{
+    struct index *index;
+    if (access(s->e.index_path, F_OK)) return 0;
+    int error = index_open(s->e.index_path, INDEX_WRITE, &index);
+    if (error) return error;
+    error = index_values_rewrap(index, before, after);
+    index_free(index);
+    return error;
+}
+
 static int rewrap(struct store *s)
 {
     static const uint8_t no_seed[32];
@@ -160,7 +173,11 @@ static int rewrap(struct store *s)
     /* It is recorded, and the tail is emptied, since its files hold wrapped keys as well. */
     good = good && note_event(s, "rewrap", NULL, 0);
     store_finish_log(s);
-    int error = good ? rewrap_keys(s->e.data, &s->e.keys.keys, &after.keys, in_folder ? text : NULL, &n) : 0;
+    int error = good ? rewrap_index(s, &s->e.keys.keys, &after.keys) : 0;
+    if (good && !error) {
+        error = rewrap_keys(s->e.data, &s->e.keys.keys, &after.keys, in_folder ? text : NULL, &n);
+        if (error) (void)!rewrap_index(s, &after.keys, &s->e.keys.keys);
+    }
     secret_wipe(text, sizeof text);
     keys_memory_wipe(&after);
     if (!good) return CLI_FAILED;

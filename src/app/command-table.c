@@ -13,6 +13,7 @@ const struct cli_command *const command_table[] = {
     &cli_command_sessions_replay,
     &cli_command_sessions_tail,
     &cli_command_sessions_kill,
+    &cli_command_audit_report,
     &cli_command_audit_search,
     &cli_command_audit_verify,
     &command_audit_export,

@@ -188,12 +188,6 @@ static int start_log(struct gateway *g)
     return error ? error : record_log_open(&options, &g->log);
 }
 
-static int start_journal(struct gateway *g)
-{
-    g->journal = journal_new(record_log_lane(g->log, g->workers.n + 1), g->workers.clock);
-    return g->journal ? 0 : -ENOMEM;
-}
-
 static int start_tls(struct gateway *g)
 {
     const struct config_tls *tls = &g->config->tls;
@@ -315,6 +309,31 @@ static int start_surfaces(struct gateway *g)
     return error;
 }
 
+/* What policies are in force from now on stands in the record before a session runs under them. */
+static bool record_policies(struct gateway *g, const struct config *config, const char *event,
+                            struct bytes was)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    struct frame_fields f = frame_fields_begin(&body);
+    frame_fields_add_text(&f, "event", event);
+    frame_fields_add(&f, "hash", policy_snapshot_hash(config->policies));
+    frame_fields_add(&f, "was", was);
+    frame_fields_add_number(&f, "policies", (int64_t)policy_snapshot_n(config->policies));
+    bool good = !body.failed && journal_write(g->journal, FRAME_GATEWAY, buf_bytes(&body));
+    buf_free(&body);
+    return good;
+}
+
+static int start_journal(struct gateway *g)
+{
+    g->journal = journal_new(record_log_lane(g->log, g->workers.n + 1), g->workers.clock);
+    if (!g->journal) return -ENOMEM;
+    if (!record_policies(g, g->config, "policies loaded", (struct bytes){ 0 }))
+        log_line(LOG_WARNING, "that policies were loaded cannot be recorded now");
+    return 0;
+}
+
 /* They are asked for at the API alone: where there is none, every client is asked for a token. */
 static int make_minted(struct gateway *g)
 {
@@ -394,6 +413,9 @@ static void reload(struct gateway *g)
         config_unref(config);
         return;
     }
+    if (!bytes_equal(policy_snapshot_hash(config->policies), policy_snapshot_hash(g->config->policies)) &&
+        !record_policies(g, config, "policies changed", policy_snapshot_hash(g->config->policies)))
+        log_line(LOG_WARNING, "that policies changed cannot be recorded now");
     pthread_mutex_lock(&g->workers.lock);
     struct session_snapshot *old = g->workers.snapshot;
     g->workers.snapshot = snapshot;

@@ -5,9 +5,9 @@
 #include "api/api.h"
 #include "app/config.h"
 #include "app/worker.h"
+#include "record/journal.h"
 
 struct surfaces;
-struct journal;
 struct anchors;
 struct surfaces_options {
     const struct config *config; /* the first; surfaces_reload gives others */

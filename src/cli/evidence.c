@@ -4,6 +4,7 @@
 #include "base/codec.h"
 #include "cli/progress.h"
 #include "cli/when.h"
+#include "record/index-values.h"
 #include "record/rewrap.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { VALUE_FRAMES = 2000 }; /* in one go */
 
 static bool take_data(const struct cli_call *call, struct evidence *e, const char *data)
 {
@@ -186,6 +189,23 @@ void evidence_close(struct evidence *e)
     memset(e, 0, sizeof *e);
 }
 
+/* The keyed index of values, where a policy asked for one. What another process is doing is left to it. */
+static void catch_up_values(const struct cli_call *call, struct evidence *e)
+{
+    struct index_values *values = index_values_new(&e->keys.keys);
+    struct progress bar = progress_begin(call, "indexing values");
+    bool more = values != NULL;
+    int error = 0;
+    for (uint64_t n = 1; more && !error; n++) {
+        error = index_values_follow(values, e->index, e->reader, VALUE_FRAMES, true, &more);
+        progress_show(&bar, n * VALUE_FRAMES, 0);
+    }
+    progress_end(&bar);
+    index_values_free(values);
+    if (error == -EBADMSG)
+        cli_fail(call, "the key of the indexed values cannot be opened: they are as they were");
+}
+
 void evidence_catch_up(const struct cli_call *call, struct evidence *e)
 {
     struct progress bar = progress_begin(call, "bringing the index up to date");
@@ -205,6 +225,7 @@ void evidence_catch_up(const struct cli_call *call, struct evidence *e)
         progress_show(&bar, blocks, 0);
     }
     progress_end(&bar);
+    if (e->progress.at_end) catch_up_values(call, e);
 }
 
 /* ---- naming a session */

@@ -129,7 +129,7 @@ static int show_session(struct show *s, struct evidence *e, uint64_t session)
     grid_init(&s->grid, GRID_LIST, 7, 64 << 20);
     for (size_t i = 0; i < 7; i++)
         grid_title(&s->grid, i, bytes_of(titles[i]), i < 4);
-    if (!error) error = index_search(e->index, &filter, hit, s);
+    if (!error) error = index_search(e->index, &filter, &(struct index_after){ 0 }, hit, s);
     if (s->json) {
         json_write_end(&s->w);
         json_write_end(&s->w);

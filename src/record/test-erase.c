@@ -341,7 +341,8 @@ static void every_table_of_the_index_is_purged_or_known(void **state)
             b.index->db,
             "SELECT count(*), group_concat(name) FROM sqlite_master m WHERE type = 'table' AND name NOT IN"
             " ('meta', 'session', 'shape', 'relation', 'shape_relation', 'shape_effect', 'rollup',"
-            " 'approval', 'approval_decision', 'tombstone', 'erasure') AND name NOT LIKE 'shape_words%' AND"
+            " 'approval', 'approval_decision', 'tombstone', 'erasure', 'value_key', 'value_column') AND name "
+            "NOT LIKE 'shape_words%' AND"
             " name NOT LIKE 'sqlite_%' AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE"
             " c.name = 'session')",
             &q),
