@@ -53,8 +53,7 @@ static void print(struct store *s, const struct erase_result *r, size_t n, size_
     } else {
         buf_printf(&out,
                    "%zu sessions were erased (erasure %s): %" PRIu64 " keys destroyed, %" PRIu64
-                   " statement shapes forgotten,\n%" PRIu64 " blocks of %" PRIu64
-                   " bytes given back to the disk",
+                   " statement shapes forgotten,\n%" PRIu64 " blocks of %" PRIu64 " bytes made zeros",
                    n, id, r->keys, r->shapes, r->blocks, r->bytes);
     }
     if (!cli_option(s->call, "json")) {

@@ -33,7 +33,7 @@ struct erase_order {
 };
 struct erase_result {
     uint64_t erasure;                     /* its number, written like a session's */
-    uint64_t keys, shapes, blocks, bytes; /* bytes: given back to the disk */
+    uint64_t keys, shapes, blocks, bytes; /* bytes: that became zeros */
     bool tail_kept;                       /* the tail could not be wiped now: do it again */
     char step[48];                        /* at which it stopped, where it failed */
 };

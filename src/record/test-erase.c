@@ -134,24 +134,26 @@ static int erase(struct bed *b, const struct session_set *set, struct erase_resu
 static void dump(struct index *index, struct buf *out)
 {
     static const char *const questions[] = {
-        "SELECT id || principal || subject || started_us || ended_us || statements || refused || rows || "
-        "retain_us FROM"
-        " session ORDER BY id",
+        ("SELECT id || principal || subject || started_us || ended_us || statements || refused || rows || "
+         "retain_us FROM"
+         " session ORDER BY id"),
         "SELECT text || coalesce(relations, '') FROM shape ORDER BY 1",
         "SELECT name FROM relation ORDER BY 1",
-        "SELECT e.session || h.text || e.minute || e.decision || e.n || e.rows FROM execution e JOIN shape h "
-        "ON h.id ="
-        " e.shape ORDER BY 1",
-        "SELECT kind || ' ' || span || ' ' || name || ' ' || n || ' ' || refused || ' ' || rows || ' ' || us "
-        "FROM rollup"
-        " WHERE kind < 3 ORDER BY 1",
-        "SELECT span || ' ' || h.text || ' ' || n || ' ' || refused || ' ' || rows FROM rollup LEFT JOIN "
-        "shape h ON"
-        " h.id = CAST(name AS INTEGER) WHERE kind = 3 ORDER BY 1",
+        ("SELECT e.session || h.text || e.minute || e.decision || e.n || e.rows FROM execution e JOIN shape "
+         "h "
+         "ON h.id ="
+         " e.shape ORDER BY 1"),
+        ("SELECT kind || ' ' || span || ' ' || name || ' ' || n || ' ' || refused || ' ' || rows || ' ' || "
+         "us "
+         "FROM rollup"
+         " WHERE kind < 3 ORDER BY 1"),
+        ("SELECT span || ' ' || h.text || ' ' || n || ' ' || refused || ' ' || rows FROM rollup LEFT JOIN "
+         "shape h ON"
+         " h.id = CAST(name AS INTEGER) WHERE kind = 3 ORDER BY 1"),
         "SELECT session || ' ' || erasure || ' ' || erased_us FROM tombstone ORDER BY 1",
         "SELECT session || ' ' || number FROM text ORDER BY 1",
-        "SELECT shape_words.rowid IN (SELECT id FROM shape) FROM shape_words WHERE shape_words MATCH "
-        "'select'",
+        ("SELECT shape_words.rowid IN (SELECT id FROM shape) FROM shape_words WHERE shape_words MATCH "
+         "'select'"),
     };
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         struct sqlite_query *q;
