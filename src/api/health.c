@@ -232,32 +232,7 @@ void api_metrics(struct api_call *call)
 
 /* ---- the checkpoint */
 
-/* The last whole note of the file's end. False: there is none. */
-static bool last_note(struct bytes file, bool whole, struct bytes *note_out)
-{
-    size_t at = 0;
-    struct checkpoint c;
-    if (!whole) { /* the first note of a part may be cut: begin behind an empty line */
-        ptrdiff_t gap = bytes_find(file, BYTES_LITERAL("\n\n"));
-        if (gap < 0) return false;
-        /* A note has an empty line inside as well: of two beginnings one fits. */
-        at = (size_t)gap + 2;
-        size_t look = at;
-        if (!checkpoint_next(file, &look, &c)) {
-            gap = bytes_find(bytes_slice(file, at, file.n), BYTES_LITERAL("\n\n"));
-            if (gap < 0) return false;
-            at += (size_t)gap + 2;
-        }
-    }
-    bool found = false;
-    for (size_t from = at; checkpoint_next(file, &at, &c); from = at) {
-        *note_out = bytes_slice(file, from, at - from);
-        found = true;
-    }
-    return found;
-}
-
-static struct bytes read_end(struct api_call *call, const char *name, bool *whole_out)
+static struct bytes read_end(struct api_call *call, const char *name)
 {
     struct bytes path = arena_printf(call->arena, "%s/%s", call->options->data, name);
     uint8_t *room = arena_alloc(call->arena, TAIL);
@@ -267,18 +242,16 @@ static struct bytes read_end(struct api_call *call, const char *name, bool *whol
     off_t from = fstat(fd, &st) == 0 && st.st_size > TAIL ? st.st_size - TAIL : 0;
     ssize_t n = pread(fd, room, TAIL, from);
     close(fd);
-    *whole_out = from == 0;
     return n > 0 ? bytes_make(room, (size_t)n) : (struct bytes){ 0 };
 }
 
 void api_checkpoint(struct api_call *call)
 {
-    bool whole = true, ignored;
-    struct bytes note = { 0 };
-    struct bytes file = read_end(call, "log/checkpoints", &whole), key = read_end(call, "log.pub", &ignored);
+    struct checkpoint newest;
+    struct bytes note = { 0 }, file = read_end(call, "log/checkpoints"), key = read_end(call, "log.pub");
     while (key.n && key.p[key.n - 1] <= ' ')
         key.n--;
-    if (!last_note(file, whole, &note) || !key.n) {
+    if (!checkpoint_last(file, &note, &newest) || !key.n) {
         api_problem(call, 404, "not-found", "No checkpoint was signed yet.");
         return;
     }

@@ -15,6 +15,7 @@ const struct cli_command *const command_table[] = {
     &cli_command_sessions_kill,
     &cli_command_audit_search,
     &cli_command_audit_verify,
+    &command_audit_export,
     &cli_command_audit_who_saw,
     &cli_command_approvals_list,
     &cli_command_approvals_show,

@@ -5,9 +5,11 @@
 #include "app/worker.h"
 
 struct control;
+struct journal;
 struct control_options {
     const char *data;
     struct workers *workers;
+    struct journal *journal; /* where notes of the command line go */
     void (*reload)(void *context);
     void *context;
 };

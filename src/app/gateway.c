@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "net/listener.h"
 #include "policy/compile.h"
+#include "record/journal.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ struct gateway {
     size_t n_logins;
     struct record_keys record_keys, follower_keys, surface_keys;
     struct record_log *log;
+    struct journal *journal; /* what the gateway itself has to say, from any thread but the workers' */
     struct workers workers;
     struct follower *follower;
     struct keeper *keeper;
@@ -187,14 +189,19 @@ static int start_log(struct gateway *g)
         error = keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 3), &g->surface_keys);
     struct record_options options = { .folder = folder,
                                       .origin = g->origin,
-                                      .n_lanes =
-                                          g->workers.n + 2, /* the gateway's own, and that of the surfaces */
+                                      .n_lanes = g->workers.n + 2, /* that of the desk, and the journal's */
                                       .clock = &clock_system,
                                       .keys = &g->record_keys,
                                       .on_room = on_room,
                                       .on_blocks = on_blocks,
                                       .context = g };
     return error ? error : record_log_open(&options, &g->log);
+}
+
+static int start_journal(struct gateway *g)
+{
+    g->journal = journal_new(record_log_lane(g->log, g->workers.n + 1), g->workers.clock);
+    return g->journal ? 0 : -ENOMEM;
 }
 
 static int start_tls(struct gateway *g)
@@ -305,7 +312,7 @@ static int start_surfaces(struct gateway *g)
                                         .data = g->data,
                                         .workers = &g->workers,
                                         .log = g->log,
-                                        .lane = record_log_lane(g->log, g->workers.n + 1),
+                                        .journal = g->journal,
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
                                         .database = &g->addresses[0],
@@ -341,6 +348,7 @@ static int start(struct gateway *g)
     if (!error) error = start_log(g);
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
+    if (!error) error = start_journal(g);
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
     if (!error) error = resolver_new(&g->workers.resolver);
     if (!error) error = start_tls(g);
@@ -355,7 +363,7 @@ static int start(struct gateway *g)
         __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
     }
     if (!error) {
-        struct control_options options = { g->data, &g->workers, on_reload, g };
+        struct control_options options = { g->data, &g->workers, g->journal, on_reload, g };
         struct control *control = NULL;
         error = control_start(&options, &control);
         __atomic_store_n(&g->control, control, __ATOMIC_RELEASE);
@@ -438,6 +446,7 @@ static void stop(struct gateway *g)
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
     control_free(control);
+    journal_free(g->journal);
     follower_stop(g->follower);
     if (g->keys_child) keys_child_stop(g->keys_child);
     if (g->parser_child) parser_child_stop(g->parser_child);

@@ -22,7 +22,6 @@ struct surfaces {
     struct api_issuer issuers[API_ISSUERS];
     struct secret secrets[API_ISSUERS];
     size_t n_issuers;
-    struct journal *journal;
     struct tls_server *tls;
     char host[ADDRESS_TEXT];
     struct api *api;
@@ -213,7 +212,7 @@ static int start_api(struct surfaces *s)
                                    .host = bytes_of(s->host),
                                    .port = port,
                                    .keys = s->options.keys,
-                                   .journal = s->journal,
+                                   .journal = s->options.journal,
                                    .log = s->options.log,
                                    .desk = s->options.desk,
                                    .seed = s->options.workers->seed,
@@ -237,8 +236,7 @@ int surfaces_start(const struct surfaces_options *options, struct surfaces **out
     s->config = config_ref(options->config);
     s->now = config_ref(options->config);
     pthread_mutex_init(&s->lock, NULL);
-    s->journal = journal_new(options->lane, options->workers->clock);
-    int error = s->journal ? build_issuers(s) : -ENOMEM;
+    int error = build_issuers(s);
     if (!error) error = build_tls(s);
     if (!error) error = start_api(s);
     if (error) {
@@ -282,7 +280,6 @@ void surfaces_free(struct surfaces *s)
     if (!s) return;
     surfaces_stop(s);
     tls_server_free(s->tls);
-    journal_free(s->journal);
     for (size_t i = 0; i < API_ISSUERS; i++)
         secret_free(&s->secrets[i]);
     config_unref(s->now);

@@ -7,12 +7,13 @@
 #include "app/worker.h"
 
 struct surfaces;
+struct journal;
 struct surfaces_options {
     const struct config *config; /* the first; surfaces_reload gives others */
     const char *data;
     struct workers *workers;
     struct record_log *log;
-    struct record_lane *lane; /* theirs alone */
+    struct journal *journal;
     const struct record_keys *keys;
     struct desk *desk;              /* NULL: nothing is held */
     const struct address *database; /* where database clients connect to */

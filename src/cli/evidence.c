@@ -11,6 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool take_data(const struct cli_call *call, struct evidence *e, const char *data)
+{
+    if (!data || strlen(data) >= EVIDENCE_PATH) {
+        cli_fail(call, "the data folder's name is too long");
+        return false;
+    }
+    snprintf(e->data, sizeof e->data, "%s", data);
+    snprintf(e->log, sizeof e->log, "%s/log", data);
+    snprintf(e->index_path, sizeof e->index_path, "%s/index.db", data);
+    return true;
+}
+
 static bool find_data(const struct cli_call *call, struct evidence *e, struct cli_place *place)
 {
     const char *data = cli_option(call, "data"), *config = cli_option(call, "config");
@@ -21,15 +33,7 @@ static bool find_data(const struct cli_call *call, struct evidence *e, struct cl
         }
         if (!call->world->locate(call->world, config ? config : "postern.yaml", place)) return false;
     }
-    if (!data) data = (const char *)buf_bytes(&place->data).p;
-    if (!data || strlen(data) >= EVIDENCE_PATH) {
-        cli_fail(call, "the data folder's name is too long");
-        return false;
-    }
-    snprintf(e->data, sizeof e->data, "%s", data);
-    snprintf(e->log, sizeof e->log, "%s/log", data);
-    snprintf(e->index_path, sizeof e->index_path, "%s/index.db", data);
-    return true;
+    return take_data(call, e, data ? data : (const char *)buf_bytes(&place->data).p);
 }
 
 /* Root reads and writes as the folder's owner: what root makes there, the gateway could not write. */
@@ -130,16 +134,12 @@ static bool open_index(const struct cli_call *call, struct evidence *e)
     return false;
 }
 
-bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence *e)
+/* The folder is known. */
+static bool open_parts(const struct cli_call *call, unsigned wanted, const struct cli_place *place,
+                       struct evidence *e)
 {
-    struct cli_place place = { 0 };
-    memset(e, 0, sizeof *e);
-    buf_init(&place.data, EVIDENCE_PATH * 2);
-    bool good = find_data(call, e, &place);
-    good = good && become_owner(call, e->data);
-    if (good && wanted & EVIDENCE_KEYS) good = find_keys(call, e, &place);
-    buf_free(&place.data);
-    secret_free(&place.key);
+    bool good = become_owner(call, e->data);
+    if (good && wanted & EVIDENCE_KEYS) good = find_keys(call, e, place);
     if (good && wanted & EVIDENCE_READER) {
         int error = record_reader_open(e->log, &e->keys.keys, &e->reader);
         if (error)
@@ -148,6 +148,24 @@ bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence
         good = error == 0;
     }
     return good && (!(wanted & EVIDENCE_INDEX) || open_index(call, e));
+}
+
+bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence *e)
+{
+    struct cli_place place = { 0 };
+    memset(e, 0, sizeof *e);
+    buf_init(&place.data, EVIDENCE_PATH * 2);
+    bool good = find_data(call, e, &place) && open_parts(call, wanted, &place, e);
+    buf_free(&place.data);
+    secret_free(&place.key);
+    return good;
+}
+
+bool evidence_open_folder(const struct cli_call *call, const char *data, unsigned wanted, struct evidence *e)
+{
+    const struct cli_place nowhere = { 0 };
+    memset(e, 0, sizeof *e);
+    return take_data(call, e, data) && open_parts(call, wanted, &nowhere, e);
 }
 
 void evidence_close(struct evidence *e)

@@ -4,7 +4,7 @@
 #include "cli/control-line.h"
 #include "cli/grid.h"
 #include "cli/safe.h"
-#include "cli/verifier-key.h"
+#include "record/verifier-key.h"
 #include "cli/when.h"
 #include <stdio.h>
 #include <stdlib.h>

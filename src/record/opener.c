@@ -77,15 +77,12 @@ static enum opened load_key(struct opener *o, const struct format_block *head)
     return OPENED;
 }
 
-enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
-                        const struct format_block *head)
+/* With the key that aead has. */
+static enum opened open_block(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                              const struct format_block *head)
 {
     uint8_t nonce[AEAD_NONCE];
     size_t n = head->cipher_length - AEAD_TAG;
-    o->frames = (struct bytes){ 0 };
-    o->at = 0;
-    enum opened found = load_key(o, head);
-    if (found != OPENED) return found;
     format_block_nonce(head->number, nonce);
     if (!aead_open(o->aead, nonce, bytes_make(raw, FORMAT_BLOCK_BOUND), bytes_make(o->cipher, n),
                    o->cipher + n, o->cipher))
@@ -105,6 +102,29 @@ enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
     o->types = head->types;
     o->types_seen = 0;
     return OPENED;
+}
+
+static void close_block(struct opener *o)
+{
+    o->frames = (struct bytes){ 0 };
+    o->at = 0;
+}
+
+enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                        const struct format_block *head)
+{
+    close_block(o);
+    enum opened found = load_key(o, head);
+    return found == OPENED ? open_block(o, raw, head) : found;
+}
+
+enum opened opener_open_with(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                             const struct format_block *head, const uint8_t key[AEAD_KEY])
+{
+    close_block(o);
+    o->key_index = 0;
+    if (!aead_rekey(o->aead, key)) return say(o, OPENED_BAD, "libcrypto refuses the session's key");
+    return open_block(o, raw, head);
 }
 
 /* Gives a frame the body that it was appended with. */

@@ -38,6 +38,9 @@ enum opened opener_read(struct opener *o, int blocks_fd, uint64_t offset,
 /* Opens what opener_read read; opener_next yields its frames then. */
 enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
                         const struct format_block *head) MUST_USE;
+/* The same with a data key at hand. The opener may be one without a folder (-1) and keys (NULL). */
+enum opened opener_open_with(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                             const struct format_block *head, const uint8_t key[AEAD_KEY]) MUST_USE;
 /* The next frame of the block: 1: there is one; 0: the block is at its end; -1: bad. */
 int opener_next(struct opener *o, struct frame *frame_out) MUST_USE;
 #endif

@@ -49,7 +49,10 @@ struct record_verify_result {
     uint64_t bad_session;
     uint32_t bad_first_sequence, bad_last_sequence;
     uint64_t
-        unproven_blocks; /* newer than the newest checkpoint: safe from a crash, not yet tamper-evident */
+        unproven_blocks;    /* newer than the newest checkpoint: safe from a crash, not yet tamper-evident */
+    size_t keys;            /* that signed the log, one after the other */
+    uint8_t newest_key[32]; /* the last of them: equal to the one to verify with, unless that was handed on */
+    char origin[256];       /* the log's name */
     char message[512];
 };
 /* keys: NULL, or for opening blocks to check every frame's CRC and sequence too. progress (may be NULL) is
@@ -57,4 +60,11 @@ struct record_verify_result {
 int record_verify(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,
                   void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                   struct record_verify_result *result_out) MUST_USE;
+/* The same, and whether the log still begins with the trees of checkpoints that were kept elsewhere
+ * (anchored.h), which are walked once: read them anew for another log. A rewritten or a cut log is not ok. */
+struct anchored;
+int record_verify_against(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,
+                          struct anchored *anchored,
+                          void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                          struct record_verify_result *result_out) MUST_USE;
 #endif
