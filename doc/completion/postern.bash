@@ -15,10 +15,12 @@ _postern() {
     "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --limit --config --data --key-file --json --no-color --help" ;;
     "sessions show"|"sessions show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "sessions replay"|"sessions replay "*) words=" --rows --step --play --speed --as --everything --sealed --config --data --key-file --json --no-color --help" ;;
+    "sessions rerun"|"sessions rerun "*) words=" --on --ordered --strict --differences --on-production --yes-really --config --data --key-file --json --no-color --help" ;;
     "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --connection --session --relation --effect --verdict --error --since --until --limit --config --data --key-file --json --no-color --help" ;;
-    "audit verify"|"audit verify "*) words=" --key --heads-only --config --data --key-file --json --no-color --help" ;;
+    "audit verify"|"audit verify "*) words=" --key --against --partial --heads-only --config --data --key-file --json --no-color --help" ;;
+    "audit export"|"audit export "*) words=" --output --against --config --data --key-file --json --no-color --help" ;;
     "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "approvals list"|"approvals list "*) words=" --token --all --config --data --key-file --json --no-color --help" ;;
     "approvals show"|"approvals show "*) words=" --token --config --data --key-file --json --no-color --help" ;;
@@ -39,8 +41,8 @@ _postern() {
     "version"|"version "*) words=" --help" ;;
     "man"|"man "*) words=" --help" ;;
     "completion"|"completion "*) words=" --help" ;;
-    "sessions") words=" list show replay tail kill" ;;
-    "audit") words=" search verify who-saw" ;;
+    "sessions") words=" list show replay rerun tail kill" ;;
+    "audit") words=" search verify export who-saw" ;;
     "approvals") words=" list show approve deny watch" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init" ;;
