@@ -8,12 +8,14 @@
 
 struct surfaces;
 struct journal;
+struct streams;
 struct surfaces_options {
     const struct config *config; /* the first; surfaces_reload gives others */
     const char *data;
     struct workers *workers;
     struct record_log *log;
     struct journal *journal;
+    struct streams *streams; /* NULL: there are none */
     const struct record_keys *keys;
     struct desk *desk;              /* NULL: nothing is held */
     const struct address *database; /* where database clients connect to */
