@@ -311,6 +311,20 @@ static bool admit(struct api_call *call, struct stream_of *s)
     return good || api_problem(call, 429, "too-many", "Too many live views are open.");
 }
 
+/* Where telling of sessions begins: at what the index has come to, which may be behind the clock. Whoever
+ * reads a list once the stream is up misses nothing between the two. */
+static int64_t sessions_from(struct api_call *call)
+{
+    struct index_progress progress = { 0 };
+    struct index *index;
+    int64_t from_us = call->now_us;
+    if (readers_index(call->api->readers, &index)) return from_us - LOOK_US;
+    int error = index_position(index, &progress);
+    readers_index_back(call->api->readers, index, !error);
+    if (!error && progress.last_us < from_us) from_us = progress.last_us;
+    return from_us - LOOK_US;
+}
+
 void api_events(struct api_call *call)
 {
     struct bytes session = api_query(call, "session");
@@ -323,7 +337,7 @@ void api_events(struct api_call *call)
     arena_init(&s->arena, 1024, 4 << 20);
     buf_init(&s->entry, ENTRY_CEILING);
     replay_init(&s->replay, &s->entry, 0);
-    s->since_us = call->now_us - LOOK_US;
+    s->since_us = sessions_from(call);
     s->until_us = call->person ? call->person->expires_us : call->principal.expires_us;
     bool good = copy_who(s, call) || api_problem(call, 503, "unavailable", "There is no memory.");
     if (good && session.p) good = follow(call, s, session);

@@ -27,7 +27,7 @@ const char demo_config_format[] =
     "workers: 2\n"
     "identity:\n"
     "  oidc:\n"
-    "    - { issuer: \"%s\", audience: postern, user_claim: act.sub, groups_claim: groups,\n"
+    "    - { issuer: \"%s\", audience: postern, groups_claim: groups,\n"
     "        machine_claim: token_use, machine_value: machine }\n"
     "connections:\n"
     "  - name: orders\n"
@@ -45,6 +45,10 @@ const char demo_config_format[] =
     "      - { name: no-drop, effects: [schema, truncate], message: \"agents change rows, not tables; ask "
     "the data team\" }\n"
     "      - { name: whereless, effects: [delete, update], where: missing }\n"
+    "    hold:\n"
+    "      - { name: clean-up, effects: [delete], unless: { affected_rows: \"<= 10\" }, by: [data-team], "
+    "reason: "
+    "required }\n"
     "    limits: { statement: 30s, returned_rows: 10000 }\n";
 
 const char demo_psql_session[] =
@@ -57,6 +61,9 @@ const char demo_psql_session[] =
     "BEGIN;\n"
     "UPDATE orders SET status = 'chased' WHERE status = 'late' AND amount > 490;\n"
     "COMMIT;\n";
+
+const char demo_held_statement[] = "DELETE FROM orders WHERE status = 'late' AND placed_on < '2026-02-01'";
+const char demo_reason[] = "archived in January";
 
 const char demo_python_session[] =
     "import sys\n"

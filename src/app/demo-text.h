@@ -1,4 +1,4 @@
-/* What the demo plays: sample data, a configuration, and the two sessions of an agent's day. */
+/* What the demo plays: sample data, a configuration, and the sessions of an agent's day. */
 #ifndef POSTERN_APP_DEMO_TEXT_H
 #define POSTERN_APP_DEMO_TEXT_H
 
@@ -8,5 +8,6 @@ extern const char demo_sample_data[];
 extern const char demo_roles_format[];
 extern const char demo_config_format[];
 extern const char demo_psql_session[];
+extern const char demo_held_statement[], demo_reason[];
 extern const char demo_python_session[];
 #endif

@@ -1,7 +1,8 @@
 /* The demo is a user of the program like any other: it makes a folder, starts a PostgreSQL, an issuer and
- * `postern gateway`, lets psql and a Python driver work through it, and then asks `postern sessions` and
+ * `postern gateway`, lets an agent work through it (demo-play.c), and then asks `postern sessions` and
  * `postern audit` what happened. Everything it starts, it ends. */
 #include "app/demo.h"
+#include "app/demo-private.h"
 #include "app/demo-text.h"
 #include "app/run.h"
 #include "base/clock.h"
@@ -19,26 +20,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH = 256, TOKEN_S = 3600 };
+enum { PATH = DEMO_PATH };
 
-struct demo {
-    const struct demo_options *options;
-    char folder[PATH], bin[PATH], self[PATH], port[16];
-    char password[33];
-    const char *user; /* that runs PostgreSQL; NULL: ours */
-    pid_t postgres, gateway;
-    struct demo_issuer *issuer;
-    struct arena arena;
-};
-
-static bool say_failed(const char *what, int status)
+bool demo_failed(const char *what, int status)
 {
     fprintf(stderr, "demo: %s failed (%s%d)\n", what, status < 0 ? "error " : "status ",
             status < 0 ? -status : status);
     return false;
 }
 
-static void headline(const char *text)
+void demo_headline(const char *text)
 {
     bool colour = isatty(1) && !getenv("NO_COLOR");
     printf("\n%s── %s ──%s\n", colour ? "\033[1m" : "", text, colour ? "\033[0m" : "");
@@ -56,7 +47,7 @@ static bool write_file(const char *path, const char *text, mode_t mode)
     return good;
 }
 
-static char *path_in(struct demo *d, const char *name)
+char *demo_path(struct demo *d, const char *name)
 {
     return (char *)arena_printf(&d->arena, "%s/%s", d->folder, name).p;
 }
@@ -92,7 +83,7 @@ static bool make_folder(struct demo *d)
     uint8_t random[16];
     snprintf(d->folder, sizeof d->folder, "/tmp/postern-demo-XXXXXX");
     if (!mkdtemp(d->folder) || getrandom(random, sizeof random, 0) != sizeof random)
-        return say_failed("making a folder", -errno);
+        return demo_failed("making a folder", -errno);
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(d->password + 2 * i, 3, "%02x", random[i]);
     ssize_t n = readlink("/proc/self/exe", d->self, sizeof d->self - 1);
@@ -100,11 +91,11 @@ static bool make_folder(struct demo *d)
     chmod(d->folder, 0711);
     struct passwd *postgres = geteuid() == 0 ? getpwnam("postgres") : NULL;
     d->user = postgres ? "postgres" : NULL;
-    if (mkdir(path_in(d, "pg"), 0711) ||
-        (postgres && chown(path_in(d, "pg"), postgres->pw_uid, postgres->pw_gid)))
-        return say_failed("making a folder", -errno);
-    return write_file(path_in(d, "orders.password"), d->password, 0600) ||
-           say_failed("writing the password file", -errno);
+    if (mkdir(demo_path(d, "pg"), 0711) ||
+        (postgres && chown(demo_path(d, "pg"), postgres->pw_uid, postgres->pw_gid)))
+        return demo_failed("making a folder", -errno);
+    return write_file(demo_path(d, "orders.password"), d->password, 0600) ||
+           demo_failed("writing the password file", -errno);
 }
 
 /* ---- the database */
@@ -118,58 +109,60 @@ static bool run_as_postgres(struct demo *d, const char *what, const char *const 
                        .environment = environment,
                        .input = input,
                        .user = d->user,
-                       .directory = path_in(d, "pg"),
+                       .directory = demo_path(d, "pg"),
                        .output = &output };
     int status = run_wait(&run);
     if (status) fprintf(stderr, "%.*s", BYTES_FMT(buf_bytes(&output)));
     buf_free(&output);
-    return status == 0 || say_failed(what, status);
+    return status == 0 || demo_failed(what, status);
 }
 
 static bool load(struct demo *d, const char *database, const char *sql)
 {
-    const char *argv[] = { "psql",           "-X", "-q",       "-v", "ON_ERROR_STOP=1", "-h",
-                           path_in(d, "pg"), "-U", "postgres", "-d", database,          NULL };
+    const char *argv[] = {
+        "psql",     "-X", "-q",     "-v", "ON_ERROR_STOP=1", "-h", demo_path(d, "pg"), "-U",
+        "postgres", "-d", database, NULL
+    };
     return run_as_postgres(d, "loading the sample data", argv, sql);
 }
 
 static bool wait_for_postgres(struct demo *d)
 {
-    const char *argv[] = { path_in(d, "pg/../bin-isready"), NULL };
+    const char *argv[] = { demo_path(d, "pg/../bin-isready"), NULL };
     argv[0] = (const char *)arena_printf(&d->arena, "%s/pg_isready", d->bin).p;
-    const char *full[] = { argv[0], "-q", "-h", path_in(d, "pg"), NULL };
+    const char *full[] = { argv[0], "-q", "-h", demo_path(d, "pg"), NULL };
     for (int i = 0; i < 2400; i++) {
         struct run run = { .argv = full };
         if (run_wait(&run) == 0) return true;
         usleep(50000);
     }
-    return say_failed("starting PostgreSQL", -ETIMEDOUT);
+    return demo_failed("starting PostgreSQL", -ETIMEDOUT);
 }
 
 static bool start_postgres(struct demo *d)
 {
     const char *initdb = (const char *)arena_printf(&d->arena, "%s/initdb", d->bin).p,
                *postgres = (const char *)arena_printf(&d->arena, "%s/postgres", d->bin).p;
-    const char *init[] = { initdb, "-D",         path_in(d, "pg/data"), "-U",           "postgres", "-E",
-                           "UTF8", "--locale=C", "--no-sync",           "--auth=trust", NULL };
+    const char *init[] = { initdb,       "-D",        demo_path(d, "pg/data"), "-U", "postgres", "-E", "UTF8",
+                           "--locale=C", "--no-sync", "--auth=trust",          NULL };
     if (!run_as_postgres(d, "initdb", init, NULL)) return false;
     /* Only the superuser is trusted, over a socket that nobody else reaches; the agent's role needs its
      * password. */
-    if (!write_file(path_in(d, "hba"), "local all postgres trust\nlocal all all scram-sha-256\n", 0644))
-        return say_failed("writing pg_hba.conf", -errno);
+    if (!write_file(demo_path(d, "hba"), "local all postgres trust\nlocal all all scram-sha-256\n", 0644))
+        return demo_failed("writing pg_hba.conf", -errno);
     const char *hba = (const char *)arena_printf(&d->arena, "hba_file=%s/hba", d->folder).p,
                *sockets = (const char *)arena_printf(&d->arena, "unix_socket_directories=%s/pg", d->folder).p;
-    const char *argv[] = { postgres,    "-D",        path_in(d, "pg/data"),
+    const char *argv[] = { postgres,    "-D",        demo_path(d, "pg/data"),
                            "-c",        hba,         "-c",
                            sockets,     "-c",        "listen_addresses=",
                            "-c",        "port=5432", "-c",
                            "fsync=off", "-c",        "unix_socket_permissions=0777",
                            NULL };
     struct run run = {
-        .argv = argv, .user = d->user, .directory = path_in(d, "pg"), .log = path_in(d, "postgres.log")
+        .argv = argv, .user = d->user, .directory = demo_path(d, "pg"), .log = demo_path(d, "postgres.log")
     };
     d->postgres = run_start(&run);
-    if (d->postgres < 0) return say_failed("starting PostgreSQL", d->postgres);
+    if (d->postgres < 0) return demo_failed("starting PostgreSQL", d->postgres);
     const char *roles = (const char *)arena_printf(&d->arena, demo_roles_format, d->password).p;
     return wait_for_postgres(d) && load(d, "postgres", roles) && load(d, "orders", demo_sample_data);
 }
@@ -181,19 +174,18 @@ static bool start_gateway(struct demo *d)
     int ready[2];
     char line[64];
     if (demo_issuer_new(BYTES_LITERAL("postern"), &d->issuer))
-        return say_failed("starting the issuer", -errno);
+        return demo_failed("starting the issuer", -errno);
     const char *config =
         (const char *)arena_printf(&d->arena, demo_config_format, d->folder,
-                                   (const char *)demo_issuer_url(d->issuer).p, path_in(d, "pg"), d->folder)
+                                   (const char *)demo_issuer_url(d->issuer).p, demo_path(d, "pg"), d->folder)
             .p;
-    if (!write_file(path_in(d, "postern.yaml"), config, 0600) || pipe(ready))
-        return say_failed("writing the configuration", -errno);
+    if (!write_file(demo_path(d, "postern.yaml"), config, 0600) || pipe(ready))
+        return demo_failed("writing the configuration", -errno);
     fcntl(ready[0], F_SETFD, FD_CLOEXEC);
     const char *fd = (const char *)arena_printf(&d->arena, "%d", ready[1]).p;
-    const char *argv[] = {
-        d->self, "gateway", "--config", path_in(d, "postern.yaml"), "--ready-fd", fd, NULL
-    };
-    struct run run = { .argv = argv, .log = path_in(d, "gateway.log") };
+    const char *argv[] = { d->self,      "gateway", "--config", demo_path(d, "postern.yaml"),
+                           "--ready-fd", fd,        NULL };
+    struct run run = { .argv = argv, .log = demo_path(d, "gateway.log") };
     d->gateway = run_start(&run);
     close(ready[1]);
     ssize_t n = d->gateway > 0 ? read(ready[0], line, sizeof line - 1) : -1;
@@ -209,58 +201,14 @@ static bool start_gateway(struct demo *d)
     return true;
 }
 
-/* ---- the agent */
-
-static bool play(struct demo *d, const char *what, const char *const *argv, const char *input,
-                 const char *user)
-{
-    struct bytes groups[] = { BYTES_LITERAL("ai-agents") };
-    struct demo_claims claims = { .user = BYTES_LITERAL("analyst@example.com"),
-                                  .groups = groups,
-                                  .n_groups = 1,
-                                  .machine = true,
-                                  .actor = bytes_of(user),
-                                  .now_us = clock_wall_us(&clock_system),
-                                  .ttl_s = TOKEN_S };
-    struct bytes token = demo_issuer_token(d->issuer, &claims, &d->arena);
-    const char *password = (const char *)arena_printf(&d->arena, "PGPASSWORD=%.*s", BYTES_FMT(token)).p;
-    const char *port = (const char *)arena_printf(&d->arena, "PGPORT=%s", d->port).p;
-    const char *environment[] = { password,
-                                  port,
-                                  "PGHOST=127.0.0.1",
-                                  "PGUSER=agent",
-                                  "PGDATABASE=orders",
-                                  "PGOPTIONS=-c postern.prompt=Which\\ orders\\ are\\ late,\\ and\\ can\\ "
-                                  "we\\ clean\\ up?  -c postern.model=example-model",
-                                  "PGAPPNAME=report-agent",
-                                  NULL };
-    struct run run = { .argv = argv, .environment = environment, .input = input };
-    int status = run_wait(&run);
-    return status == 0 || say_failed(what, status);
-}
-
-static bool ask(struct demo *d, const char *what, const char *const *words)
-{
-    const char *argv[16] = { d->self };
-    size_t n = 1;
-    while (words[n - 1] && n < 12) {
-        argv[n] = words[n - 1];
-        n++;
-    }
-    argv[n++] = "--data";
-    argv[n++] = path_in(d, "data");
-    struct run run = { .argv = argv };
-    fflush(stdout);
-    int status = run_wait(&run);
-    return status == 0 || say_failed(what, status);
-}
+/* ---- what is left of it */
 
 /* The sessions' ids, newest first, as `sessions list --json` gives them. */
 static size_t list_sessions(struct demo *d, char ids[8][14])
 {
     struct buf output;
     buf_init(&output, 1 << 20);
-    const char *argv[] = { d->self, "sessions", "list", "--json", "--data", path_in(d, "data"), NULL };
+    const char *argv[] = { d->self, "sessions", "list", "--json", "--data", demo_path(d, "data"), NULL };
     struct run run = { .argv = argv, .output = &output };
     size_t n = 0;
     int status = run_wait(&run);
@@ -277,28 +225,19 @@ static size_t list_sessions(struct demo *d, char ids[8][14])
 static bool look_back(struct demo *d)
 {
     char ids[8][14];
-    headline("postern sessions list");
-    if (!ask(d, "sessions list", (const char *[]){ "sessions", "list", NULL })) return false;
+    demo_headline("postern sessions list");
+    if (!demo_ask(d, NULL, "sessions list", (const char *[]){ "sessions", "list", NULL })) return false;
     size_t n = list_sessions(d, ids);
-    if (n < 2) return say_failed("finding the sessions", (int)n);
+    if (n < 2) return demo_failed("finding the sessions", (int)n);
     while (n-- > 0) { /* the oldest first */
         char title[160];
         snprintf(title, sizeof title, "postern sessions replay %s", ids[n]);
-        headline(title);
-        if (!ask(d, "sessions replay", (const char *[]){ "sessions", "replay", ids[n], NULL })) return false;
+        demo_headline(title);
+        if (!demo_ask(d, NULL, "sessions replay", (const char *[]){ "sessions", "replay", ids[n], NULL }))
+            return false;
     }
-    headline("postern audit verify");
-    return ask(d, "audit verify", (const char *[]){ "audit", "verify", NULL });
-}
-
-static bool play_all(struct demo *d)
-{
-    const char *psql[] = { "psql", "-X", "-q", NULL };
-    const char *python[] = { "/usr/bin/python3", "-c", demo_python_session, "", NULL };
-    headline("An agent works: psql");
-    if (!play(d, "psql", psql, demo_psql_session, "report-agent")) return false;
-    headline("An agent works: Python");
-    return play(d, "python", python, NULL, "report-agent");
+    demo_headline("postern audit verify");
+    return demo_ask(d, NULL, "audit verify", (const char *[]){ "audit", "verify", NULL });
 }
 
 /* ---- the end */
@@ -323,7 +262,7 @@ static void clean_up(struct demo *d, bool good)
 
 static void say_next(void)
 {
-    headline("What to try next");
+    demo_headline("What to try next");
     printf("  postern demo --keep             leaves the folder, so that you can look at the files\n"
            "  postern sessions replay --help  with its own timing, as JSON, as a script for psql\n"
            "  postern audit search WORDS      finds statements in all sessions\n"
@@ -335,18 +274,18 @@ int demo_run(const struct demo_options *options)
 {
     struct demo d = { .options = options };
     arena_init(&d.arena, 4096, 16 << 20);
-    headline("Setting up: a PostgreSQL, an identity provider, postern in between");
+    demo_headline("Setting up: a PostgreSQL, an identity provider, postern in between");
     bool good = find_postgres(&d) && make_folder(&d) && start_postgres(&d) && start_gateway(&d);
     if (good)
         printf("postern listens on 127.0.0.1:%s; the agent knows a token, the gateway's keys process knows "
                "the database password.\n",
                d.port);
-    good = good && play_all(&d);
+    good = good && demo_play(&d);
     /* The gateway ends first, so that the log is sealed to its last statement. */
     if (good && d.gateway > 0) {
         int status = run_stop(d.gateway, SIGTERM);
         d.gateway = 0;
-        good = status == 0 || say_failed("the gateway", status);
+        good = status == 0 || demo_failed("the gateway", status);
     }
     good = good && look_back(&d);
     if (good) say_next();

@@ -57,7 +57,7 @@ static pid_t start(const struct run *run, int *input_out, int *output_out)
     return pid < 0 ? -error : pid;
 }
 
-static int status_of(pid_t pid)
+int run_join(pid_t pid)
 {
     int status;
     while (waitpid(pid, &status, 0) < 0)
@@ -100,7 +100,7 @@ int run_wait(const struct run *run)
     pid_t pid = start(run, &input, &output);
     if (pid < 0) return pid;
     converse(run, input, output);
-    return status_of(pid);
+    return run_join(pid);
 }
 
 pid_t run_start(const struct run *run)
@@ -123,5 +123,5 @@ int run_stop(pid_t pid, int signal_number)
         nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
     }
     kill(pid, SIGKILL);
-    return status_of(pid);
+    return run_join(pid);
 }

@@ -19,6 +19,8 @@ struct run {
 int run_wait(const struct run *run) MUST_USE;
 /* Starts it: the process id, or -errno. It dies with us. */
 pid_t run_start(const struct run *run) MUST_USE;
+/* Waits for a process that run_start made: its status, as of run_wait. */
+int run_join(pid_t pid) MUST_USE;
 /* Ends a process that run_start made: the signal, and after five seconds SIGKILL. Returns its status as
  * run_wait does. */
 int run_stop(pid_t pid, int signal_number);

@@ -144,6 +144,7 @@ static void write_claims(const struct demo_issuer *issuer, const struct demo_cla
         json_write_text_member(&w, "sub", claims->actor);
         json_write_end(&w);
     }
+    if (claims->on_behalf_of.n) json_write_text_member(&w, "on_behalf_of", claims->on_behalf_of);
     json_write_text_member(&w, "jti", bytes_of(jti));
     json_write_int_member(&w, "iat", now_s);
     json_write_int_member(&w, "nbf", now_s);

@@ -22,9 +22,10 @@ struct demo_claims {
     size_t n_groups;
     bool machine; /* token_use is then "machine", otherwise "person": machine_claim token_use, machine_value
                      machine */
-    struct bytes actor; /* act.sub; empty: no act claim */
-    int64_t now_us;     /* UTC: iat and nbf */
-    int64_t ttl_s;      /* exp */
+    struct bytes actor;        /* act.sub; empty: no act claim */
+    struct bytes on_behalf_of; /* empty: no such claim */
+    int64_t now_us;            /* UTC: iat and nbf */
+    int64_t ttl_s;             /* exp */
 };
 /* A signed token (ES256), in the arena; empty where there was no room. */
 struct bytes demo_issuer_token(struct demo_issuer *issuer, const struct demo_claims *claims,

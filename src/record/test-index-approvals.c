@@ -1,31 +1,26 @@
 /* Tests of who approved what, in the index. */
+#include "base/test-folder.h"
 #include "record/index.h"
 #include "record/test-frames.h"
 #include <stdio.h>
 #include <unistd.h>
 
 enum { ADA = 1000 };
-static char folder[64], path[96];
+static struct test_folder folder;
+static char path[96];
 
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/postern-index.XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/index.db", folder);
+    if (test_folder_make(&folder)) return -1;
+    snprintf(path, sizeof path, "%s/index.db", folder.path);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    static const char *const suffixes[] = { "", "-wal", "-shm" };
-    for (size_t i = 0; i < 3; i++) {
-        char name[120];
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-    return rmdir(folder);
+    return test_folder_remove(&folder);
 }
 
 struct feed {

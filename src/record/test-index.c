@@ -1,32 +1,27 @@
 /* Tests of the index: hand-made sessions taken in block by block, asked in every way, and taken in again
  * after a batch that was cut off. */
+#include "base/test-folder.h"
 #include "record/index.h"
 #include "record/test-frames.h"
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
-static char folder[64], path[96];
+static struct test_folder folder;
+static char path[96];
 
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/postern-index.XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/index.db", folder);
+    if (test_folder_make(&folder)) return -1;
+    snprintf(path, sizeof path, "%s/index.db", folder.path);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    static const char *const suffixes[] = { "", "-wal", "-shm" };
-    for (size_t i = 0; i < 3; i++) {
-        char name[120];
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-    return rmdir(folder);
+    return test_folder_remove(&folder);
 }
 
 /* Two sessions: ada's reads and is refused a drop and fails once; bert's deletes. */

@@ -12,6 +12,8 @@ static struct holding *begin(struct session *s)
     arena_init(&h->arena, ARENA_CHUNK, ARENA_CEILING);
     h->beat_due_us = INT64_MAX;
     h->cancelled = s->limiting.again.cancelled;
+    h->changed = s->limiting.again.approved[0]; /* it ran by an approval, and came undone */
+    memcpy(h->before, s->limiting.again.approved, sizeof h->before);
     h->waiter = s->world->desk_join(s->world, s);
     if (!h->waiter) {
         free(h);
@@ -193,6 +195,7 @@ static enum hold_answer grant(struct session *s)
     desk_leave(h->ticket, "");
     h->ticket = NULL;
     h->granted = true;
+    if (s->limiting.again.replaying) memcpy(s->limiting.again.approved, h->id, sizeof h->id);
     h->phase = HOLD_AT_REST;
     return HOLD_GRANTED;
 }
@@ -203,7 +206,7 @@ void hold_done(struct session *s)
 }
 
 /* It is approved, and what was looked at is of now. */
-static enum hold_answer use(struct session *s, const struct desk_request *r, struct refusal **refusal_out)
+static enum hold_answer use(struct session *s, const struct desk_request *r)
 {
     struct holding *h = s->holding;
     struct desk_entry entry;
@@ -226,12 +229,10 @@ static enum hold_answer use(struct session *s, const struct desk_request *r, str
     h->changed = true;
     h->recorded = false;
     h->n_decisions = 0;
-    (void)refusal_out;
     return HOLD_REFUSED; /* and asked anew */
 }
 
-static enum hold_answer ask(struct session *s, const struct hold_question *q, struct desk_request *r,
-                            struct refusal **refusal_out)
+static enum hold_answer ask(struct session *s, struct desk_request *r, struct refusal **refusal_out)
 {
     struct holding *h = s->holding;
     const char *says = "";
@@ -247,7 +248,6 @@ static enum hold_answer ask(struct session *s, const struct hold_question *q, st
     h->stays = r->stays;
     h->beat_due_us = session_now(s) + s->snapshot->hold_beat_us;
     if (s->snapshot->hold_beat_us <= 0) h->beat_due_us = INT64_MAX;
-    (void)q;
     return wait_in(h, r->stays ? HOLD_STORES : HOLD_WAITS);
 }
 
@@ -257,7 +257,7 @@ static enum hold_answer ask_and_record(struct session *s, const struct hold_ques
 {
     struct holding *h = s->holding;
     if (!h->ticket) {
-        enum hold_answer answer = ask(s, q, r, refusal_out);
+        enum hold_answer answer = ask(s, r, refusal_out);
         if (!s->holding || !s->holding->ticket) return answer;
     }
     memcpy(r->id, h->id, sizeof h->id);
@@ -288,7 +288,7 @@ static enum hold_answer find(struct session *s, const struct desk_request *r, st
     snprintf(h->id, sizeof h->id, "%s", desk_ticket_id(h->ticket));
     h->stays = h->recorded = true;
     switch (desk_ticket_state(h->ticket)) {
-    case DESK_APPROVED: return use(s, r, refusal_out);
+    case DESK_APPROVED: return use(s, r);
     case DESK_DENIED: return to_refusal(s, refusal_out);
     case DESK_WAITING:
         if (s->fails_on_hold) {
@@ -317,7 +317,7 @@ static enum hold_answer settle(struct session *s, const struct hold_question *q,
 {
     struct holding *h = s->holding;
     if (h->ticket && h->recorded) {
-        enum hold_answer answer = use(s, r, refusal_out);
+        enum hold_answer answer = use(s, r);
         if (answer != HOLD_REFUSED || *refusal_out || !s->holding || h->ticket) return answer;
     } else if (!h->ticket) {
         enum hold_answer answer = find(s, r, refusal_out);

@@ -10,6 +10,7 @@
  * the server's answers. A session that ends while one is undecided sends no Sync. */
 #ifndef POSTERN_SESSION_LIMIT_H
 #define POSTERN_SESSION_LIMIT_H
+#include "approval/desk.h"
 #include "base/buf.h"
 #include "session/understood.h"
 
@@ -32,16 +33,17 @@ enum { LIMIT_ASK_AFTER = 256, LIMIT_HELD_CEILING = 8 << 20 };
  * (hold.h). */
 struct limit_again {
     struct buf bytes;
-    size_t at;      /* how far they have come again */
-    bool kept;      /* they are there: the Query, or the Bind */
-    bool complete;  /* and the Execute, behind which nothing was sent */
-    bool undoing;   /* it is being undone */
-    bool due;       /* they come again */
-    bool replaying; /* one of them is being looked at */
-    bool granted;   /* people have approved that it changes so many rows */
-    bool cancelled; /* the client cancelled while it was being undone */
-    uint64_t rows;  /* that it changed */
-    uint32_t run;   /* in the record */
+    size_t at;              /* how far they have come again */
+    bool kept;              /* they are there: the Query, or the Bind */
+    bool complete;          /* and the Execute, behind which nothing was sent */
+    bool undoing;           /* it is being undone */
+    bool due;               /* they come again */
+    bool replaying;         /* one of them is being looked at */
+    bool granted;           /* people have approved that it changes so many rows */
+    bool cancelled;         /* the client cancelled while it was being undone */
+    uint64_t rows;          /* that it changed */
+    uint32_t run;           /* in the record */
+    char approved[DESK_ID]; /* the request by whose approval it ran last; empty: by none */
 };
 
 struct limiting {

@@ -91,6 +91,7 @@ struct session {
     bool cancelling;               /* a cancel request is on its way to the server */
     bool fails_on_hold;            /* SET postern.on_hold = fail */
     struct buf claims;             /* what SET postern.… said: counted name, counted value */
+    struct buf said;               /* texts that set application_name, where columns are masked */
     uint8_t batch;                 /* enum batch */
     struct session_budget *budget; /* NULL: no policy sets one */
     struct understood *parsed;     /* what the parser child answered for the message that waits */
@@ -374,6 +375,9 @@ enum record_outcome recording_rows(struct session *s, enum frame_type type, uint
  * record. */
 struct bytes veil_error(struct session *s, const struct pending *p, struct bytes body);
 struct bytes veil_notice(struct session *s, const struct pending *p, struct bytes body);
+/* ---- veil-setting.c: a text runs; and what may be told of a setting that the server reports */
+void veil_on_run(struct session *s, const struct understood *u);
+struct bytes veil_setting(const struct session *s, struct bytes name, struct bytes value);
 /* ---- sift.c: values that are masked by what they look like */
 void sift_start(struct session *s);
 void sift_free(struct session *s);
@@ -405,9 +409,6 @@ enum step sift_gather_begin(struct session *s, const struct pending *p, uint8_t 
 enum step sift_gather(struct session *s, struct pending *p, struct bytes piece, bool last,
                       bool *too_long_out);
 void sift_gather_abandon(struct session *s);
-/* ---- backend.c: to the client, or to where what is for it is kept */
-void backend_deliver(struct session *s, const struct pending *p, struct bytes whole);
-
 /* A notification's words, sealed. */
 enum record_outcome veil_notification(struct session *s, struct bytes channel, struct bytes payload);
 /* Whether a RowDescription names a column that is masked: then something came past the masks. */

@@ -53,6 +53,7 @@ void session_free(struct session *s)
     sift_free(s);
     budget_end(s);
     buf_free(&s->claims);
+    buf_free(&s->said);
     sha256_free(s->digest);
     buf_free(&s->client_out);
     buf_free(&s->server_out);

@@ -3,7 +3,7 @@
  * so that what is held has a ceiling whatever the server sends. A row of COPY that is longer than that ends
  * the statement. */
 #include "base/cursor.h"
-#include "session/session-private.h"
+#include "session/backend.h"
 
 enum { PIECE = 512 * 1024 };
 

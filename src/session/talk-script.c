@@ -1,6 +1,7 @@
 /* Lines, words, quotation marks and blocks. */
 #include "session/talk-script.h"
 #include "base/buf.h"
+#include "policy/glob.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,7 +29,7 @@ static bool unescape(struct bytes text, size_t *at, struct buf *out, bool *liter
         buf_put_u8(out, (uint8_t)(hex_digit(text.p[*at]) * 16 + hex_digit(text.p[*at + 1])));
         *at += 2;
     } else {
-        *literal |= c == '*';
+        *literal |= c == '*' || c == '?';
         buf_put_u8(out, c);
     }
     return true;
@@ -179,23 +180,5 @@ bool talk_script_load(const char *path, struct arena *arena, struct talk_script 
 
 bool talk_word_matches(const struct talk_word *expected, struct bytes actual)
 {
-    struct bytes pattern = expected->text;
-    if (expected->literal) return bytes_equal(pattern, actual);
-    size_t p = 0, n = 0, star = SIZE_MAX, retry = 0;
-    while (n < actual.n) {
-        if (p < pattern.n && pattern.p[p] == '*') {
-            star = p++;
-            retry = n;
-        } else if (p < pattern.n && pattern.p[p] == actual.p[n]) {
-            p++, n++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            n = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.n && pattern.p[p] == '*')
-        p++;
-    return p == pattern.n;
+    return expected->literal ? bytes_equal(expected->text, actual) : policy_glob(expected->text, actual);
 }

@@ -28,7 +28,7 @@ struct talk_script {
 bool talk_line_split(struct bytes text, unsigned number, struct arena *arena, struct talk_line *out);
 /* False: printed why. All in the arena. */
 bool talk_script_load(const char *path, struct arena *arena, struct talk_script *out);
-/* Words that are equal where the expected one is a pattern ('*' is any run). */
+/* Words that are equal where the expected one is a pattern (as policy/glob.h has it). */
 bool talk_word_matches(const struct talk_word *expected, struct bytes actual);
 static inline bool talk_word_is(const struct talk_word *word, const char *keyword)
 {

@@ -1,5 +1,6 @@
 /* Choosing a target. */
 #include "session/target.h"
+#include "policy/glob.h"
 
 struct session_snapshot *session_snapshot_hold(struct session_snapshot *snapshot)
 {
@@ -11,28 +12,6 @@ void session_snapshot_release(struct session_snapshot *snapshot)
 {
     if (snapshot && __atomic_sub_fetch(&snapshot->n_users, 1, __ATOMIC_ACQ_REL) == 0)
         snapshot->free(snapshot);
-}
-
-/* `*` stands for any run of characters, everything else for itself. */
-static bool pattern_matches(struct bytes pattern, struct bytes name)
-{
-    size_t p = 0, n = 0, star = SIZE_MAX, retry = 0;
-    while (n < name.n) {
-        if (p < pattern.n && pattern.p[p] == '*') {
-            star = p++;
-            retry = n;
-        } else if (p < pattern.n && pattern.p[p] == name.p[n]) {
-            p++, n++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            n = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.n && pattern.p[p] == '*')
-        p++;
-    return p == pattern.n;
 }
 
 const struct target *target_find(const struct session_snapshot *snapshot, struct bytes database,
@@ -48,7 +27,7 @@ const struct target *target_find(const struct session_snapshot *snapshot, struct
     for (size_t i = 0; i < snapshot->n_targets; i++) {
         const struct target *target = &snapshot->targets[i];
         for (size_t k = 0; k < target->n_databases; k++)
-            if (pattern_matches(target->databases[k], database)) {
+            if (policy_glob(target->databases[k], database)) {
                 *database_out = database;
                 return target;
             }

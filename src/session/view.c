@@ -295,6 +295,7 @@ struct session *session_job_done(struct view_job *job)
 void view_on_run(struct session *s, const struct understood *u)
 {
     struct session_view *v = &s->view;
+    veil_on_run(s, u);
     if (!v->needed) return;
     if (u->moves_view) v->dirty = v->moved = true;
     v->schema_moved |= u->moves_schema;

@@ -1,4 +1,5 @@
 /* Tests of the SQLite wrapper, on a database in a temporary folder. */
+#include "base/test-folder.h"
 #include "base/test.h"
 #include "store/sqlite.h"
 #include <errno.h>
@@ -6,27 +7,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static char folder[64], path[96];
+static struct test_folder folder;
+static char path[96];
 
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/postern-sqlite.XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/x.db", folder);
+    if (test_folder_make(&folder)) return -1;
+    snprintf(path, sizeof path, "%s/x.db", folder.path);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    static const char *const suffixes[] = { "", "-wal", "-shm" };
-    for (size_t i = 0; i < 3; i++) {
-        char name[120];
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-    return rmdir(folder);
+    return test_folder_remove(&folder);
 }
 
 static const char *const steps[] = { "CREATE TABLE a (x INTEGER, t TEXT)",

@@ -53,6 +53,12 @@ static bool read_list(struct yaml_reader *reader, const struct yaml_field *field
     }
     for (size_t i = 0; i < n; i++) {
         const struct yaml_node *item = list ? node->items[i] : node;
+        if (item->kind == YAML_NULL) {
+            yaml_errors_add(reader->errors, item->place, "%s is a map of keys and values, and this is empty",
+                            field->shape->name);
+            good = false;
+            continue;
+        }
         good = read_object(reader, item, field->shape, true, item->place,
                            (char *)out->items + i * field->shape->size) &&
                good;

@@ -166,6 +166,7 @@ static void every_mistake_is_told_at_once(void **state)
         "f:15:7: \"gone\" is not supported by this version\n"
         "f:16:1: unknown key \"txt\"; did you mean \"text\"?\n");
     expect_errors("[a]\n", "f:1:1: an outer is a map of keys and values\n");
+    expect_errors("many:\n- a\n-\n", "f:3:2: an inner is a map of keys and values, and this is empty\n");
     expect_errors("text: a ${env:X}\n",
                   "f:1:7: \"${\" means nothing in \"text\": nothing is filled in here\n");
 }

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { openBrowser } from './browser.mjs';
 import { settled, until } from './pages.mjs';
 
-/** The index follows the record in a thread of its own: a page shows what that has come to when it is loaded. */
+/** The index follows the record in a thread of its own: what is searched or counted is what that has come to when it is asked. */
 const shown = (page, path, locate) =>
   until(`${path} shows what happened`, async () => {
     await page.goto(base + path);
@@ -92,8 +92,9 @@ const facts = [
   }],
   ['an auditor finds the session, and in it who asked, who decided and why, and that it ran', async () => {
     ida = await person('ida', `${base}/sessions`);
-    await shown(ida, '/sessions', () => ida.getByRole('link', { name: /cart-agent/ }));
-    await shown(ida, session, () => ida.getByText('End of the session'));
+    await ida.locator(`a[href="${new URL(session, base).pathname}"]`).waitFor();
+    await ida.goto(base + session);
+    await ida.getByText('End of the session').waitFor();
     const text = await ida.locator('main').textContent();
     for (const part of ['DELETE FROM orders', 'asked', 'approved', 'dora', 'they are archived', 'used', 'agents-on-orders/many', 'DELETE 1000', '<img src=x onerror=alert(1)>'])
       assert.ok(text.includes(part), `${part} in ${text}`);
@@ -122,6 +123,17 @@ const facts = [
     day.agent.child.kill('SIGKILL');
     await dora.locator('.head').getByText('withdrawn').waitFor();
     assert.equal(await dora.getByRole('button', { name: /Approve/ }).count(), 0);
+  }],
+  ['what the agent cancels is withdrawn, and both are told', async (day) => {
+    day.agent = psql('TRUNCATE staging');
+    await dora.goto(await linkOf(day.agent));
+    await dora.getByRole('button', { name: /Approve/ }).waitFor();
+    day.agent.child.kill('SIGINT');
+    await dora.locator('.head').getByText('withdrawn').waitFor();
+    await dora.getByText('The client cancelled it').waitFor();
+    assert.equal(await dora.getByRole('button', { name: /Approve|Deny/ }).count(), 0);
+    await day.agent.ended;
+    assert.match(day.agent.err, /canceling statement due to user request/);
   }],
   ['what nobody decides in time expires, and a link to it says so', async (day) => {
     day.agent = psql('DELETE FROM brief WHERE id = 1');
@@ -219,7 +231,11 @@ const facts = [
     await dora.getByRole('button', { name: /Approve/ }).click();
     await until('the agent is told of a second request', () => (day.agent.err.match(/\/approvals\/\w+/g) ?? []).some((link) => !first.endsWith(link)));
     const second = day.agent.err.match(/http:\/\/\S+\/approvals\/\w+/g).find((link) => link !== first);
-    await dora.goto(second);
+    await dora.getByRole('link', { name: 'It is asked for anew' }).click();
+    await dora.waitForURL(second);
+    await dora.goto(first);
+    await dora.getByRole('link', { name: 'It is asked for anew' }).click();
+    await dora.waitForURL(second);
     await dora.locator('.summary').getByText('201 rows').waitFor();
     await dora.getByText('It was asked before and something has changed').waitFor();
     await dora.getByRole('button', { name: /Approve/ }).click();

@@ -27,7 +27,7 @@ export class Refusal extends Error {
 
 export async function serve(world) {
   const streams = new Set();
-  const self = { world, broken: [], requests: [], bytes: 0, down: false, fail: new Map() };
+  const self = { world, broken: [], requests: [], bytes: 0, down: false, fail: new Map(), beforeStream: undefined };
   const csrf = randomBytes(12).toString('base64url');
 
   function asset(path, response) {
@@ -86,6 +86,7 @@ export async function serve(world) {
       }
     }
     if (route.answer === 'EVENTS') {
+      self.beforeStream?.(url.searchParams.get('session'));
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
       response.write(`event: hello\ndata: {"time":"${new Date().toISOString()}"}\n\n`);
       const stream = { response, session: url.searchParams.get('session') };

@@ -283,6 +283,74 @@ test('what an open session does appears at once, each of an entry’s rows, and 
   await end();
 });
 
+test('a session that ends between the reading of its page and the stream shows its last steps and its end, though nobody tells of it', async (browser) => {
+  const world = makeWorld();
+  const { page, server, end } = await visit(browser, '/connections', { world });
+  const script = world.scripts.get(world.holder.id);
+  for (let i = 1; i <= 100; i++) script.wait(20).run(`SELECT ${i}`); /* the end of the list is far below the screen */
+  server.beforeStream = (session) => {
+    if (session !== world.holder.id) return;
+    script.wait(500).run('SELECT 1 AS last_one');
+    script.add('end', { fields: { reason: 'terminate' } });
+    Object.assign(world.holder, { live: false, ended: world.holder.last });
+  };
+  await page.goto(`${server.origin}/sessions/${world.holder.id}`);
+  await page.getByText('End of the session').waitFor();
+  assert.match(await page.locator('.transcript').textContent(), /last_one/);
+  await until('its head says so too', async () => (await page.getByText('open', { exact: true }).count()) === 0 && (await page.getByRole('button', { name: 'End it…' }).count()) === 0);
+  await end();
+});
+
+test('where the list knows of a session’s end before the record was read to it, the end is read', async (browser) => {
+  const world = makeWorld();
+  const { page, server, end } = await visit(browser, '/connections', { world });
+  const script = world.scripts.get(world.holder.id);
+  Object.assign(world.holder, { live: false, ended: world.holder.last });
+  const { answer } = world;
+  let pages = 0;
+  world.answer = (handler, call) => {
+    const given = answer(handler, call);
+    if (handler !== 'sessions_entries' || ++pages > 2) return given;
+    const next = String(script.sequence + 1);
+    if (pages === 2) {
+      script.wait(500).run('SELECT 1 AS last_one');
+      script.add('end', { fields: { reason: 'terminate' } });
+    }
+    return { ...given, ended: false, next };
+  };
+  await page.goto(`${server.origin}/sessions/${world.holder.id}`);
+  await page.getByText('End of the session').waitFor();
+  assert.match(await page.locator('.transcript').textContent(), /last_one/);
+  await end();
+});
+
+test('what happens between a list’s answer and the stream is in the list, and what is told before the answer is not undone by it', async (browser) => {
+  const world = makeWorld();
+  const { page, server, end } = await visit(browser, '/connections', { world });
+  server.beforeStream = (session) => {
+    if (session === null) world.sessions.push(globalThis.structuredClone({ ...world.report, id: id(Date.now()), principal: 'unseen', live: true, ended: null }));
+  };
+  await page.goto(`${server.origin}/sessions`);
+  await page.getByText('unseen').first().waitFor();
+  server.beforeStream = undefined;
+  const { answer } = world;
+  world.answer = async (handler, call) => {
+    const given = await answer(handler, call);
+    if (handler !== 'sessions_list' || world.told) return given;
+    world.told = true;
+    const before = globalThis.structuredClone(given);
+    server.tell('session', session(Date.now(), { principal: 'told early', live: true, ended: null }));
+    await until('the page has it', () => page.evaluate(() => new Promise((done) => setTimeout(() => done(true)))));
+    return before;
+  };
+  await page.getByLabel('Connection').selectOption('orders');
+  await page.getByText('told early').waitFor();
+  await until('it is answered', () => world.told);
+  await settled(page);
+  assert.equal(await page.getByText('told early').count(), 1);
+  await end();
+});
+
 test('rows past those that are shown are said to be there, and come on demand', async (browser) => {
   const world = makeWorld();
   const script = world.scripts.get(world.holder.id);

@@ -100,18 +100,40 @@ export interface Loaded<T> {
   problem: Problem | undefined;
   loading: boolean;
   reload(): void;
-  change(how: (data: T) => T): void;
+  change(how: How<T>): void;
+}
+
+type How<T> = (data: T) => T;
+
+/** What is told while an answer is on its way: the answer may be from before. A change may meet what has it already. */
+class Meanwhile<T> {
+  #kept: How<T>[] | undefined;
+  /** A request goes out. What it gives back puts into the answer what came meanwhile. */
+  begin(): How<T> {
+    const own: How<T>[] = (this.#kept = []);
+    return (data) => {
+      if (this.#kept === own) this.#kept = undefined;
+      return own.reduce((sum, how) => how(sum), data);
+    };
+  }
+  note(how: How<T>) {
+    this.#kept?.push(how);
+  }
 }
 
 /** What load() brings; brought anew when one of `on` changes, and what was there stays until then. */
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, on: unknown[]): Loaded<T> {
   const [state, setState] = useState<{ data?: T; problem?: Problem; loading: boolean }>({ loading: true });
   const [turn, setTurn] = useState(0);
+  const meanwhile = useRef(new Meanwhile<T>()).current;
   useEffect(() => {
     const controller = new AbortController();
+    const changed = meanwhile.begin();
     setState((before) => ({ ...before, loading: true }));
     load(controller.signal).then(
-      (data) => setState({ data, loading: false }),
+      (data) => {
+        if (!controller.signal.aborted) setState({ data: changed(data), loading: false });
+      },
       (error: unknown) => {
         if (!controller.signal.aborted) setState({ problem: asProblem(error), loading: false });
       },
@@ -119,10 +141,10 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, on: unknow
     return () => controller.abort();
   }, [...on, turn]);
   const reload = useCallback(() => setTurn((before) => before + 1), []);
-  const change = useCallback(
-    (how: (data: T) => T) => setState((before) => (before.data === undefined ? before : { ...before, data: how(before.data) })),
-    [],
-  );
+  const change = useCallback((how: How<T>) => {
+    meanwhile.note(how);
+    setState((before) => (before.data === undefined ? before : { ...before, data: how(before.data) }));
+  }, []);
   return { data: state.data, problem: state.problem, loading: state.loading, reload, change };
 }
 
@@ -132,7 +154,7 @@ export interface Paged<T> {
   loading: boolean;
   more: (() => void) | undefined;
   reload(): void;
-  change(how: (items: T[]) => T[]): void;
+  change(how: How<T[]>): void;
 }
 
 /** A list that comes in pages, from its first page on; anew when the query changes. */
@@ -142,16 +164,18 @@ export function usePages<T>(path: string, query: Query): Paged<T> {
   const [turn, setTurn] = useState(0);
   const question = address(path, query);
   const current = useRef('');
+  const meanwhile = useRef(new Meanwhile<T[]>()).current;
   // A page may be empty and still not be the last: the gateway looks for a while only. `tries` pages are gone on by.
   const fetchPage = (cursor: string | undefined, signal?: AbortSignal, tries = 30) => {
     const asked = `${question} ${turn}`;
     current.current = asked;
+    const changed = meanwhile.begin();
     setState((before) => ({ ...before, loading: true }));
     get<{ items: T[]; next?: string | null }>(path, { ...query, cursor }, signal).then(
       (page) => {
         if (current.current !== asked) return;
         const onward = !page.items.length && page.next && tries > 0;
-        setState((before) => ({ items: cursor ? [...(before.items ?? []), ...page.items] : page.items, next: page.next, loading: Boolean(onward) }));
+        setState((before) => ({ items: changed(cursor ? [...(before.items ?? []), ...page.items] : page.items), next: page.next, loading: Boolean(onward) }));
         if (onward) fetchPage(page.next!, signal, tries - 1);
       },
       (error: unknown) => {
@@ -166,10 +190,10 @@ export function usePages<T>(path: string, query: Query): Paged<T> {
     return () => controller.abort();
   }, [question, turn]);
   const reload = useCallback(() => setTurn((before) => before + 1), []);
-  const change = useCallback(
-    (how: (items: T[]) => T[]) => setState((before) => (before.items ? { ...before, items: how(before.items) } : before)),
-    [],
-  );
+  const change = useCallback((how: How<T[]>) => {
+    meanwhile.note(how);
+    setState((before) => (before.items ? { ...before, items: how(before.items) } : before));
+  }, []);
   return {
     items: state.items,
     problem: state.problem,

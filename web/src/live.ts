@@ -7,9 +7,7 @@ interface Happenings {
   session: Session;
   approval: Approval;
   entry: Event;
-  /** The stream is up: what comes from now on is told. */
-  hello: object;
-  /** Something was missed: read again. */
+  /** Something may have been missed: read again. A stream says so as soon as it is up, since what was read before may be from before. */
   lost: object;
 }
 type Kind = keyof Happenings;
@@ -20,7 +18,6 @@ export const connected = store<'off' | 'on' | 'lost'>('off');
 class Stream {
   #source: EventSource | undefined;
   readonly #hearers = new Map<Kind, Set<Hearer>>();
-  #wasUp = false;
   constructor(
     readonly path: string,
     readonly state?: typeof connected,
@@ -29,12 +26,6 @@ class Stream {
   #open() {
     const source = new EventSource(this.path);
     this.#source = source;
-    source.onopen = () => {
-      this.state?.set('on');
-      // What happened while the stream was down was not told.
-      if (this.#wasUp) this.#tell('lost', {});
-      this.#wasUp = true;
-    };
     source.onerror = () => {
       this.state?.set('lost');
       // The browser gives up where the answer was no stream (signed out, restarting): try again later.
@@ -45,7 +36,12 @@ class Stream {
         }, 5000);
       }
     };
-    for (const kind of ['hello', 'session', 'approval', 'entry', 'lost'] as const)
+    // What comes from now on is told; what came before was not.
+    source.addEventListener('hello', () => {
+      this.state?.set('on');
+      this.#tell('lost', {});
+    });
+    for (const kind of ['session', 'approval', 'entry', 'lost'] as const)
       source.addEventListener(kind, (message) => {
         try {
           this.#tell(kind, JSON.parse((message as MessageEvent<string>).data || '{}'));
@@ -70,7 +66,6 @@ class Stream {
       if (this.#hearers.size) return;
       this.#source?.close();
       this.#source = undefined;
-      this.#wasUp = false;
       this.state?.set('off');
     };
   }
@@ -85,7 +80,8 @@ export function useLive<K extends Kind>(kind: K, hearer: (what: Happenings[K]) =
   useEffect(() => all.hear(kind, (what) => latest.current(what)), [kind]);
 }
 
-/** The entries of one session as they come; `open` false: none. onGap: some before the next may have been missed. */
+/** The entries of one session as they come; `open` false: none. onGap: some before the next may have been missed, as
+ *  always when the stream is up anew. */
 export function useSessionLive(id: string, open: boolean, onEntry: (entry: Event) => void, onGap: () => void) {
   const latest = useRef({ onEntry, onGap });
   latest.current = { onEntry, onGap };
@@ -96,7 +92,6 @@ export function useSessionLive(id: string, open: boolean, onEntry: (entry: Event
       stream.hear('entry', (entry) => {
         if (entry.session === id) latest.current.onEntry(entry);
       }),
-      stream.hear('hello', () => latest.current.onGap()),
       stream.hear('lost', () => latest.current.onGap()),
     ];
     return () => ends.forEach((end) => end());

@@ -191,13 +191,19 @@ const claimNames: Record<string, string> = { prompt: 'What it was asked', task: 
 
 export function ApprovalPage({ id }: { id: string }) {
   const found = useLoad((signal) => get<Approval>(`/v1/approvals/${encodeURIComponent(id)}`, {}, signal), [id]);
+  const [next, setNext] = useState(''); /* the request that follows this one, since something changed */
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const open = (which: string) => setOpened((before) => new Set([...before, which]));
   useLive('approval', (one) => {
     if (one.id === id) found.change((before) => later(before, one));
+    if (one.replaces === id) setNext(one.id);
   });
   useLive('lost', found.reload);
   const one = found.data;
+  useEffect(() => {
+    if (one?.state !== 'used' && one?.state !== 'withdrawn') return;
+    get<{ items: Approval[] }>('/v1/approvals', { limit: 200 }).then((page) => setNext(page.items.find((other) => other.replaces === id)?.id ?? ''), () => {});
+  }, [one?.state]);
   // At its end the time that is left says nothing any more: what became of it does.
   useEffect(() => {
     if (one?.state !== 'waiting') return;
@@ -235,6 +241,11 @@ export function ApprovalPage({ id }: { id: string }) {
       <div class="approval-columns">
         <div class="approval-main">
           <Summary one={one} />
+          {next && (
+            <p class="follows" role="status">
+              What was asked here has changed, and nothing of it was done. <a href={`/approvals/${encodeURIComponent(next)}`}>It is asked for anew</a>
+            </p>
+          )}
           <Warnings one={one} oddities={oddities} />
           <section class="card card-sql">
             <header class="card-head">

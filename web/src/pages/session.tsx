@@ -120,13 +120,15 @@ function About({ session }: { session: Session }) {
 
 /* ---- reading entries */
 
-function useTranscript(id: string, live: boolean, at: number) {
+/** All that the record has, and what comes until its end: that the list of sessions knows of the end says nothing of what was read. */
+function useTranscript(id: string, live: boolean | undefined, at: number) {
   const transcript = useRef(new Transcript());
   const [version, setVersion] = useState(0);
-  const [state, setState] = useState<{ next?: string | null; ended: boolean; loading: boolean; problem?: Problem }>({ ended: false, loading: true });
+  const [state, setState] = useState<{ next?: string | null; short?: boolean; ended: boolean; loading: boolean; problem?: Problem }>({ ended: false, loading: true });
   const base = `/v1/sessions/${encodeURIComponent(id)}/entries`;
   const busy = useRef(false);
   const [started, setStarted] = useState(false); /* all that was there at first is read */
+  const [even, setEven] = useState(false); /* and what came until the stream was up */
 
   const read = useCallback(
     async (query: Record<string, string | number>, forward: boolean) => {
@@ -139,7 +141,8 @@ function useTranscript(id: string, live: boolean, at: number) {
         setVersion((n) => n + 1);
         // An open session may name what will follow: what is empty is the end for now.
         const next = page.items.length ? page.next : undefined;
-        setState((before) => ({ next: forward ? next : before.next, ended: forward ? page.ended : before.ended, loading: false }));
+        const short = new Set(page.items.map((item) => item.sequence)).size < PAGE;
+        setState((before) => ({ next: forward ? next : before.next, short: forward ? short : before.short, ended: before.ended || page.ended, loading: false }));
       } catch (error) {
         setState((before) => ({ ...before, loading: false, problem: asProblem(error) }));
       }
@@ -151,8 +154,11 @@ function useTranscript(id: string, live: boolean, at: number) {
   const more = useCallback(() => {
     if (state.next) void read({ cursor: state.next }, true);
   }, [state.next, read]);
+  // What comes behind a page that is not full is not waited for until somebody scrolls there: most likely it is nothing.
   useEffect(() => {
-    if (!state.loading && !state.next && !state.problem) setStarted(true);
+    if (state.loading || state.problem) return;
+    if (!state.next) setStarted(true);
+    else if (state.short) more();
   }, [state]);
   const { first, last } = transcript.current;
   const earlier = first > 1 && first !== Infinity ? () => void read({ from: Math.max(1, first - PAGE), limit: Math.min(PAGE, first - 1) }, false) : undefined;
@@ -162,12 +168,17 @@ function useTranscript(id: string, live: boolean, at: number) {
   const take = (entry: Happening) => {
     if (behind.current) behind.current.push(entry);
     else if (transcript.current.addLive(entry)) setVersion((n) => n + 1);
+    if (entry.event === 'end') setState((before) => ({ ...before, ended: true }));
   };
+  const again = useRef(false); /* it was asked for while it went on */
   const catchUp = async () => {
+    again.current = true;
     if (behind.current) return;
     behind.current = [];
+    setEven(false);
     transcript.current.restartLive();
-    for (let before = -1; before !== transcript.current.last; ) {
+    for (let before = -1; again.current || before !== transcript.current.last; ) {
+      again.current = false;
       before = transcript.current.last;
       while (busy.current) await new Promise((done) => setTimeout(done, 50));
       await read({ from: before === 0 ? 1 : before + 1 }, true);
@@ -175,8 +186,13 @@ function useTranscript(id: string, live: boolean, at: number) {
     const waited = behind.current;
     behind.current = undefined;
     waited.forEach(take);
+    setEven(true);
   };
-  useSessionLive(id, live && started && !state.problem, (entry) => take(entry as Happening), () => void catchUp());
+  // It is over, and its end was not read: either it has not come yet, or there is none since the gateway broke down.
+  useEffect(() => {
+    if (live === false && started && !state.ended && !state.problem) void catchUp();
+  }, [live, started]);
+  useSessionLive(id, started && !state.ended && !state.problem, (entry) => take(entry as Happening), () => void catchUp());
   const allRows = useCallback(
     async (step: Step) => {
       const page = await get<EntryPage>(base, { from: step.sequence, limit: 1000, rows: 100000 });
@@ -190,7 +206,7 @@ function useTranscript(id: string, live: boolean, at: number) {
     },
     [base],
   );
-  return { steps: transcript.current.steps, last, version, ...state, more: state.next ? more : undefined, earlier, allRows };
+  return { steps: transcript.current.steps, last, version, even, ...state, more: state.next ? more : undefined, earlier, allRows };
 }
 
 /* ---- looking for words in what is shown, marked without touching the page's elements */
@@ -233,9 +249,16 @@ export function SessionPage({ id }: { id: string }) {
   const found = useLoad((signal) => get<Session>(`/v1/sessions/${encodeURIComponent(id)}`, {}, signal), [id]);
   const session = found.data;
   useLive('session', (one) => {
-    if (one.id === id) found.change(() => one);
+    if (one.id === id) found.change((before) => (before.ended && !one.ended ? before : one));
   });
-  const reading = useTranscript(id, session?.live ?? false, wanted);
+  const reading = useTranscript(id, session?.live, wanted);
+  // The record is what tells that it is over; the counts of sessions come to know it a little later.
+  const over = reading.ended || (session?.live === false && reading.even);
+  useEffect(() => {
+    if (!reading.ended || !session?.live) return;
+    const timer = setTimeout(found.reload, 1000);
+    return () => clearTimeout(timer);
+  }, [reading.ended, session]);
   const showDetails = useStore(details) === 'on';
   const steps = useMemo(
     () => reading.steps.filter((step) => showDetails || !detailKinds.has(step.kind) || (step.kind === 'prepare' && step.verdict !== 'allow')),
@@ -289,7 +312,7 @@ export function SessionPage({ id }: { id: string }) {
     const next = steps[index + 1];
     if (!here || !next) {
       if (reading.more && !reading.loading) reading.more();
-      else if (!reading.more && !session?.live) setPlaying(false);
+      else if (!reading.more && over) setPlaying(false);
       return;
     }
     const pause = Math.min(2000, Math.max(120, (next.at - here.at) / 1000 / speed));
@@ -335,11 +358,11 @@ export function SessionPage({ id }: { id: string }) {
         )}
       </>
     );
-  const mayEnd = session.live && (session.mine || who?.roles.includes('admin'));
+  const mayEnd = !over && session.live && (session.mine || who?.roles.includes('admin'));
   return (
     <>
       <Head title={`Session of ${session.principal}`}>
-        {session.live && (
+        {!over && session.live && (
           <span class="live live-on">
             <i /> open
           </span>
@@ -417,12 +440,12 @@ export function SessionPage({ id }: { id: string }) {
       {reading.loading && <Waiting what="Reading" />}
       {!reading.loading && !reading.problem && !steps.length && (
         <Empty title="Nothing happened yet">
-          <p>{session.live ? 'The session is open and has sent nothing so far. What it sends appears here at once.' : 'The session came in and left without a statement.'}</p>
+          <p>{!over ? 'The session is open and has sent nothing so far. What it sends appears here at once.' : 'The session came in and left without a statement.'}</p>
         </Empty>
       )}
       {!reading.loading && !reading.more && steps.length > 0 && (
         <p class="text-end soft small">
-          {session.live ? 'The session is open: what it does appears here.' : 'End of the session.'}
+          {over ? 'End of the session.' : session.live ? 'The session is open: what it does appears here.' : 'Reading to its end…'}
           {!session.mine && ' Your look at it is recorded.'}
         </p>
       )}

@@ -101,10 +101,10 @@ export function SessionsPage() {
   const [newer, setNewer] = useState(0);
   const filtered = Object.keys(asked).length > 0;
   useLive('session', (session) => {
-    const known = list.items?.some((one) => one.id === session.id);
-    if (known) return list.change((items) => items.map((one) => (one.id === session.id ? session : one)));
-    if (Object.entries(asked).every(([name, value]) => own[name]?.(session, value))) list.change((items) => [session, ...items].sort((a, b) => (a.id < b.id ? 1 : -1)));
-    else if (session.live && Object.entries(asked).every(([name, value]) => (own[name] ? own[name](session, value) : true))) setNewer((n) => n + 1);
+    const knows = (items: Session[]) => items.some((one) => one.id === session.id);
+    const belongs = Object.entries(asked).every(([name, value]) => own[name]?.(session, value));
+    list.change((items) => (knows(items) ? items.map((one) => (one.id === session.id ? session : one)) : belongs ? [session, ...items].sort((a, b) => (a.id < b.id ? 1 : -1)) : items));
+    if (!belongs && !knows(list.items ?? []) && session.live && Object.entries(asked).every(([name, value]) => (own[name] ? own[name](session, value) : true))) setNewer((n) => n + 1);
   });
   const reload = () => {
     setNewer(0);
