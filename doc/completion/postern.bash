@@ -37,6 +37,7 @@ _postern() {
     "connect"|"connect "*) words=" --host --port --help" ;;
     "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;
+    "keys rotate"|"keys rotate "*) words=" --config --data --key-file --json --no-color --help" ;;
     "help"|"help "*) words=" --help" ;;
     "version"|"version "*) words=" --help" ;;
     "man"|"man "*) words=" --help" ;;
@@ -45,7 +46,7 @@ _postern() {
     "audit") words=" search verify export who-saw" ;;
     "approvals") words=" list show approve deny watch" ;;
     "policy") words=" lint explain test replay catalog" ;;
-    "keys") words=" show init" ;;
+    "keys") words=" show init rotate" ;;
     "") words=" gateway check doctor openapi demo sessions audit approvals policy login token connect keys help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))

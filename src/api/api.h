@@ -11,7 +11,7 @@
 #include "session/target.h"
 
 struct desk;
-enum { API_ISSUERS = 16 };
+enum { API_ISSUERS = 16, API_ANCHORS = 8 };
 
 /* A provider that people sign in with. */
 struct api_issuer {
@@ -19,6 +19,14 @@ struct api_issuer {
     struct bytes login_client;         /* as whom programs ask; empty: they cannot */
     struct bytes audience;             /* of tokens for the database */
     struct identity_issuer_options id; /* how its ID tokens are judged: audience is the client's id */
+};
+/* A place where checkpoints are kept besides. */
+struct api_anchor {
+    const char *name;
+    uint64_t size, done,
+        failed;       /* of the checkpoint that was kept last; how many were, and attempts that failed */
+    int64_t waits_us; /* something new waits for so long; 0: nothing does */
+    bool late;
 };
 /* What the gateway tells about itself. */
 enum { API_STREAMS = 8, API_STREAM_NAME = 33 };
@@ -37,6 +45,8 @@ struct api_health {
     size_t n_notified;
     struct api_stream streams[API_STREAMS];
     size_t n_streams;
+    struct api_anchor anchors[API_ANCHORS];
+    size_t n_anchors;
 };
 /* A page of the web UI, as its room has it; all of it static. */
 struct api_page {

@@ -33,6 +33,7 @@ const struct cli_command *const command_table[] = {
     &cli_command_connect,
     &cli_command_keys_show,
     &command_keys_init,
+    &command_keys_rotate,
     &cli_command_help,
     &cli_command_version,
     &cli_command_man,

@@ -5,7 +5,7 @@
 #include "cli/command.h"
 
 extern const struct cli_command command_gateway, command_demo, command_check, command_doctor,
-    command_keys_init, command_openapi, command_sessions_rerun, command_audit_export;
+    command_keys_init, command_openapi, command_audit_export, command_keys_rotate, command_sessions_rerun;
 /* NULL behind the last. */
 extern const struct cli_command *const command_table[];
 /* For struct cli_world: where the configuration says that the data and the key are. */

@@ -15,6 +15,8 @@ extern const struct yaml_shape config_notify_shape;                       /* con
 #define CONFIG_N(array)    (sizeof(array) / sizeof *(array))
 #define CONFIG_UNSUPPORTED "is not supported by this version"
 
+extern const struct yaml_shape config_anchor_shape; /* config-anchors.c */
+
 /* Texts to addresses; what is no address is an error at the node. */
 void config_addresses_read(struct yaml_reader *reader, const struct yaml_node *node,
                            const struct yaml_texts *texts, struct config_addresses *out);
@@ -25,6 +27,9 @@ void config_tls_check(struct yaml_reader *reader, const struct config *config);
 /* There are not too many of them, and no two of one name. */
 void config_notify_check(struct yaml_reader *reader, const struct config *config);
 void config_streams_check(struct yaml_reader *reader, const struct config *config);
+void config_anchors_check(struct yaml_reader *reader, const struct config *config);
+/* Letters, digits, '-', '_', '.', shorter than NOTIFY_NAME. */
+bool config_name_is_good(struct bytes name);
 /* What the policies say about connections fits the connections that there are. */
 void config_policies_check(struct yaml_reader *reader, const struct config *config);
 #endif

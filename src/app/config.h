@@ -143,6 +143,14 @@ struct config_stream {
     struct bytes host; /* of syslog; a path where it is a Unix socket */
     uint16_t port;
 };
+struct config_anchor {
+    const struct yaml_node *at;
+    struct bytes name;         /* for the log and the metrics; empty: its place in the list */
+    struct bytes file;         /* exactly one of these two */
+    struct bytes webhook;      /* an URL */
+    struct yaml_secret secret; /* with webhook: what signs it */
+    int64_t every_us, timeout_us;
+};
 struct config_limits {
     const struct yaml_node *at;
     int64_t sessions;                /* at one time */
@@ -185,6 +193,10 @@ struct config {
         struct config_stream *items;
         size_t n;
     } streams;
+    struct {
+        struct config_anchor *items;
+        size_t n;
+    } anchors;
 };
 
 /* NULL: errors says everything that is wrong, up to its ceiling. The caller holds one reference of the

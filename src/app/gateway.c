@@ -3,6 +3,7 @@
  * the start: children first (they fork while there is one thread), then the log, then what needs it,
  * listeners last; the end goes the other way. */
 #include "app/gateway.h"
+#include "app/anchors.h"
 #include "app/approvals.h"
 #include "app/child.h"
 #include "app/config.h"
@@ -53,6 +54,7 @@ struct gateway {
     struct control *control;
     struct surfaces *surfaces;
     struct approvals *approvals;
+    struct anchors *anchors;
     int listeners[LISTENERS]; /* of the worker that is being started; Unix sockets stay for all */
     struct address addresses[LISTENERS];
     size_t n_addresses;
@@ -330,6 +332,7 @@ static int start_surfaces(struct gateway *g)
                                         .log = g->log,
                                         .journal = g->journal,
                                         .streams = g->streams,
+                                        .anchors = g->anchors,
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
                                         .database = &g->addresses[0],
@@ -366,6 +369,7 @@ static int start(struct gateway *g)
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
     if (!error) error = start_journal(g);
+    if (!error) error = anchors_start(g->config, g->data, g->journal, g->workers.clock, &g->anchors);
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
     if (!error) error = resolver_new(&g->workers.resolver);
     if (!error) error = start_tls(g);
@@ -462,8 +466,10 @@ static void stop(struct gateway *g)
     control_stop(control);
     approvals_close(g->approvals);
     notices_stop(g->workers.notices); /* what the desk withdrew just now is told as well */
+    anchors_stop(g->anchors);
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
+    anchors_free(g->anchors);
     control_free(control);
     journal_free(g->journal);
     follower_stop(g->follower);

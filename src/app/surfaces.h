@@ -9,6 +9,7 @@
 struct surfaces;
 struct journal;
 struct streams;
+struct anchors;
 struct surfaces_options {
     const struct config *config; /* the first; surfaces_reload gives others */
     const char *data;
@@ -16,6 +17,7 @@ struct surfaces_options {
     struct record_log *log;
     struct journal *journal;
     struct streams *streams; /* NULL: there are none */
+    struct anchors *anchors; /* NULL: there are none */
     const struct record_keys *keys;
     struct desk *desk;              /* NULL: nothing is held */
     const struct address *database; /* where database clients connect to */

@@ -252,6 +252,32 @@ static void a_stream_that_leads_nowhere_is_refused(void **state)
                   "postern.yaml:4:42: two of \"streams\" are named \"f\"\n");
 }
 
+static void an_anchor_is_a_file_or_a_webhook_with_a_secret(void **state)
+{
+    (void)state;
+    const struct config *c = good(
+        LEAST "anchors:\n"
+              "  - { name: worm, file: /mnt/worm/kept }\n"
+              "  - { webhook: \"https://a.example/x\", secret: \"${file:h}\", every: 10m, timeout: 2s }\n");
+    assert_int_equal(c->anchors.n, 2);
+    assert_bytes(c->anchors.items[0].file, "/mnt/worm/kept");
+    assert_true(c->anchors.items[0].every_us == 60000000 && c->anchors.items[0].timeout_us == 10000000);
+    assert_true(c->anchors.items[1].every_us == 600000000 && c->anchors.items[1].timeout_us == 2000000);
+    config_unref(c);
+    expect_errors(LEAST "anchors:\n"
+                        "  - { file: kept }\n"
+                        "  - { webhook: \"https://a.example\" }\n"
+                        "  - { file: /a, webhook: \"https://a.example\", secret: \"${file:h}\" }\n"
+                        "  - { file: /b, secret: \"${file:h}\", name: \"a b\" }\n",
+                  "postern.yaml:5:13: \"file\" is an absolute path\n"
+                  "postern.yaml:6:16: a webhook needs a \"secret\", which signs what is sent\n"
+                  "postern.yaml:7:5: each of \"anchors\" has one of \"file\" and \"webhook\"\n"
+                  "postern.yaml:8:25: \"secret\" needs \"webhook\"\n"
+                  "postern.yaml:8:44: \"name\" is up to 63 letters, digits, '-', '_' and '.'\n");
+    expect_errors(LEAST "anchors: [{ name: a, file: /a }, { name: a, file: /b }]\n",
+                  "postern.yaml:4:42: two of \"anchors\" are named \"a\"\n");
+}
+
 static void a_secret_in_the_file_is_refused_and_not_repeated(void **state)
 {
     (void)state;
@@ -529,6 +555,7 @@ int main(void)
         cmocka_unit_test(who_is_told_has_one_way_and_a_secret),
         cmocka_unit_test(streams_go_to_a_file_or_to_syslog),
         cmocka_unit_test(a_stream_that_leads_nowhere_is_refused),
+        cmocka_unit_test(an_anchor_is_a_file_or_a_webhook_with_a_secret),
         cmocka_unit_test(a_secret_in_the_file_is_refused_and_not_repeated),
         cmocka_unit_test(identity_is_checked),
         cmocka_unit_test(connections_are_checked),
