@@ -33,7 +33,7 @@ _postern() {
     "policy replay"|"policy replay "*) words=" --since --until --principal --connection --catalog --limit --config --data --key-file --json --no-color --help" ;;
     "policy catalog"|"policy catalog "*) words=" --config --data --key-file --json --no-color --help" ;;
     "login"|"login "*) words=" --url --issuer --out --help" ;;
-    "token"|"token "*) words=" --json --help" ;;
+    "token"|"token "*) words=" --minted --json --help" ;;
     "connect"|"connect "*) words=" --host --port --help" ;;
     "keys show"|"keys show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "keys init"|"keys init "*) words=" --origin --config --data --key-file --json --no-color --help" ;;

@@ -11,6 +11,8 @@
 #include "session/target.h"
 
 struct desk;
+struct minted;
+struct catalog;
 enum { API_ISSUERS = 16, API_ANCHORS = 8 };
 
 /* A provider that people sign in with. */
@@ -72,13 +74,18 @@ struct api_options {
     const struct record_keys *keys; /* for reading the log; asked by one thread at a time */
     struct journal *journal;
     struct record_log *log;
-    struct desk *desk; /* NULL: nothing is held here */
+    struct desk *desk;     /* NULL: nothing is held here */
+    struct minted *minted; /* NULL: no logins are minted here */
     uint64_t seed;
 
     /* All from any thread. */
     struct session_snapshot *(*snapshot)(void *context);           /* held; in force now */
     unsigned (*roles)(void *context, const struct principal *who); /* a bit for each enum api_role */
     bool (*kill)(void *context, uint64_t session, const char *by);
+    /* The newest catalogue of a connection's database, held for the caller; NULL: none is loaded. */
+    const struct catalog *(*catalog)(void *context, struct bytes connection, struct bytes database);
+    /* Ends the sessions that signed in with this minted login. */
+    void (*end_login)(void *context, struct bytes name);
     /* Adds claims (fields) to a session that is open. False: none such. */
     bool (*claim)(void *context, uint64_t session, struct bytes fields);
     void (*health)(void *context, struct api_health *health_out);

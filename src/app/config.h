@@ -48,6 +48,12 @@ struct config_issuer {
     struct yaml_secret client_secret; /* NONE: a public client */
     int64_t leeway_us;
 };
+/* Short-lived logins that the gateway mints itself. */
+struct config_minted {
+    const struct yaml_node *at;
+    int64_t lifetime_us; /* 0: none */
+    int64_t per_principal;
+};
 struct config_identity {
     const struct yaml_node *at;
     struct {
@@ -55,6 +61,7 @@ struct config_identity {
         size_t n;
     } oidc;
     int64_t refresh_us; /* between two regular fetches of keys */
+    struct config_minted minted;
 };
 
 enum config_via { CONFIG_VIA_DIRECT = 0, CONFIG_VIA_AGENT };

@@ -335,12 +335,25 @@ static int start_surfaces(struct gateway *g)
                                         .anchors = g->anchors,
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
+                                        .keeper = g->keeper,
                                         .database = &g->addresses[0],
                                         .lost = &g->lost };
     struct surfaces *surfaces = NULL;
     int error = surfaces_start(&options, &surfaces);
     __atomic_store_n(&g->surfaces, surfaces, __ATOMIC_RELEASE);
     return error;
+}
+
+/* They are asked for at the API alone: where there is none, every client is asked for a token. */
+static int make_minted(struct gateway *g)
+{
+    const struct config_minted *from = &g->config->identity.minted;
+    if (!from->lifetime_us) return 0;
+    g->workers.minted = minted_new(&(struct minted_options){ .clock = g->workers.clock,
+                                                             .lifetime_us = from->lifetime_us,
+                                                             .most_of_one = (size_t)from->per_principal,
+                                                             .seed = g->workers.seed });
+    return g->workers.minted ? 0 : -ENOMEM;
 }
 
 static int start(struct gateway *g)
@@ -368,6 +381,7 @@ static int start(struct gateway *g)
     if (!error) error = start_log(g);
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
+    if (!error && g->config->admin.at) error = make_minted(g);
     if (!error) error = start_journal(g);
     if (!error) error = anchors_start(g->config, g->data, g->journal, g->workers.clock, &g->anchors);
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
@@ -479,6 +493,7 @@ static void stop(struct gateway *g)
     session_snapshot_release(g->workers.snapshot);
     for (unsigned i = 0; all && i < g->workers.n; i++)
         worker_free(all[i]);
+    minted_free(g->workers.minted);
     budgets_close(g->workers.budgets);
     tls_server_free(g->workers.tls);
     config_unref(g->config);

@@ -3,6 +3,7 @@
 #include "api/tables.h"
 #include "app/anchors.h"
 #include "app/keys-source.h"
+#include "app/minted-ends.h"
 #include "app/stream.h"
 #include "base/log.h"
 #include "net/listener.h"
@@ -59,6 +60,18 @@ static bool kill_session(void *context, uint64_t session, const char *by)
 {
     struct surfaces *s = context;
     return workers_kill(s->options.workers, session, by);
+}
+
+static void end_login(void *context, struct bytes name)
+{
+    struct surfaces *s = context;
+    minted_ends_sessions(s->options.workers, name);
+}
+
+static const struct catalog *give_catalog(void *context, struct bytes connection, struct bytes database)
+{
+    struct surfaces *s = context;
+    return keeper_newest(s->options.keeper, connection, database);
 }
 
 static bool claim(void *context, uint64_t session, struct bytes fields)
@@ -223,6 +236,9 @@ static int start_api(struct surfaces *s)
                                    .snapshot = give_snapshot,
                                    .roles = give_roles,
                                    .kill = kill_session,
+                                   .minted = s->options.workers->minted,
+                                   .end_login = end_login,
+                                   .catalog = give_catalog,
                                    .claim = claim,
                                    .health = give_health,
                                    .page = give_page,

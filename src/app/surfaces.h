@@ -19,7 +19,8 @@ struct surfaces_options {
     struct streams *streams; /* NULL: there are none */
     struct anchors *anchors; /* NULL: there are none */
     const struct record_keys *keys;
-    struct desk *desk;              /* NULL: nothing is held */
+    struct desk *desk; /* NULL: nothing is held */
+    struct keeper *keeper;
     const struct address *database; /* where database clients connect to */
     bool *lost;                     /* atomic: a child is gone */
 };

@@ -375,6 +375,7 @@ static void add_principal(struct frame_fields *f, const struct session *s, struc
     frame_fields_add(f, "groups", buf_bytes(scratch));
     frame_fields_add_text(f, "machine", s->principal.machine ? "true" : "false");
     if (s->principal.on_behalf_of.n) frame_fields_add(f, "on_behalf_of", s->principal.on_behalf_of);
+    if (s->minted.n) frame_fields_add(f, "minted", s->minted);
     if (s->principal.token_id.n) frame_fields_add(f, "token_id", s->principal.token_id);
     if (s->principal.expires_us) frame_fields_add_number(f, "token_expires_us", s->principal.expires_us);
 }

@@ -63,7 +63,10 @@ struct session {
     struct bytes tls;
     bool is_tls, ssl_asked, gss_asked;
     struct startup startup;
-    struct secret token; /* while keys are being fetched */
+    struct secret token;          /* while keys are being fetched */
+    struct scram_binding binding; /* of the certificate that the client was shown */
+    struct client_sasl *sasl;     /* while a client with a minted login proves itself; NULL */
+    struct bytes minted;          /* the login's name, once it has */
     struct principal principal;
     const struct target *target;
     const struct target_login *login;
@@ -157,6 +160,18 @@ void session_settle(struct session *s);
 enum step client_start_packet(struct session *s, struct bytes in, size_t *used_out);
 enum step client_start_password(struct session *s, const struct message *m);
 enum step client_start_identify(struct session *s, struct bytes token);
+/* The client hears the sentence; the record has code and detail as well. */
+enum step client_start_refuse(struct session *s, enum refusal_reason reason, const char *sentence,
+                              const char *code, struct bytes detail);
+/* It is known who asks: s->principal. */
+enum step client_start_admit(struct session *s);
+
+/* ---- client-sasl.c: SCRAM-SHA-256 with whoever gives the name of a minted login */
+bool client_sasl_wanted(const struct session *s);
+enum step client_sasl_ask(struct session *s);
+/* SASLInitialResponse, then SASLResponse. */
+enum step client_sasl_message(struct session *s, const struct message *m);
+void client_sasl_free(struct session *s);
 
 /* ---- server-start.c */
 void server_start(struct session *s, struct bytes address, const struct scram_binding *binding);
