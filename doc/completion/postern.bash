@@ -15,6 +15,7 @@ _postern() {
     "sessions list"|"sessions list "*) words=" --principal --connection --since --until --verdict --rejected --erased --limit --config --data --key-file --json --no-color --help" ;;
     "sessions show"|"sessions show "*) words=" --config --data --key-file --json --no-color --help" ;;
     "sessions replay"|"sessions replay "*) words=" --rows --step --play --speed --as --everything --sealed --config --data --key-file --json --no-color --help" ;;
+    "sessions rerun"|"sessions rerun "*) words=" --on --ordered --strict --differences --on-production --yes-really --config --data --key-file --json --no-color --help" ;;
     "sessions tail"|"sessions tail "*) words=" --follow --lines --rows --config --data --key-file --json --no-color --help" ;;
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit report"|"audit report "*) words=" --period --format --output --section --rows --config --data --key-file --json --no-color --help" ;;
@@ -50,7 +51,7 @@ _postern() {
     "version"|"version "*) words=" --help" ;;
     "man"|"man "*) words=" --help" ;;
     "completion"|"completion "*) words=" --help" ;;
-    "sessions") words=" list show replay tail kill" ;;
+    "sessions") words=" list show replay rerun tail kill" ;;
     "audit") words=" report search verify export who-saw" ;;
     "approvals") words=" list show approve deny watch" ;;
     "policy") words=" lint explain test replay catalog" ;;

@@ -31,6 +31,13 @@ struct api_anchor {
     bool late;
 };
 /* What the gateway tells about itself. */
+enum { API_STREAMS = 8, API_STREAM_NAME = 33 };
+struct api_stream {
+    char name[API_STREAM_NAME];
+    uint64_t delivered, failed; /* entries; attempts */
+    int64_t lag_us;             /* age of the oldest entry that was not delivered */
+    bool is_late;               /* that is more than its bound */
+};
 struct api_health {
     bool children, record;
     size_t sessions;
@@ -38,6 +45,8 @@ struct api_health {
     struct record_stats stats;
     struct notify_counts notified[NOTIFY_RECEIVERS];
     size_t n_notified;
+    struct api_stream streams[API_STREAMS];
+    size_t n_streams;
     struct api_anchor anchors[API_ANCHORS];
     size_t n_anchors;
 };

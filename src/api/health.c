@@ -2,6 +2,7 @@
 #include "api/anchored.h"
 #include "api/authenticate.h"
 #include "api/handlers.h"
+#include "api/health-streams.h"
 #include "api/private.h"
 #include "approval/desk.h"
 #include "record/checkpoint.h"
@@ -82,6 +83,7 @@ void api_ready(struct api_call *call)
     say(out, "keys", n_issuers > 0 && n_with_keys == n_issuers);
     /* A late index makes lists stale and no session worse: it is said, and does not take the gateway out. */
     say(out, "index", lag >= 0 && lag < LATE_US);
+    health_streams_ready(&health, out);
     anchored_ready(&health, out);
     if (!good) call->x->status = 503;
 }
@@ -200,6 +202,7 @@ static void write_metrics(struct api_call *call, struct buf *out)
            http.refused);
     metric(out, "http_connections", "gauge", "Connections that are open.", http.connections);
     write_notify(out, &h);
+    health_streams_metrics(&h, out);
     anchored_metrics(&h, out);
     buf_append_text(out, "# HELP postern_http_answers_total Answers, by hundreds of their status.\n"
                          "# TYPE postern_http_answers_total counter\n");

@@ -11,6 +11,7 @@ const struct cli_command *const command_table[] = {
     &cli_command_sessions_list,
     &cli_command_sessions_show,
     &cli_command_sessions_replay,
+    &command_sessions_rerun,
     &cli_command_sessions_tail,
     &cli_command_sessions_kill,
     &cli_command_audit_report,

@@ -9,6 +9,7 @@ extern const struct yaml_shape config_admin_shape, config_tls_shape;      /* con
 extern const struct yaml_shape config_identity_shape, config_roles_shape; /* config-identity.c */
 extern const struct yaml_shape config_connection_shape;                   /* config-connections.c */
 extern const struct yaml_shape config_store_shape, config_limits_shape;   /* config-keeping.c */
+extern const struct yaml_shape config_stream_shape;                       /* config-streams.c */
 extern const struct yaml_shape config_notify_shape;                       /* config-notify.c */
 
 #define CONFIG_N(array)    (sizeof(array) / sizeof *(array))
@@ -25,6 +26,7 @@ bool config_url_is_loopback(struct bytes url);
 void config_tls_check(struct yaml_reader *reader, const struct config *config);
 /* There are not too many of them, and no two of one name. */
 void config_notify_check(struct yaml_reader *reader, const struct config *config);
+void config_streams_check(struct yaml_reader *reader, const struct config *config);
 void config_anchors_check(struct yaml_reader *reader, const struct config *config);
 /* Letters, digits, '-', '_', '.', shorter than NOTIFY_NAME. */
 bool config_name_is_good(struct bytes name);

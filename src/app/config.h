@@ -136,6 +136,20 @@ struct config_notify {
     uint32_t wants;             /* `on`: bit 1 << enum notify_kind */
     int64_t timeout_us, retry_us;
 };
+enum config_stream_way { CONFIG_STREAM_FILE = 0, CONFIG_STREAM_UDP, CONFIG_STREAM_TCP, CONFIG_STREAM_UNIX };
+enum config_stream_text { CONFIG_STREAM_TEXT_SHAPE = 0, CONFIG_STREAM_TEXT_FULL, CONFIG_STREAM_TEXT_NONE };
+enum { CONFIG_STREAM_NAME = 33, CONFIG_STREAMS = 8 };
+struct config_stream {
+    const struct yaml_node *at;
+    struct bytes name;         /* of its position's file, and for the metrics */
+    struct bytes file, syslog; /* exactly one; file "-": standard output */
+    int64_t facility;
+    enum config_stream_text text;
+    int64_t lag_us;
+    enum config_stream_way way;
+    struct bytes host; /* of syslog; a path where it is a Unix socket */
+    uint16_t port;
+};
 struct config_anchor {
     const struct yaml_node *at;
     struct bytes name;         /* for the log and the metrics; empty: its place in the list */
@@ -182,6 +196,10 @@ struct config {
         struct config_notify *items;
         size_t n;
     } notify;
+    struct {
+        struct config_stream *items;
+        size_t n;
+    } streams;
     struct {
         struct config_anchor *items;
         size_t n;

@@ -15,6 +15,7 @@
 #include "app/notices.h"
 #include "app/parser-child.h"
 #include "app/retention.h"
+#include "app/stream.h"
 #include "app/surfaces.h"
 #include "app/targets.h"
 #include "app/understander.h"
@@ -43,11 +44,12 @@ struct gateway {
     struct parser_child *parser_child;
     struct keys_login *logins;
     size_t n_logins;
-    struct record_keys record_keys, follower_keys, surface_keys;
+    struct record_keys record_keys, follower_keys, surface_keys, stream_keys[CONFIG_STREAMS];
     struct record_log *log;
     struct journal *journal; /* what the gateway itself has to say, from any thread but the workers' */
     struct workers workers;
     struct follower *follower;
+    struct streams *streams;
     struct keeper *keeper;
     struct understander *understander;
     struct control *control;
@@ -78,6 +80,7 @@ static void on_blocks(void *context)
     struct gateway *g = context;
     struct follower *follower = __atomic_load_n(&g->follower, __ATOMIC_ACQUIRE);
     if (follower) follower_wake(follower);
+    streams_wake(__atomic_load_n(&g->streams, __ATOMIC_ACQUIRE));
     struct control *control = __atomic_load_n(&g->control, __ATOMIC_ACQUIRE);
     if (control) control_blocks(control);
     struct surfaces *surfaces = __atomic_load_n(&g->surfaces, __ATOMIC_ACQUIRE);
@@ -160,7 +163,7 @@ static int start_children(struct gateway *g)
                                  .key_source = logins_source_text(&g->config->store.key, &g->arena),
                                  .logins = g->logins,
                                  .n_logins = g->n_logins,
-                                 .n_clients = g->workers.n + 4 };
+                                 .n_clients = g->workers.n + 4 + (unsigned)g->config->streams.n };
     struct parser_options parser = { .understand = parser_understand_sql, .n_clients = g->workers.n };
     int error = keys_child_start(&keys, &g->keys_child);
     if (!error) error = parser_child_start(&parser, &g->parser_child);
@@ -177,6 +180,9 @@ static int start_log(struct gateway *g)
             keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 1), &g->follower_keys);
     if (!error)
         error = keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 3), &g->surface_keys);
+    for (unsigned i = 0; i < g->config->streams.n && !error; i++)
+        error = keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 4 + i),
+                                        &g->stream_keys[i]);
     struct record_options options = { .folder = folder,
                                       .origin = g->origin,
                                       .n_lanes = g->workers.n + 2, /* that of the desk, and the journal's */
@@ -186,6 +192,16 @@ static int start_log(struct gateway *g)
                                       .on_blocks = on_blocks,
                                       .context = g };
     return error ? error : record_log_open(&options, &g->log);
+}
+
+static int start_streams(struct gateway *g)
+{
+    struct streams_options options = { g->config, g->data, bytes_of(g->origin), g->stream_keys,
+                                       &clock_system };
+    struct streams *streams = NULL;
+    int error = streams_start(&options, &streams);
+    __atomic_store_n(&g->streams, streams, __ATOMIC_RELEASE);
+    return error;
 }
 
 static int start_tls(struct gateway *g)
@@ -297,6 +313,7 @@ static int start_surfaces(struct gateway *g)
                                         .workers = &g->workers,
                                         .log = g->log,
                                         .journal = g->journal,
+                                        .streams = g->streams,
                                         .anchors = g->anchors,
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
@@ -386,6 +403,7 @@ static int start(struct gateway *g)
         error = follower_start(g->data, &g->follower_keys, &follower);
         __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
     }
+    if (!error) error = start_streams(g);
     if (!error) {
         struct control_options options = { g->data, &g->workers, g->log, g->journal, on_reload, g };
         struct control *control = NULL;
@@ -404,6 +422,7 @@ static int start(struct gateway *g)
  * data folder, issuers) stays as it is until a restart. */
 static void reload(struct gateway *g)
 {
+    streams_reopen(g->streams); /* also where the configuration is bad: files were rotated all the same */
     const struct config *config = load(g->options->config);
     struct session_snapshot *snapshot = config ? targets_of_config(config, on_keys, g) : NULL;
     if (!snapshot || !logins_of_config(config, &g->arena, &g->logins, &g->n_logins) ||
@@ -482,6 +501,7 @@ static void stop(struct gateway *g)
     control_free(control);
     journal_free(g->journal);
     follower_stop(g->follower);
+    streams_stop(g->streams);
     if (g->keys_child) keys_child_stop(g->keys_child);
     if (g->parser_child) parser_child_stop(g->parser_child);
     session_snapshot_release(g->workers.snapshot);

@@ -1,9 +1,10 @@
 /* What the API is told of the gateway, and nothing more. */
 #include "app/surfaces.h"
-#include "app/anchors.h"
 #include "api/tables.h"
+#include "app/anchors.h"
 #include "app/keys-source.h"
 #include "app/minted-ends.h"
+#include "app/stream.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "web/web.h"
@@ -86,6 +87,7 @@ static void give_health(void *context, struct api_health *out)
     out->children = !__atomic_load_n(s->options.lost, __ATOMIC_SEQ_CST);
     out->record = !out->stats.refusing;
     out->n_notified = notify_count(notices_notify(s->options.workers->notices), out->notified);
+    streams_health(s->options.streams, out);
     out->n_anchors = anchors_count(s->options.anchors, out->anchors);
     out->sessions = atomic_load(&s->options.workers->n_sessions);
     struct worker_counts counts = { 0 };

@@ -8,6 +8,7 @@
 #include "record/journal.h"
 
 struct surfaces;
+struct streams;
 struct anchors;
 struct surfaces_options {
     const struct config *config; /* the first; surfaces_reload gives others */
@@ -15,6 +16,7 @@ struct surfaces_options {
     struct workers *workers;
     struct record_log *log;
     struct journal *journal;
+    struct streams *streams; /* NULL: there are none */
     struct anchors *anchors; /* NULL: there are none */
     const struct record_keys *keys;
     struct desk *desk; /* NULL: nothing is held */

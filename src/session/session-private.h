@@ -42,6 +42,7 @@ struct login_state {
     struct server_login dialogue;
     struct bytes server_address;
     struct buf parameters; /* ParameterStatus messages for the client, whole */
+    struct buf settings;   /* that the server got with the start-up packet: counted name, counted value */
     bool is_ordinary;      /* the server says that the login is no superuser */
 };
 
@@ -124,6 +125,7 @@ struct session {
     struct record_session record;
     struct sha256 *digest; /* of the result that answers now, where the policy keeps no more of it */
     bool digesting;
+    bool synced;                /* the client has sent a Sync since the last frame of what it sent */
     bool recording, unrecorded; /* unrecorded: the policy says to go on without */
     size_t long_at;             /* how far recording_long has come with the message that waits */
     uint32_t long_first;
