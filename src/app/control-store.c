@@ -1,5 +1,5 @@
-/* `store-note` writes GATEWAY frames of the kinds below and no others: whoever has this socket may erase, and what
- * erasing says of itself is all it can write. */
+/* `store-note` writes GATEWAY frames of the kinds below and no others: whoever has this socket may erase, and
+ * what erasing says of itself is all it can write. */
 #include "app/control-store.h"
 #include "app/wipe.h"
 

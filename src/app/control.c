@@ -2,8 +2,8 @@
  * them touches a worker's loop but by a posted task. */
 #include "app/control.h"
 #include "app/control-approvals.h"
-#include "app/log-note.h"
 #include "app/control-store.h"
+#include "app/log-note.h"
 #include "base/log.h"
 #include "cli/control-line.h"
 #include "net/listener.h"
@@ -149,7 +149,8 @@ static void on_line(struct control *control, struct client *c, const struct cont
         answer(c, verdict, message);
     } else if (!on_approvals(control, c, line)) {
         answer(c, "error",
-               "unknown verb; there are kill, watch, reload, ping, note, store-note, wipe, approvals, approval, decide");
+               "unknown verb; there are kill, watch, reload, ping, note, store-note, wipe, approvals, "
+               "approval, decide");
     }
 }
 

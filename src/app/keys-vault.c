@@ -255,7 +255,8 @@ int keys_vault_open(const char *folder_name, const char *origin, const struct se
     }
     int rc = v->aes ? load_kek(v, folder, kek) : -EIO;
     if (!rc && faccessat(folder, "log.key.next", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        log_line(LOG_ERROR, "the signing key is being changed: run postern keys rotate again file=log.key.next");
+        log_line(LOG_ERROR,
+                 "the signing key is being changed: run postern keys rotate again file=log.key.next");
         rc = -EBUSY;
     }
     if (!rc) rc = load_signing_key(v, folder, origin);

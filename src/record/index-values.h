@@ -21,8 +21,8 @@ void index_values_free(struct index_values *v);
 int index_values_follow(struct index_values *v, struct index *index, struct record_reader *reader,
                         uint64_t frames_most, bool all, bool *more_out) MUST_USE;
 
-/* The key of the index under another key-encryption key. 0, also where there is none yet; -EBADMSG: it does not
- * open with `before`; or -errno. */
+/* The key of the index under another key-encryption key. 0, also where there is none yet; -EBADMSG: it does
+ * not open with `before`; or -errno. */
 int index_values_rewrap(struct index *index, const struct record_keys *before,
                         const struct record_keys *after) MUST_USE;
 

@@ -13,7 +13,7 @@ static uint64_t split_of(uint64_t n)
 unsigned tree_inclusion_nodes(uint64_t leaf, uint64_t size, struct tree_node out[TREE_PROOF_MAX])
 {
     uint64_t from = 0, to = size;
-    struct tree_node down[TREE_PROOF_MAX];
+    struct tree_node down[TREE_PROOF_MAX] = { 0 };
     unsigned n = 0;
     CHECK(leaf < size);
     while (to - from > 1) {
@@ -32,7 +32,7 @@ unsigned tree_inclusion_nodes(uint64_t leaf, uint64_t size, struct tree_node out
 unsigned tree_consistency_nodes(uint64_t old, uint64_t size, struct tree_node out[TREE_PROOF_MAX])
 {
     uint64_t from = 0, to = size;
-    struct tree_node down[TREE_PROOF_MAX];
+    struct tree_node down[TREE_PROOF_MAX] = { 0 };
     unsigned n = 0;
     CHECK(old <= size);
     if (old == 0 || old == size) return 0;
