@@ -11,7 +11,9 @@
 #include "session/target.h"
 
 struct desk;
-enum { API_ISSUERS = 16 };
+struct minted;
+struct catalog;
+enum { API_ISSUERS = 16, API_ANCHORS = 8 };
 
 /* A provider that people sign in with. */
 struct api_issuer {
@@ -29,7 +31,22 @@ struct api_archive {
     uint64_t sent, sent_bytes, dropped, failed;
     int64_t behind_us; /* since when something waits */
 };
+/* A place where checkpoints are kept besides. */
+struct api_anchor {
+    const char *name;
+    uint64_t size, done,
+        failed;       /* of the checkpoint that was kept last; how many were, and attempts that failed */
+    int64_t waits_us; /* something new waits for so long; 0: nothing does */
+    bool late;
+};
 /* What the gateway tells about itself. */
+enum { API_STREAMS = 8, API_STREAM_NAME = 33 };
+struct api_stream {
+    char name[API_STREAM_NAME];
+    uint64_t delivered, failed; /* entries; attempts */
+    int64_t lag_us;             /* age of the oldest entry that was not delivered */
+    bool is_late;               /* that is more than its bound */
+};
 struct api_health {
     bool children, record;
     size_t sessions;
@@ -38,6 +55,10 @@ struct api_health {
     struct api_archive archive;
     struct notify_counts notified[NOTIFY_RECEIVERS];
     size_t n_notified;
+    struct api_stream streams[API_STREAMS];
+    size_t n_streams;
+    struct api_anchor anchors[API_ANCHORS];
+    size_t n_anchors;
 };
 /* A page of the web UI, as its room has it; all of it static. */
 struct api_page {
@@ -64,13 +85,18 @@ struct api_options {
     const struct record_far *far;   /* where blocks in the archive are read; may be NULL */
     struct journal *journal;
     struct record_log *log;
-    struct desk *desk; /* NULL: nothing is held here */
+    struct desk *desk;     /* NULL: nothing is held here */
+    struct minted *minted; /* NULL: no logins are minted here */
     uint64_t seed;
 
     /* All from any thread. */
     struct session_snapshot *(*snapshot)(void *context);           /* held; in force now */
     unsigned (*roles)(void *context, const struct principal *who); /* a bit for each enum api_role */
     bool (*kill)(void *context, uint64_t session, const char *by);
+    /* The newest catalogue of a connection's database, held for the caller; NULL: none is loaded. */
+    const struct catalog *(*catalog)(void *context, struct bytes connection, struct bytes database);
+    /* Ends the sessions that signed in with this minted login. */
+    void (*end_login)(void *context, struct bytes name);
     /* Adds claims (fields) to a session that is open. False: none such. */
     bool (*claim)(void *context, uint64_t session, struct bytes fields);
     void (*health)(void *context, struct api_health *health_out);

@@ -111,7 +111,26 @@ static void write_what(struct json_writer *w, const struct desk_request *r)
     api_write_texts(w, "not_undone", r->not_undone, r->n_not_undone);
 }
 
-/* Several rules may hold one statement: the groups are those of all, the numbers the largest. */
+static void write_rules(struct json_writer *w, const struct desk_entry *e)
+{
+    const struct desk_request *r = e->request;
+    json_write_name(w, "rules");
+    json_write_array(w);
+    for (size_t i = 0; i < r->n_needs; i++) {
+        const struct policy_need *need = &r->needs[i];
+        json_write_object(w);
+        json_write_text_member(w, "policy", need->policy);
+        json_write_text_member(w, "rule", need->rule);
+        api_write_texts(w, "by", need->by, need->n_by);
+        json_write_int_member(w, "approvals", need->approvals);
+        json_write_int_member(w, "missing", e->standing.missing[i]);
+        json_write_bool_member(w, "reason_required", need->reason);
+        json_write_end(w);
+    }
+    json_write_end(w);
+}
+
+/* Several rules may hold one statement: here the groups are those of all, the numbers the largest. */
 static void write_needs(struct json_writer *w, const struct desk_request *r)
 {
     uint32_t approvals = 0;
@@ -173,6 +192,7 @@ void api_write_approval(struct json_writer *w, const struct api_call *call, cons
     write_who(w, r);
     write_what(w, r);
     write_needs(w, r);
+    write_rules(w, e);
     write_standing(w, e);
     json_write_text_member(w, "digest", buf_bytes(&digest));
     enum desk_decided may = desk_may_decide(call->options->desk, bytes_of(r->id), &call->principal);

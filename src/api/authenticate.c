@@ -78,20 +78,29 @@ static void pause_ms(long ms)
         ;
 }
 
+enum identity_outcome authenticate_token(struct api_call *call, struct bytes token,
+                                         struct principal *principal_out, enum identity_refusal *refusal_out)
+{
+    enum identity_outcome outcome = IDENTITY_WAIT;
+    struct bytes detail;
+    for (int ms = 0; ms < WAIT_MS && outcome == IDENTITY_WAIT; ms += STEP_MS) {
+        if (ms) pause_ms(STEP_MS);
+        outcome = identity_verify_token(call->snapshot->identity, token, call->now_us, call->arena,
+                                        principal_out, refusal_out, &detail);
+    }
+    return outcome;
+}
+
 static bool by_token(struct api_call *call, struct bytes token)
 {
-    enum identity_refusal refusal;
-    struct bytes detail;
+    enum identity_refusal refusal = IDENTITY_UNAVAILABLE;
     if (!call->snapshot || !call->snapshot->identity)
         return api_problem(call, 503, "unavailable", "Tokens cannot be judged now.");
-    for (int ms = 0; ms < WAIT_MS; ms += STEP_MS) {
-        switch (identity_verify_token(call->snapshot->identity, token, call->now_us, call->arena,
-                                      &call->principal, &refusal, &detail)) {
-        case IDENTITY_REFUSED:
-            return api_problem(call, 401, "not-signed-in", "%s.", identity_refusal_sentence(refusal));
-        case IDENTITY_WAIT: pause_ms(STEP_MS); continue;
-        case IDENTITY_VERIFIED: return true;
-        }
+    switch (authenticate_token(call, token, &call->principal, &refusal)) {
+    case IDENTITY_REFUSED:
+        return api_problem(call, 401, "not-signed-in", "%s.", identity_refusal_sentence(refusal));
+    case IDENTITY_WAIT: break;
+    case IDENTITY_VERIFIED: return true;
     }
     return api_problem(call, 503, "unavailable", "The identity provider's keys do not come.");
 }

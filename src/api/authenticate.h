@@ -8,6 +8,10 @@
 bool authenticate(struct api_call *call) MUST_USE;
 /* For a route for nobody that shows more to some: the same, but no problem where nobody is signed in. */
 bool authenticate_maybe(struct api_call *call) MUST_USE;
+/* As a client's token is judged at the database's door; waits for the issuer's keys, up to some seconds. */
+enum identity_outcome authenticate_token(struct api_call *call, struct bytes token,
+                                         struct principal *principal_out,
+                                         enum identity_refusal *refusal_out) MUST_USE;
 /* Whether the Host header names this server: its URL's, or a loopback name where the request came from this
  * machine. A page of another site whose name was turned to our address says that name. */
 bool authenticate_host_is_ours(const struct api_call *call) MUST_USE;

@@ -1,7 +1,9 @@
 /* /healthz, /readyz, /metrics, /v1/openapi.json, /v1/log/checkpoint: the gateway about itself. */
+#include "api/anchored.h"
 #include "api/authenticate.h"
 #include "api/handlers.h"
 #include "api/health-archive.h"
+#include "api/health-streams.h"
 #include "api/private.h"
 #include "approval/desk.h"
 #include "record/checkpoint.h"
@@ -83,6 +85,8 @@ void api_ready(struct api_call *call)
     /* A late index makes lists stale and no session worse: it is said, and does not take the gateway out. */
     say(out, "index", lag >= 0 && lag < LATE_US);
     health_say_archive(out, &health.archive);
+    health_streams_ready(&health, out);
+    anchored_ready(&health, out);
     if (!good) call->x->status = 503;
 }
 
@@ -201,6 +205,8 @@ static void write_metrics(struct api_call *call, struct buf *out)
     metric(out, "http_connections", "gauge", "Connections that are open.", http.connections);
     health_write_archive(out, &h.archive);
     write_notify(out, &h);
+    health_streams_metrics(&h, out);
+    anchored_metrics(&h, out);
     buf_append_text(out, "# HELP postern_http_answers_total Answers, by hundreds of their status.\n"
                          "# TYPE postern_http_answers_total counter\n");
     for (int i = 2; i <= 5; i++)
@@ -235,32 +241,7 @@ void api_metrics(struct api_call *call)
 
 /* ---- the checkpoint */
 
-/* The last whole note of the file's end. False: there is none. */
-static bool last_note(struct bytes file, bool whole, struct bytes *note_out)
-{
-    size_t at = 0;
-    struct checkpoint c;
-    if (!whole) { /* the first note of a part may be cut: begin behind an empty line */
-        ptrdiff_t gap = bytes_find(file, BYTES_LITERAL("\n\n"));
-        if (gap < 0) return false;
-        /* A note has an empty line inside as well: of two beginnings one fits. */
-        at = (size_t)gap + 2;
-        size_t look = at;
-        if (!checkpoint_next(file, &look, &c)) {
-            gap = bytes_find(bytes_slice(file, at, file.n), BYTES_LITERAL("\n\n"));
-            if (gap < 0) return false;
-            at += (size_t)gap + 2;
-        }
-    }
-    bool found = false;
-    for (size_t from = at; checkpoint_next(file, &at, &c); from = at) {
-        *note_out = bytes_slice(file, from, at - from);
-        found = true;
-    }
-    return found;
-}
-
-static struct bytes read_end(struct api_call *call, const char *name, bool *whole_out)
+static struct bytes read_end(struct api_call *call, const char *name)
 {
     struct bytes path = arena_printf(call->arena, "%s/%s", call->options->data, name);
     uint8_t *room = arena_alloc(call->arena, TAIL);
@@ -270,18 +251,16 @@ static struct bytes read_end(struct api_call *call, const char *name, bool *whol
     off_t from = fstat(fd, &st) == 0 && st.st_size > TAIL ? st.st_size - TAIL : 0;
     ssize_t n = pread(fd, room, TAIL, from);
     close(fd);
-    *whole_out = from == 0;
     return n > 0 ? bytes_make(room, (size_t)n) : (struct bytes){ 0 };
 }
 
 void api_checkpoint(struct api_call *call)
 {
-    bool whole = true, ignored;
-    struct bytes note = { 0 };
-    struct bytes file = read_end(call, "log/checkpoints", &whole), key = read_end(call, "log.pub", &ignored);
+    struct checkpoint newest;
+    struct bytes note = { 0 }, file = read_end(call, "log/checkpoints"), key = read_end(call, "log.pub");
     while (key.n && key.p[key.n - 1] <= ' ')
         key.n--;
-    if (!last_note(file, whole, &note) || !key.n) {
+    if (!checkpoint_last(file, &note, &newest) || !key.n) {
         api_problem(call, 404, "not-found", "No checkpoint was signed yet.");
         return;
     }

@@ -24,6 +24,7 @@ struct people {
     struct map by_key;
     struct entry *all;
     size_t n;
+    uint64_t n_numbers;
 };
 
 struct people *people_new(const struct clock *clock, int64_t session_us, uint64_t seed)
@@ -95,30 +96,7 @@ static void sweep(struct people *p, const struct principal *who)
     if (n >= MOST_OF_ONE) put_out(p, oldest);
 }
 
-static bool copy_principal(struct arena *a, const struct principal *from, struct principal *to)
-{
-    *to = *from;
-    to->claims = (struct bytes){ 0 };
-    const struct {
-        struct bytes from, *to;
-    } texts[] = { { from->user, &to->user },        { from->subject, &to->subject },
-                  { from->issuer, &to->issuer },    { from->on_behalf_of, &to->on_behalf_of },
-                  { from->actor, &to->actor },      { from->claims, &to->claims },
-                  { from->token_id, &to->token_id } };
-    bool good = true;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        *texts[i].to = arena_copy(a, texts[i].from);
-        good = good && texts[i].to->p;
-    }
-    to->groups = ARENA_ARRAY(a, struct bytes, from->n_groups + 1);
-    for (size_t i = 0; good && to->groups && i < from->n_groups; i++) {
-        to->groups[i] = arena_copy(a, from->groups[i]);
-        good = to->groups[i].p != NULL;
-    }
-    return good && to->groups;
-}
-
-bool people_enter(struct people *p, const struct principal *principal, struct bytes access_token,
+bool people_enter(struct people *p, const struct principal *principal, const struct principal *door,
                   struct bytes id_token, size_t issuer, char cookie_out[PEOPLE_COOKIE])
 {
     struct entry *e = calloc(1, sizeof *e);
@@ -127,14 +105,15 @@ bool people_enter(struct people *p, const struct principal *principal, struct by
     oauth_random(cookie_out);
     oauth_random(e->person.csrf);
     sha256_once(bytes_of(cookie_out), e->key);
-    e->person.access_token = arena_copy(&e->person.arena, access_token);
     e->person.id_token = arena_copy(&e->person.arena, id_token);
     e->person.issuer = issuer;
     e->person.expires_us = clock_wall_us(p->clock) + p->session_us;
     e->seen_us = clock_monotonic_us(p->clock);
     e->n_users = 1;
-    bool good = copy_principal(&e->person.arena, principal, &e->person.principal);
+    bool good = principal_copy(&e->person.arena, principal, &e->person.principal) &&
+                (!door || principal_copy(&e->person.arena, door, &e->person.door));
     pthread_mutex_lock(&p->lock);
+    e->person.number = ++p->n_numbers;
     if (good) sweep(p, principal);
     good =
         good && p->n < MOST && map_put(&p->by_key, bytes_make(e->key, sizeof e->key), e, NULL) == MAP_ADDED;

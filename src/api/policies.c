@@ -1,8 +1,10 @@
 /* /v1/policies, /v1/policies/explain, /v1/connections: what is in force, and what it would say. */
 #include "api/handlers.h"
 #include "api/private.h"
+#include "catalog/catalog.h"
 #include "cli/asker.h"
 #include "policy/compile.h"
+#include "policy/masks.h"
 
 static void write_policy(struct json_writer *w, const struct policy_reach *r)
 {
@@ -38,6 +40,16 @@ void api_policies(struct api_call *call)
 }
 
 /* ---- explaining */
+
+/* One question. The catalogue is what sessions of the database are judged in now, and the path what they
+ * begin with where the role has no other. */
+struct explaining {
+    struct asker asker;
+    const struct catalog *catalog; /* held; NULL: `why` says why there is none */
+    const char *why;
+    struct catalog_view view;
+    struct bytes path[3];
+};
 
 static void write_effects(struct json_writer *w, const char *name, uint32_t effects)
 {
@@ -80,7 +92,42 @@ static void write_statement(struct api_call *call, const struct sql_statement *s
     json_write_end(w);
 }
 
-static void write_answer(struct api_call *call, const struct asker_answer *a)
+/* "public.customers.email" */
+static void write_masks(struct api_call *call, const struct sql_facts *facts)
+{
+    struct json_writer *w = &call->w;
+    json_write_name(w, "masks");
+    json_write_array(w);
+    for (size_t i = 0; i < facts->n_statements; i++) {
+        const struct sql_statement *s = &facts->statements[i];
+        for (size_t k = 0; k < s->n_columns; k++) {
+            const struct sql_column *c = &s->columns[k];
+            if (!c->masked || c->relation >= s->n_relations) continue;
+            const struct sql_relation *r = &s->relations[c->relation];
+            struct bytes name = arena_printf(call->arena, "%.*s.%.*s.%.*s", BYTES_FMT(r->schema),
+                                             BYTES_FMT(r->name), BYTES_FMT(c->name));
+            if (name.p) json_write_text(w, name);
+        }
+    }
+    json_write_end(w);
+}
+
+/* What is sent shows how a mask is made: that is for those who may see everything. */
+static void write_resolved(struct api_call *call, const struct explaining *e, const struct asker_answer *a)
+{
+    struct json_writer *w = &call->w;
+    json_write_bool_member(w, "resolved", e->catalog != NULL);
+    if (!e->catalog) {
+        json_write_text_member(w, "catalogue", bytes_of(e->why));
+        return;
+    }
+    api_write_texts(w, "search_path", e->path, sizeof e->path / sizeof *e->path);
+    if (a->outcome == SQL_UNDERSTOOD && policy_ruleset_masks(e->asker.ruleset)) write_masks(call, a->facts);
+    if (a->sent.n && (api_has_role(call, API_AUDITOR) || api_has_role(call, API_ADMIN)))
+        json_write_text_member(w, "sent", a->sent);
+}
+
+static void write_answer(struct api_call *call, const struct explaining *e, const struct asker_answer *a)
 {
     struct json_writer *w = api_json(call);
     const struct policy_verdict *v = &a->verdict;
@@ -91,7 +138,7 @@ static void write_answer(struct api_call *call, const struct asker_answer *a)
     json_write_text_member(w, "message", v->message);
     api_write_maybe(w, "hint", v->hint);
     api_write_maybe(w, "would", v->would);
-    json_write_bool_member(w, "resolved", false);
+    write_resolved(call, e, a);
     if (v->limit_is_hold) api_write_uint(w, "up_to_rows", v->limits.affected_rows);
     api_write_texts(w, "by", v->by, v->n_by);
     json_write_name(w, "statements");
@@ -135,13 +182,62 @@ static bool read_who(struct api_call *call, struct principal *p)
     return read_groups(call, p) && api_body_bool(call, "machine", false, &p->machine);
 }
 
+static const struct target_login *login_of(const struct target *target, const struct policy_ruleset *ruleset)
+{
+    struct bytes wanted = policy_ruleset_terms(ruleset)->login;
+    for (size_t i = 0; i < target->n_logins; i++)
+        if (bytes_equal(target->logins[i].name, wanted)) return &target->logins[i];
+    return &target->logins[0];
+}
+
+static void find_catalog(struct api_call *call, const struct policy_request *request, struct explaining *e)
+{
+    struct bytes asked = request->database.n ? request->database : request->connection, database;
+    const struct target *target = target_find(call->snapshot, asked, &database);
+    if (!target || !bytes_equal(target->name, request->connection)) {
+        e->why = "The connection serves no such database: names are judged as they are written.";
+        return;
+    }
+    e->catalog = call->options->catalog(call->options->context, target->name, database);
+    if (!e->catalog) {
+        e->why =
+            "The gateway has no catalogue of this database now, since no session is in it that needs one: "
+            "names are judged as they are written. Connect to it, and ask again.";
+        return;
+    }
+    e->path[0] = BYTES_LITERAL("pg_catalog");
+    e->path[1] = login_of(target, e->asker.ruleset)->user;
+    e->path[2] = BYTES_LITERAL("public");
+    e->view = (struct catalog_view){ .catalog = e->catalog,
+                                     .path = e->path,
+                                     .n_path = sizeof e->path / sizeof *e->path,
+                                     .database = database };
+    e->asker.view = &e->view;
+}
+
+static void explain(struct api_call *call, const struct policy_request *request, struct bytes sql)
+{
+    struct explaining e = { .why = "Nobody comes in: nothing was judged." };
+    struct asker_answer answer = { 0 };
+    asker_init(&e.asker, call->snapshot->policies, NULL);
+    e.asker.ruleset = policy_ruleset_for(call->snapshot->policies, request, &e.asker.session);
+    if (e.asker.ruleset) {
+        find_catalog(call, request, &e);
+        asker_judge(&e.asker, sql, &answer);
+    } else {
+        answer.verdict.rule = BYTES_LITERAL("no-policy");
+        answer.verdict.message = BYTES_LITERAL("no policy lets them in: they cannot connect");
+    }
+    write_answer(call, &e, &answer);
+    asker_free(&e.asker);
+    catalog_release(e.catalog);
+}
+
 void api_policies_explain(struct api_call *call)
 {
     struct principal who;
     struct policy_request request = { .principal = &who };
     struct bytes sql;
-    struct asker asker;
-    struct asker_answer answer;
     if (!api_body_text(call, "sql", 1 << 20, &sql) ||
         !api_body_text(call, "connection", 200, &request.connection) ||
         !api_body_text(call, "database", 200, &request.database) || !read_who(call, &who))
@@ -151,17 +247,7 @@ void api_policies_explain(struct api_call *call)
         return;
     }
     if (!who.claims.n) who.claims = BYTES_LITERAL("{}");
-    asker_init(&asker, call->snapshot->policies, NULL);
-    asker.ruleset = policy_ruleset_for(call->snapshot->policies, &request, &asker.session);
-    if (asker.ruleset) {
-        asker_judge(&asker, sql, &answer);
-    } else {
-        answer = (struct asker_answer){ 0 };
-        answer.verdict.rule = BYTES_LITERAL("no-policy");
-        answer.verdict.message = BYTES_LITERAL("no policy lets them in: they cannot connect");
-    }
-    write_answer(call, &answer);
-    asker_free(&asker);
+    explain(call, &request, sql);
 }
 
 /* ---- connections */

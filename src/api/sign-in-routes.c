@@ -2,6 +2,7 @@
 #include "api/authenticate.h"
 #include "api/handlers.h"
 #include "api/private.h"
+#include "api/token.h"
 #include "base/log.h"
 #include "http/client.h"
 
@@ -139,7 +140,11 @@ static void enter(struct api_call *call, const struct sign_in_begun *begun, cons
         go_back_with(call, "signin-refused", "Only people sign in here.");
         return;
     }
-    if (!people_enter(call->api->people, &principal, tokens->access, tokens->id, begun->issuer, cookie)) {
+    struct principal door;
+    bool has_door = token_at_door(call, &principal, tokens->access, &door) ||
+                    token_at_door(call, &principal, tokens->id, &door);
+    if (!people_enter(call->api->people, &principal, has_door ? &door : NULL, tokens->id, begun->issuer,
+                      cookie)) {
         go_back_with(call, "signin-unavailable", "Too many are signed in.");
         return;
     }
@@ -202,6 +207,7 @@ void api_sign_out(struct api_call *call)
     if (call->person) {
         struct bytes back = arena_printf(call->arena, "%.*s/", BYTES_FMT(authenticate_origin(call)));
         people_leave(call->api->people, call->person);
+        token_end_of_sign_in(call, call->person);
         if (sign_in_endpoints(call->api->sign_in, call->person->issuer, call->arena, &endpoints))
             oauth_sign_out_url(&call->options->issuers[call->person->issuer].client, &endpoints,
                                call->person->id_token, back, &url);

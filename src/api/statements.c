@@ -11,6 +11,7 @@ static void on_hit(void *context, const struct index_hit *h)
     json_write_object(w);
     api_write_session_id(w, "session", h->session);
     json_write_text_member(w, "principal", h->principal);
+    api_write_maybe(w, "on_behalf_of", h->on_behalf_of);
     json_write_text_member(w, "connection", h->connection);
     json_write_text_member(w, "shape", h->shape);
     api_write_list(w, "tags", h->tags);
@@ -25,6 +26,8 @@ static void on_hit(void *context, const struct index_hit *h)
     api_write_uint(w, "errors", h->errors);
     api_write_uint(w, "rows", h->rows);
     json_write_int_member(w, "us", h->us);
+    json_write_int_member(w, "longest_us", h->longest_us);
+    api_write_uint(w, "most_rows", h->most_rows);
     api_write_uint(w, "first_sequence", h->first_sequence);
     api_write_uint(w, "last_sequence", h->last_sequence);
     json_write_end(w);
@@ -37,7 +40,12 @@ void api_statements(struct api_call *call)
     struct index *index;
     bool more = false;
     struct bytes session = api_query(call, "session");
-    if (!api_find(call, &found)) return;
+    uint64_t least_us;
+    if (!api_find(call, &found) || !api_query_number(call, "least_us", 0, 0, INT64_MAX, &least_us) ||
+        !api_query_number(call, "least_rows", 0, 0, INT64_MAX, &found.find.least_rows))
+        return;
+    found.find.least_us = (int64_t)least_us;
+    found.find.on_behalf_of = api_query(call, "on_behalf_of");
     if (session.p && !api_session_id(call, session, &found.find.session)) return;
     found.find.error = api_query(call, "error");
     found.find.effect = api_query(call, "effect");

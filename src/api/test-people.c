@@ -21,8 +21,8 @@ static void a_cookie_finds_who_got_it_until_they_leave(void **state)
     (void)state;
     char cookie[PEOPLE_COOKIE], wrong[PEOPLE_COOKIE];
     struct people *people = people_new(&moved, 3600 * 1000000LL, 7);
-    struct principal ada = principal_of("ada");
-    assert_true(people_enter(people, &ada, bytes_of("access"), bytes_of("id"), 0, cookie));
+    struct principal ada = principal_of("ada"), door = principal_of("ada at the door");
+    assert_true(people_enter(people, &ada, &door, bytes_of("id"), 0, cookie));
     memcpy(wrong, cookie, sizeof wrong);
     wrong[0] = wrong[0] == 'A' ? 'B' : 'A';
     assert_null(people_find(people, bytes_of(wrong)));
@@ -31,6 +31,8 @@ static void a_cookie_finds_who_got_it_until_they_leave(void **state)
     struct person *person = people_find(people, bytes_of(cookie));
     assert_non_null(person);
     assert_bytes(person->principal.user, "ada");
+    assert_bytes(person->door.user, "ada at the door");
+    assert_int_equal(person->number, 1);
     assert_true(strlen(person->csrf) == 43 && strcmp(person->csrf, cookie) != 0);
     people_leave(people, person);
     assert_null(people_find(people, bytes_of(cookie)));
@@ -46,7 +48,7 @@ static void a_sign_in_ends_by_age_and_by_idleness(void **state)
     char cookie[PEOPLE_COOKIE];
     struct people *people = people_new(&moved, 3 * 3600 * 1000000LL, 7);
     struct principal ada = principal_of("ada");
-    assert_true(people_enter(people, &ada, bytes_of(""), bytes_of(""), 0, cookie));
+    assert_true(people_enter(people, &ada, NULL, bytes_of(""), 0, cookie));
     for (int minutes = 0; minutes < 170; minutes += 50) {
         struct person *person = people_find(people, bytes_of(cookie));
         assert_non_null(person);
@@ -54,7 +56,7 @@ static void a_sign_in_ends_by_age_and_by_idleness(void **state)
         now_us += 50 * 60 * 1000000LL;
     }
     assert_null(people_find(people, bytes_of(cookie))); /* 200 minutes: older than three hours */
-    assert_true(people_enter(people, &ada, bytes_of(""), bytes_of(""), 0, cookie));
+    assert_true(people_enter(people, &ada, NULL, bytes_of(""), 0, cookie));
     now_us += 61 * 60 * 1000000LL;
     assert_null(people_find(people, bytes_of(cookie)));
     people_free(people);
@@ -66,10 +68,10 @@ static void the_oldest_of_too_many_sign_ins_of_one_person_gives_way(void **state
     char first[PEOPLE_COOKIE], other[PEOPLE_COOKIE], cookie[PEOPLE_COOKIE];
     struct people *people = people_new(&moved, 3600 * 1000000LL, 7);
     struct principal ada = principal_of("ada"), bob = principal_of("bob");
-    assert_true(people_enter(people, &bob, bytes_of(""), bytes_of(""), 0, other));
-    assert_true(people_enter(people, &ada, bytes_of(""), bytes_of(""), 0, first));
+    assert_true(people_enter(people, &bob, NULL, bytes_of(""), 0, other));
+    assert_true(people_enter(people, &ada, NULL, bytes_of(""), 0, first));
     for (int i = 0; i < 32; i++)
-        assert_true(people_enter(people, &ada, bytes_of(""), bytes_of(""), 0, cookie));
+        assert_true(people_enter(people, &ada, NULL, bytes_of(""), 0, cookie));
     assert_null(people_find(people, bytes_of(first)));
     const char *there[] = { other, cookie };
     for (size_t i = 0; i < 2; i++) {

@@ -1,6 +1,7 @@
 /* Opening the desk, and recording what happens at it: each event is a frame of the gateway itself (session
  * 0), so that the record has it where no session is there any more. */
 #include "app/approvals.h"
+#include "approval/need.h"
 #include "base/codec.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -56,14 +57,22 @@ static int find_key(const char *path, struct keys_client *keys, uint8_t key[32])
     return error ? error : write_key(path, wrapped);
 }
 
-/* ---- the record */
+/* ---- the record. Who asks, and the words that the statement is held with, stand in the session's own record
+ * alone, under its key: what is here outlives it. */
+
+static void add_rules(struct frame_fields *f, const struct desk_request *r)
+{
+    struct buf words;
+    buf_init(&words, BODY / 2);
+    needs_words(r->needs, r->n_needs, &words);
+    frame_fields_add(f, "rules", buf_bytes(&words));
+    buf_free(&words);
+}
 
 static void add_people(struct frame_fields *f, const struct desk_event *event)
 {
     const struct desk_request *r = event->request;
     char id[14];
-    frame_fields_add(f, "principal", r->principal.user);
-    if (r->principal.on_behalf_of.n) frame_fields_add(f, "on_behalf_of", r->principal.on_behalf_of);
     frame_fields_add(f, "connection", r->connection);
     session_id_format(r->session, id);
     frame_fields_add_text(f, "session", id);
@@ -71,8 +80,8 @@ static void add_people(struct frame_fields *f, const struct desk_event *event)
         char digest[2 * DESK_DIGEST + 1];
         for (size_t i = 0; i < DESK_DIGEST; i++)
             snprintf(digest + 2 * i, 3, "%02x", r->digest[i]);
-        frame_fields_add(f, "message", bytes_slice(r->message, 0, 4096));
         frame_fields_add_text(f, "digest", digest);
+        add_rules(f, r);
         if (r->counted) frame_fields_add_number(f, "rows", (int64_t)r->rows);
     }
     if (!event->decision) return;

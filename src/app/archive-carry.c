@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "crypto/hash.h"
 #include "record/blocks.h"
+#include "record/segment-whole.h"
 #include "store/s3-file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -85,8 +86,8 @@ static void set_lock(const struct archive_carry *c, struct s3_object *object)
         object->lock.until_s = clock_wall_us(c->clock) / 1000000 + lock->days * DAY_S;
 }
 
-static bool send_file(struct archive_carry *c, const char *name, int fd, uint64_t bytes, char sha256_out[65],
-                      struct s3_answer *answer, char why[320])
+static enum s3_outcome send_file(struct archive_carry *c, const char *name, int fd, uint64_t bytes,
+                                 char sha256_out[65], struct s3_answer *answer, char why[320])
 {
     char key[S3_KEY];
     struct s3_object object = { .only_new = true };
@@ -94,10 +95,14 @@ static bool send_file(struct archive_carry *c, const char *name, int fd, uint64_
     object.key = bytes_of(key);
     set_lock(c, &object);
     int error = s3_file_hash(fd, bytes, object.sha256);
-    if (error) return say(why, name, strerror(-error));
+    if (error) {
+        (void)say(why, name, strerror(-error));
+        return S3_FAILED;
+    }
     memcpy(sha256_out, object.sha256, 65);
-    if (s3_file_send(c->s3, &object, fd, bytes, answer) == S3_DONE) return true;
-    return say(why, key, answer->why);
+    enum s3_outcome outcome = s3_file_send(c->s3, &object, fd, bytes, answer);
+    if (outcome != S3_DONE) (void)say(why, key, answer->why);
+    return outcome;
 }
 
 static bool open_file(struct archive_carry *c, uint64_t first_leaf, const char *suffix, char name[32],
@@ -116,21 +121,48 @@ static bool open_file(struct archive_carry *c, uint64_t first_leaf, const char *
     return false;
 }
 
-static bool send_named(struct archive_carry *c, uint64_t first_leaf, const char *suffix, uint64_t wanted,
-                       struct receipt *r, char why[320])
+static bool send_heads(struct archive_carry *c, uint64_t first_leaf, uint64_t wanted, char why[320])
 {
     char name[32], sha256[65];
     int fd;
     uint64_t bytes;
     struct s3_answer answer;
-    if (!open_file(c, first_leaf, suffix, name, &fd, &bytes, why)) return false;
-    bool good = !wanted || bytes == wanted;
+    if (!open_file(c, first_leaf, "heads", name, &fd, &bytes, why)) return false;
+    bool good = bytes == wanted;
     if (!good) (void)say(why, name, "it has another length than its segment says");
-    good = good && send_file(c, name, fd, bytes, sha256, &answer, why);
+    good = good && send_file(c, name, fd, bytes, sha256, &answer, why) == S3_DONE;
     close(fd);
-    if (!good || wanted) return good;
-    r->bytes = bytes;
-    memcpy(r->sha256, sha256, sizeof r->sha256);
+    return good;
+}
+
+/* Whether sessions were erased in it, and nothing else happened to it. */
+static bool is_erased_in(struct archive_carry *c, uint64_t first_leaf, uint64_t end_leaf)
+{
+    uint64_t removed;
+    return segment_is_whole(c->log, first_leaf, end_leaf, &removed) == 0 && removed > 0;
+}
+
+/* Sessions may be erased at any moment, and their blocks become zeros here. Where that happened between two
+ * tries, the object of the first one stands there for good with another sum, and this one gets a name of its
+ * own; where it happened while the file was sent, the sum that it was sent with is not its own. */
+static bool send_blocks(struct archive_carry *c, uint64_t first_leaf, uint64_t end_leaf, struct receipt *r,
+                        char why[320])
+{
+    char plain[32], name[64], after[65];
+    int fd;
+    struct s3_answer answer;
+    if (!open_file(c, first_leaf, "blocks", plain, &fd, &r->bytes, why)) return false;
+    snprintf(name, sizeof name, "%s", plain);
+    enum s3_outcome outcome = send_file(c, name, fd, r->bytes, r->sha256, &answer, why);
+    if (outcome == S3_EXISTS && is_erased_in(c, first_leaf, end_leaf)) {
+        snprintf(name, sizeof name, "%012" PRIu64 "-%.16s.blocks", first_leaf, r->sha256);
+        outcome = send_file(c, name, fd, r->bytes, r->sha256, &answer, why);
+    }
+    bool good = outcome == S3_DONE;
+    if (good && (s3_file_hash(fd, r->bytes, after) != 0 || strcmp(after, r->sha256) != 0))
+        good = say(why, name, "it changed while it was sent, and is sent again");
+    close(fd);
+    if (!good) return false;
     snprintf(r->key, sizeof r->key, "%s/%s", c->folder, name);
     snprintf(r->version, sizeof r->version, "%s", answer.version);
     return true;
@@ -144,7 +176,7 @@ static bool send_text(struct archive_carry *c, const char *name, struct bytes te
     int fd = memfd_create("postern-archive", MFD_CLOEXEC);
     bool good = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n;
     if (!good) (void)say(why, name, strerror(errno));
-    good = good && send_file(c, name, fd, text.n, sha256, &answer, why);
+    good = good && send_file(c, name, fd, text.n, sha256, &answer, why) == S3_DONE;
     if (fd >= 0) close(fd);
     return good;
 }
@@ -190,9 +222,9 @@ bool archive_carry_send(struct archive_carry *c, const struct archive_view *view
     uint64_t end = view->segments[segment + 1].first_leaf;
     struct receipt r = { .first_leaf = first };
     if (!find_place(c, view, segment, &from, why)) return false;
-    if (!send_key(c, why) || !send_named(c, first, "heads", (end - first) * FORMAT_ENTRY, NULL, why) ||
+    if (!send_key(c, why) || !send_heads(c, first, (end - first) * FORMAT_ENTRY, why) ||
         !send_checkpoints(c, first, end, from, &r.checkpoints_to, why) ||
-        !send_named(c, first, "blocks", 0, &r, why))
+        !send_blocks(c, first, end, &r, why))
         return false;
     snprintf(r.bucket, sizeof r.bucket, "%.*s", BYTES_FMT(archive_store_config(c->store)->bucket));
     r.at_us = clock_wall_us(c->clock);
@@ -203,8 +235,12 @@ bool archive_carry_send(struct archive_carry *c, const struct archive_view *view
     return true;
 }
 
-bool archive_carry_drop(struct archive_carry *c, uint64_t first_leaf, char why[320])
+bool archive_carry_drop(struct archive_carry *c, const struct archive_view *view, size_t segment,
+                        char why[320])
 {
+    CHECK(segment + 1 < view->n);
+    uint64_t first_leaf = view->segments[segment].first_leaf;
+    uint64_t end_leaf = view->segments[segment + 1].first_leaf;
     char name[32], sha256[65];
     int fd;
     uint64_t bytes;
@@ -216,7 +252,9 @@ bool archive_carry_drop(struct archive_carry *c, uint64_t first_leaf, char why[3
     error = s3_file_hash(fd, bytes, sha256);
     close(fd);
     if (error) return say(why, name, strerror(-error));
-    if (bytes != r.bytes || strcmp(sha256, r.sha256) != 0)
+    /* The archive has what it was before sessions were erased, or what it was between two such times. */
+    bool same = bytes == r.bytes && strcmp(sha256, r.sha256) == 0;
+    if (!same && (bytes != r.bytes || !is_erased_in(c, first_leaf, end_leaf)))
         return say(why, name, "it is not what its receipt says; nothing is removed");
     if (s3_file_check(c->s3, bytes_of(r.key), bytes_of(r.version), r.bytes, r.sha256, &answer) != S3_DONE)
         return say(why, r.key, answer.why);

@@ -17,5 +17,6 @@ struct archive_carry {
 /* False: why says what stood in the way (room for 320). *bytes_out: of what went up. */
 bool archive_carry_send(struct archive_carry *c, const struct archive_view *view, size_t segment,
                         uint64_t *bytes_out, char why[320]) MUST_USE;
-bool archive_carry_drop(struct archive_carry *c, uint64_t first_leaf, char why[320]) MUST_USE;
+bool archive_carry_drop(struct archive_carry *c, const struct archive_view *view, size_t segment,
+                        char why[320]) MUST_USE;
 #endif

@@ -151,7 +151,7 @@ static bool take_step(struct archive *a, struct turn *t)
     case ARCHIVE_REST: return false;
     case ARCHIVE_SEND: good = archive_carry_send(&a->carry, &t->view, plan.segment, &bytes, why); break;
     case ARCHIVE_DROP:
-        good = archive_carry_drop(&a->carry, t->view.segments[plan.segment].first_leaf, why);
+        good = archive_carry_drop(&a->carry, &t->view, plan.segment, why);
         if (!good) t->drop_from_us = clock_monotonic_us(a->options.clock) + DROP_AGAIN_US;
         break;
     }

@@ -46,7 +46,10 @@ static int run(struct cli_call *call)
     gethostname(host, sizeof host - 1);
     snprintf(origin, sizeof origin, "postern/%s", host);
     buf_init(&place.data, EVIDENCE_PATH * 2);
-    if (find_folder(call, &place, &data) && strlen(data) < EVIDENCE_PATH) {
+    bool found = find_folder(call, &place, &data);
+    if (found && place.read_key) place.read_key(&place);
+    if (found && place.key_problem) cli_fail(call, "%s", place.key_problem);
+    if (found && !place.key_problem && strlen(data) < EVIDENCE_PATH) {
         snprintf(path, sizeof path, "%s/log.pub", data);
         bool there = access(path, F_OK) == 0;
         if (!name && origin_of_key(path, origin)) name = origin;
@@ -62,6 +65,7 @@ static int run(struct cli_call *call)
     keys_vault_close(vault);
     if (place.far) place.far_free(place.far);
     buf_free(&place.data);
+    buf_free(&place.key_command);
     secret_free(&place.key);
     return code;
 }

@@ -76,6 +76,16 @@ static const struct yaml_shape issuer_shape = { "an issuer",   sizeof(struct con
                                                 issuer_fields, CONFIG_N(issuer_fields),
                                                 NULL,          check_issuer };
 
+static const struct yaml_field minted_fields[] = {
+    { "lifetime", YAML_DURATION, YAML_AT(config_minted, lifetime_us),
+      "How long such a login lasts at most; 0s: none are minted.", .fallback = "1h", .max = 86400000000 },
+    { "per_principal", YAML_NUMBER, YAML_AT(config_minted, per_principal),
+      "How many of them one user may have at a time.", .fallback = "32", .min = 1, .max = 1000 },
+};
+static const struct yaml_shape minted_shape = {
+    "identity.minted", sizeof(struct config_minted), minted_fields, CONFIG_N(minted_fields), NULL, NULL
+};
+
 static void check_identity(struct yaml_reader *reader, void *object)
 {
     const struct config_identity *identity = object;
@@ -92,6 +102,9 @@ static const struct yaml_field identity_fields[] = {
     { "refresh", YAML_DURATION, YAML_AT(config_identity, refresh_us),
       "How often the issuers' keys are fetched again.", .fallback = "10m", .min = 10000000,
       .max = 86400000000 },
+    { "minted", YAML_OBJECT, YAML_AT(config_identity, minted),
+      "Short-lived logins that the gateway mints for clients which authenticate with SCRAM.",
+      .shape = &minted_shape },
     { "saml", YAML_ABSENT, 0, CONFIG_UNSUPPORTED },
 };
 const struct yaml_shape config_identity_shape = {

@@ -5,7 +5,7 @@
 
 enum { HOLD_KINDS = 1u << NOTIFY_HOLD | 1u << NOTIFY_DECIDED | 1u << NOTIFY_ENDED };
 
-static bool name_is_good(struct bytes name)
+bool config_name_is_good(struct bytes name)
 {
     for (size_t i = 0; i < name.n; i++) {
         uint8_t c = name.p[i];
@@ -58,7 +58,7 @@ static void check_notify(struct yaml_reader *reader, void *object)
     if (notify->command.n && notify->command.items[0].p[0] != '/')
         yaml_errors_add(reader->errors, yaml_place_of(notify->at, "command"),
                         "\"command\" begins with the absolute path of a program; no shell reads it");
-    if (!name_is_good(notify->name))
+    if (!config_name_is_good(notify->name))
         yaml_errors_add(reader->errors, yaml_place_of(notify->at, "name"),
                         "\"name\" is up to %d letters, digits, '-', '_' and '.'", NOTIFY_NAME - 1);
     check_webhook(reader, notify);

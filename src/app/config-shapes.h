@@ -10,10 +10,13 @@ extern const struct yaml_shape config_identity_shape, config_roles_shape; /* con
 extern const struct yaml_shape config_connection_shape;                   /* config-connections.c */
 extern const struct yaml_shape config_store_shape, config_limits_shape;   /* config-keeping.c */
 extern const struct yaml_shape config_s3_shape, config_lock_shape;        /* config-archive.c */
+extern const struct yaml_shape config_stream_shape;                       /* config-streams.c */
 extern const struct yaml_shape config_notify_shape;                       /* config-notify.c */
 
 #define CONFIG_N(array)    (sizeof(array) / sizeof *(array))
 #define CONFIG_UNSUPPORTED "is not supported by this version"
+
+extern const struct yaml_shape config_anchor_shape; /* config-anchors.c */
 
 /* Texts to addresses; what is no address is an error at the node. */
 void config_addresses_read(struct yaml_reader *reader, const struct yaml_node *node,
@@ -26,6 +29,10 @@ void config_tls_check(struct yaml_reader *reader, const struct config *config);
 void config_archive_check(struct yaml_reader *reader, struct config_store *store);
 /* There are not too many of them, and no two of one name. */
 void config_notify_check(struct yaml_reader *reader, const struct config *config);
+void config_streams_check(struct yaml_reader *reader, const struct config *config);
+void config_anchors_check(struct yaml_reader *reader, const struct config *config);
+/* Letters, digits, '-', '_', '.', shorter than NOTIFY_NAME. */
+bool config_name_is_good(struct bytes name);
 /* What the policies say about connections fits the connections that there are. */
 void config_policies_check(struct yaml_reader *reader, const struct config *config);
 #endif

@@ -50,6 +50,11 @@ static const struct yaml_field config_fields[] = {
       .shape = &config_limits_shape },
     { "notify", YAML_OBJECTS, YAML_AT(config, notify),
       "Who is told of what waits for people and of refusals.", .shape = &config_notify_shape },
+    { "streams", YAML_OBJECTS, YAML_AT(config, streams),
+      "Where summaries of what is recorded go, besides the log.", .shape = &config_stream_shape },
+    { "anchors", YAML_OBJECTS, YAML_AT(config, anchors),
+      "Where checkpoints of the log are kept besides, so that a rewritten log is found.",
+      .shape = &config_anchor_shape },
 };
 
 static void check_config(struct yaml_reader *reader, void *object)
@@ -59,6 +64,8 @@ static void check_config(struct yaml_reader *reader, void *object)
                           &config->listen);
     config_tls_check(reader, config);
     config_notify_check(reader, config);
+    config_streams_check(reader, config);
+    config_anchors_check(reader, config);
     if (config->durability == CONFIG_DURABILITY_POWER)
         yaml_errors_add(reader->errors, yaml_place_of(config->at, "durability"),
                         "durability: power " CONFIG_UNSUPPORTED "; use durability: process");

@@ -48,6 +48,12 @@ struct config_issuer {
     struct yaml_secret client_secret; /* NONE: a public client */
     int64_t leeway_us;
 };
+/* Short-lived logins that the gateway mints itself. */
+struct config_minted {
+    const struct yaml_node *at;
+    int64_t lifetime_us; /* 0: none */
+    int64_t per_principal;
+};
 struct config_identity {
     const struct yaml_node *at;
     struct {
@@ -55,6 +61,7 @@ struct config_identity {
         size_t n;
     } oidc;
     int64_t refresh_us; /* between two regular fetches of keys */
+    struct config_minted minted;
 };
 
 enum config_via { CONFIG_VIA_DIRECT = 0, CONFIG_VIA_AGENT };
@@ -148,6 +155,28 @@ struct config_notify {
     uint32_t wants;             /* `on`: bit 1 << enum notify_kind */
     int64_t timeout_us, retry_us;
 };
+enum config_stream_way { CONFIG_STREAM_FILE = 0, CONFIG_STREAM_UDP, CONFIG_STREAM_TCP, CONFIG_STREAM_UNIX };
+enum config_stream_text { CONFIG_STREAM_TEXT_SHAPE = 0, CONFIG_STREAM_TEXT_FULL, CONFIG_STREAM_TEXT_NONE };
+enum { CONFIG_STREAM_NAME = 33, CONFIG_STREAMS = 8 };
+struct config_stream {
+    const struct yaml_node *at;
+    struct bytes name;         /* of its position's file, and for the metrics */
+    struct bytes file, syslog; /* exactly one; file "-": standard output */
+    int64_t facility;
+    enum config_stream_text text;
+    int64_t lag_us;
+    enum config_stream_way way;
+    struct bytes host; /* of syslog; a path where it is a Unix socket */
+    uint16_t port;
+};
+struct config_anchor {
+    const struct yaml_node *at;
+    struct bytes name;         /* for the log and the metrics; empty: its place in the list */
+    struct bytes file;         /* exactly one of these two */
+    struct bytes webhook;      /* an URL */
+    struct yaml_secret secret; /* with webhook: what signs it */
+    int64_t every_us, timeout_us;
+};
 struct config_limits {
     const struct yaml_node *at;
     int64_t sessions;                /* at one time */
@@ -186,6 +215,14 @@ struct config {
         struct config_notify *items;
         size_t n;
     } notify;
+    struct {
+        struct config_stream *items;
+        size_t n;
+    } streams;
+    struct {
+        struct config_anchor *items;
+        size_t n;
+    } anchors;
 };
 
 /* NULL: errors says everything that is wrong, up to its ceiling. The caller holds one reference of the

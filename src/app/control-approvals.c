@@ -1,6 +1,7 @@
 /* Listing, showing and deciding, for `postern approvals`. A person sees what they asked for, or what was
  * asked on their verified behalf, and what they may decide on. */
 #include "app/control-approvals.h"
+#include "approval/need.h"
 #include <stdio.h>
 
 enum { LIST_MOST = 200, PIECE = 2000, CUT = 300 };
@@ -56,6 +57,17 @@ static void put_piece(struct asked *a, const char *what, struct bytes name, stru
     } while (text.n);
 }
 
+/* "agents/bulk: 2 people of dba; 1 still needed" */
+static void put_need(struct asked *a, const struct policy_need *need, uint32_t missing)
+{
+    struct buf words;
+    buf_init(&words, PIECE);
+    need_words(need, &words);
+    buf_printf(&words, missing ? "; %u still needed" : "; approved", missing);
+    put_piece(a, "rule", (struct bytes){ 0 }, buf_bytes(&words));
+    buf_free(&words);
+}
+
 static void put_details(struct asked *a, const struct desk_entry *entry)
 {
     const struct desk_request *r = entry->request;
@@ -73,6 +85,8 @@ static void put_details(struct asked *a, const struct desk_entry *entry)
                   : p->text.p ? p->text
                               : BYTES_LITERAL("binary"));
     }
+    for (size_t i = 0; i < r->n_needs; i++)
+        put_need(a, &r->needs[i], entry->standing.missing[i]);
     put_piece(a, "effects", (struct bytes){ 0 }, r->effects);
     put_piece(a, "search_path", (struct bytes){ 0 }, r->search_path);
     for (size_t i = 0; i < r->n_relations; i++)

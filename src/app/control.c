@@ -2,10 +2,13 @@
  * them touches a worker's loop but by a posted task. */
 #include "app/control.h"
 #include "app/control-approvals.h"
+#include "app/control-store.h"
+#include "app/log-note.h"
 #include "base/log.h"
 #include "cli/control-line.h"
 #include "net/listener.h"
 #include "record/frame.h"
+#include "record/journal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,6 +24,7 @@ enum { CLIENTS = 32, PATH = 1100, ANSWER_CEILING = 4 * CONTROL_LINE_MOST, LISTIN
 
 struct client {
     int fd; /* -1: free */
+    uid_t uid;
     bool watches, watches_desk;
     struct buf in;
 };
@@ -73,6 +77,22 @@ static void on_kill(struct control *control, struct client *c, const struct cont
         answer(c, "no", "no such session is open here");
 }
 
+/* What the command line did, for the record. */
+static void on_note(struct control *control, struct client *c, const struct control_line *line)
+{
+    struct buf body;
+    buf_init(&body, 4 * CONTROL_LINE_MOST);
+    log_note_fields(line->fields, line->n_fields, c->uid, &body);
+    bool good = !body.failed && control_line_get(line, "what").n;
+    if (!good)
+        answer(c, "error", "note wants what=TEXT");
+    else if (journal_write(control->options.journal, FRAME_GATEWAY, buf_bytes(&body)))
+        answer(c, "ok", NULL);
+    else
+        answer(c, "no", "the log has no room");
+    buf_free(&body);
+}
+
 static struct session_snapshot *snapshot_of(struct control *control)
 {
     struct workers *workers = control->options.workers;
@@ -108,6 +128,7 @@ static bool on_approvals(struct control *control, struct client *c, const struct
 
 static void on_line(struct control *control, struct client *c, const struct control_line *line)
 {
+    const char *verdict, *message;
     if (bytes_is(line->verb, "kill")) {
         on_kill(control, c, line);
     } else if (bytes_is(line->verb, "watch")) {
@@ -119,10 +140,17 @@ static void on_line(struct control *control, struct client *c, const struct cont
     } else if (bytes_is(line->verb, "reload")) {
         control->options.reload(control->options.context);
         answer(c, "ok", NULL);
+    } else if (bytes_is(line->verb, "note")) {
+        on_note(control, c, line);
     } else if (bytes_is(line->verb, "ping")) {
         answer(c, "ok", NULL);
+    } else if (control_store(control->options.workers, control->options.log, control->options.journal, line,
+                             &verdict, &message)) {
+        answer(c, verdict, message);
     } else if (!on_approvals(control, c, line)) {
-        answer(c, "error", "unknown verb; there are kill, watch, reload, ping, approvals, approval, decide");
+        answer(c, "error",
+               "unknown verb; there are kill, watch, reload, ping, note, store-note, wipe, approvals, "
+               "approval, decide");
     }
 }
 
@@ -151,22 +179,24 @@ static void on_readable(struct control *control, struct client *c)
     }
 }
 
-static bool is_ours(int fd)
+static bool is_ours(int fd, uid_t *uid_out)
 {
     struct ucred peer;
     socklen_t n = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n)) return false;
+    *uid_out = peer.uid;
+    return peer.uid == geteuid() || peer.uid == 0;
 }
 
 static void on_knock(struct control *control)
 {
     struct address peer;
     int fd;
+    uid_t uid;
     if (listener_accept(control->listener, &fd, &peer)) return;
-    for (size_t i = 0; i < CLIENTS && is_ours(fd); i++) {
+    for (size_t i = 0; i < CLIENTS && is_ours(fd, &uid); i++) {
         if (control->clients[i].fd >= 0) continue;
-        control->clients[i] = (struct client){ .fd = fd };
+        control->clients[i] = (struct client){ .fd = fd, .uid = uid };
         buf_init(&control->clients[i].in, 2 * CONTROL_LINE_MOST);
         return;
     }

@@ -3,11 +3,14 @@
 #ifndef POSTERN_APP_CONTROL_H
 #define POSTERN_APP_CONTROL_H
 #include "app/worker.h"
+#include "record/journal.h"
 
 struct control;
 struct control_options {
     const char *data;
     struct workers *workers;
+    struct record_log *log;
+    struct journal *journal; /* where notes of the command line go */
     void (*reload)(void *context);
     void *context;
 };

@@ -3,6 +3,7 @@
  * derived and may be late. */
 #include "app/follower.h"
 #include "base/log.h"
+#include "record/index-values.h"
 #include "record/index.h"
 #include "record/reader.h"
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { VALUE_FRAMES = 2000 };
 
 struct follower {
     char log[4200], index[4200];
@@ -35,13 +38,19 @@ static void say(struct follower *f, int error, const char *what)
 }
 
 /* Takes in what there is. A reader that met a damaged block is given up, and the index waits there: it says
- * so, and `audit verify` says more. */
-static void follow(struct follower *f, struct index *index, struct record_reader *reader)
+ * so, and `audit verify` says more. Values come behind, a piece at a time, so that they keep the index from
+ * nothing. */
+static void follow(struct follower *f, struct index *index, struct index_values *values,
+                   struct record_reader *reader)
 {
     struct index_progress progress = { 0 };
+    bool more = true;
     int error = 0;
-    while (!error && !progress.at_end)
+    while (!error && (more || !progress.at_end)) {
         error = index_follow(index, reader, &progress);
+        if (!error && progress.at_end)
+            error = index_values_follow(values, index, reader, VALUE_FRAMES, false, &more);
+    }
     if (error == -EBADMSG)
         say(f, error, record_reader_message(reader));
     else if (error != -EBUSY)
@@ -68,17 +77,19 @@ static void *run(void *context)
     struct follower *f = context;
     struct index *index = NULL;
     struct record_reader *reader = NULL;
+    struct index_values *values = index_values_new(f->keys);
     bool go_on = true;
     while (go_on) {
         go_on = sleep_until_woken(f);
-        int error = reader ? 0 : record_reader_open(f->log, f->keys, &reader);
+        int error = !values ? -ENOMEM : reader ? 0 : record_reader_open(f->log, f->keys, &reader);
         if (!error) record_reader_reach(reader, f->far);
         if (!error && !index) error = index_open(f->index, INDEX_WRITE, &index);
         if (error)
             say(f, error, "it cannot be opened");
         else
-            follow(f, index, reader);
+            follow(f, index, values, reader);
     }
+    index_values_free(values);
     index_free(index);
     record_reader_free(reader);
     return NULL;

@@ -3,6 +3,7 @@
  * the start: children first (they fork while there is one thread), then the log, then what needs it,
  * listeners last; the end goes the other way. */
 #include "app/gateway.h"
+#include "app/anchors.h"
 #include "app/approvals.h"
 #include "app/archive-far.h"
 #include "app/archive.h"
@@ -15,6 +16,8 @@
 #include "app/logins.h"
 #include "app/notices.h"
 #include "app/parser-child.h"
+#include "app/retention.h"
+#include "app/stream.h"
 #include "app/surfaces.h"
 #include "app/targets.h"
 #include "app/understander.h"
@@ -22,6 +25,7 @@
 #include "base/log.h"
 #include "net/listener.h"
 #include "policy/compile.h"
+#include "record/journal.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,18 +46,22 @@ struct gateway {
     struct parser_child *parser_child;
     struct keys_login *logins;
     size_t n_logins;
-    struct record_keys record_keys, follower_keys, surface_keys;
+    struct record_keys record_keys, follower_keys, surface_keys, stream_keys[CONFIG_STREAMS];
     struct record_log *log;
     struct archive_store *store; /* NULL, with the two below: there is no archive */
     struct archive_far *far;
     struct archive *archive;
+    struct journal *journal; /* what the gateway itself has to say, from any thread but the workers' */
     struct workers workers;
     struct follower *follower;
+    struct streams *streams;
     struct keeper *keeper;
     struct understander *understander;
     struct control *control;
     struct surfaces *surfaces;
     struct approvals *approvals;
+    struct anchors *anchors;
+    struct retention *retention;
     int listeners[LISTENERS]; /* of the worker that is being started; Unix sockets stay for all */
     struct address addresses[LISTENERS];
     size_t n_addresses;
@@ -79,6 +87,7 @@ static void on_blocks(void *context)
     if (follower) follower_wake(follower);
     struct archive *archive = __atomic_load_n(&g->archive, __ATOMIC_ACQUIRE);
     if (archive) archive_wake(archive);
+    streams_wake(__atomic_load_n(&g->streams, __ATOMIC_ACQUIRE));
     struct control *control = __atomic_load_n(&g->control, __ATOMIC_ACQUIRE);
     if (control) control_blocks(control);
     struct surfaces *surfaces = __atomic_load_n(&g->surfaces, __ATOMIC_ACQUIRE);
@@ -152,20 +161,6 @@ static void choose_origin(struct gateway *g)
     snprintf(g->origin, sizeof g->origin, "postern/%s", host);
 }
 
-/* What is accepted and has no effect in this version is said, so that nobody counts on it. */
-static void warn_of_later(const struct config *config)
-{
-    for (size_t i = 0; i < policy_snapshot_n(config->policies); i++) {
-        struct policy_reach reach;
-        policy_snapshot_reach(config->policies, i, &reach);
-        if (reach.retains)
-            log_line(
-                LOG_WARNING,
-                "policy \"%.*s\": record.retain has no effect in this version: records are kept for ever",
-                BYTES_FMT(reach.name));
-    }
-}
-
 /* ---- the parts, in the order in which they start */
 
 static int start_children(struct gateway *g)
@@ -175,7 +170,7 @@ static int start_children(struct gateway *g)
                                  .key_source = logins_source_text(&g->config->store.key, &g->arena),
                                  .logins = g->logins,
                                  .n_logins = g->n_logins,
-                                 .n_clients = g->workers.n + 4 };
+                                 .n_clients = g->workers.n + 4 + (unsigned)g->config->streams.n };
     struct parser_options parser = { .understand = parser_understand_sql, .n_clients = g->workers.n };
     int error = keys_child_start(&keys, &g->keys_child);
     if (!error) error = parser_child_start(&parser, &g->parser_child);
@@ -192,10 +187,12 @@ static int start_log(struct gateway *g)
             keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 1), &g->follower_keys);
     if (!error)
         error = keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 3), &g->surface_keys);
+    for (unsigned i = 0; i < g->config->streams.n && !error; i++)
+        error = keys_client_record_keys(keys_child_client(g->keys_child, g->workers.n + 4 + i),
+                                        &g->stream_keys[i]);
     struct record_options options = { .folder = folder,
                                       .origin = g->origin,
-                                      .n_lanes =
-                                          g->workers.n + 2, /* the gateway's own, and that of the surfaces */
+                                      .n_lanes = g->workers.n + 2, /* that of the desk, and the journal's */
                                       .segment_bytes = (uint64_t)g->config->store.segment,
                                       .segment_us =
                                           g->config->store.bucket.n ? g->config->store.seal_after_us : 0,
@@ -218,6 +215,20 @@ static int start_archive(struct gateway *g)
     struct archive *archive = NULL;
     error = archive_start(&options, &archive);
     __atomic_store_n(&g->archive, archive, __ATOMIC_RELEASE);
+    return error;
+}
+
+static int start_streams(struct gateway *g)
+{
+    struct streams_options options = { .config = g->config,
+                                       .data = g->data,
+                                       .gateway = bytes_of(g->origin),
+                                       .keys = g->stream_keys,
+                                       .far = archive_far_reach(g->far),
+                                       .clock = &clock_system };
+    struct streams *streams = NULL;
+    int error = streams_start(&options, &streams);
+    __atomic_store_n(&g->streams, streams, __ATOMIC_RELEASE);
     return error;
 }
 
@@ -329,9 +340,12 @@ static int start_surfaces(struct gateway *g)
                                         .data = g->data,
                                         .workers = &g->workers,
                                         .log = g->log,
-                                        .lane = record_log_lane(g->log, g->workers.n + 1),
+                                        .journal = g->journal,
+                                        .streams = g->streams,
+                                        .anchors = g->anchors,
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
+                                        .keeper = g->keeper,
                                         .archive = g->archive,
                                         .far = archive_far_reach(g->far),
                                         .database = &g->addresses[0],
@@ -340,6 +354,43 @@ static int start_surfaces(struct gateway *g)
     int error = surfaces_start(&options, &surfaces);
     __atomic_store_n(&g->surfaces, surfaces, __ATOMIC_RELEASE);
     return error;
+}
+
+/* What policies are in force from now on stands in the record before a session runs under them. */
+static bool record_policies(struct gateway *g, const struct config *config, const char *event,
+                            struct bytes was)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    struct frame_fields f = frame_fields_begin(&body);
+    frame_fields_add_text(&f, "event", event);
+    frame_fields_add(&f, "hash", policy_snapshot_hash(config->policies));
+    frame_fields_add(&f, "was", was);
+    frame_fields_add_number(&f, "policies", (int64_t)policy_snapshot_n(config->policies));
+    bool good = !body.failed && journal_write(g->journal, FRAME_GATEWAY, buf_bytes(&body));
+    buf_free(&body);
+    return good;
+}
+
+static int start_journal(struct gateway *g)
+{
+    g->journal = journal_new(record_log_lane(g->log, g->workers.n + 1), g->workers.clock);
+    if (!g->journal) return -ENOMEM;
+    if (!record_policies(g, g->config, "policies loaded", (struct bytes){ 0 }))
+        log_line(LOG_WARNING, "that policies were loaded cannot be recorded now");
+    return 0;
+}
+
+/* They are asked for at the API alone: where there is none, every client is asked for a token. */
+static int make_minted(struct gateway *g)
+{
+    const struct config_minted *from = &g->config->identity.minted;
+    if (!from->lifetime_us) return 0;
+    g->workers.minted = minted_new(&(struct minted_options){ .clock = g->workers.clock,
+                                                             .lifetime_us = from->lifetime_us,
+                                                             .most_of_one = (size_t)from->per_principal,
+                                                             .seed = g->workers.seed });
+    return g->workers.minted ? 0 : -ENOMEM;
 }
 
 static int start(struct gateway *g)
@@ -356,7 +407,6 @@ static int start(struct gateway *g)
     if (error) return error;
     choose_origin(g);
     if (!logins_of_config(g->config, &g->arena, &g->logins, &g->n_logins)) return -ENOMEM;
-    warn_of_later(g->config);
     error = start_children(g);
     /* The log's client of the keys child is nobody's yet. */
     if (!error)
@@ -368,6 +418,9 @@ static int start(struct gateway *g)
     if (!error) error = start_archive(g);
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
+    if (!error && g->config->admin.at) error = make_minted(g);
+    if (!error) error = start_journal(g);
+    if (!error) error = anchors_start(g->config, g->data, g->journal, g->workers.clock, &g->anchors);
     if (!error) error = budgets_open(g->data, &clock_system, g->workers.seed, &g->workers.budgets);
     if (!error) error = resolver_new(&g->workers.resolver);
     if (!error) error = start_tls(g);
@@ -381,13 +434,18 @@ static int start(struct gateway *g)
         error = follower_start(g->data, &g->follower_keys, archive_far_reach(g->far), &follower);
         __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
     }
+    if (!error) error = start_streams(g);
     if (!error) {
-        struct control_options options = { g->data, &g->workers, on_reload, g };
+        struct control_options options = { g->data, &g->workers, g->log, g->journal, on_reload, g };
         struct control *control = NULL;
         error = control_start(&options, &control);
         __atomic_store_n(&g->control, control, __ATOMIC_RELEASE);
     }
     if (!error) error = start_surfaces(g);
+    if (!error) {
+        struct retention_options options = { g->data, &g->workers, g->log, g->journal, &clock_system };
+        error = retention_start(&options, &g->retention);
+    }
     return error;
 }
 
@@ -395,6 +453,7 @@ static int start(struct gateway *g)
  * data folder, issuers) stays as it is until a restart. */
 static void reload(struct gateway *g)
 {
+    streams_reopen(g->streams); /* also where the configuration is bad: files were rotated all the same */
     const struct config *config = load(g->options->config);
     struct session_snapshot *snapshot = config ? targets_of_config(config, on_keys, g) : NULL;
     if (!snapshot || !logins_of_config(config, &g->arena, &g->logins, &g->n_logins) ||
@@ -404,6 +463,9 @@ static void reload(struct gateway *g)
         config_unref(config);
         return;
     }
+    if (!bytes_equal(policy_snapshot_hash(config->policies), policy_snapshot_hash(g->config->policies)) &&
+        !record_policies(g, config, "policies changed", policy_snapshot_hash(g->config->policies)))
+        log_line(LOG_WARNING, "that policies changed cannot be recorded now");
     pthread_mutex_lock(&g->workers.lock);
     struct session_snapshot *old = g->workers.snapshot;
     g->workers.snapshot = snapshot;
@@ -445,6 +507,7 @@ static void stop(struct gateway *g)
 {
     struct control *control = g->control;
     __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
+    retention_stop(g->retention);
     archive_store_cancel(g->store); /* nobody waits for the bucket from here on */
     surfaces_stop(g->surfaces);
     struct worker **all = g->workers.all;
@@ -463,11 +526,15 @@ static void stop(struct gateway *g)
     control_stop(control);
     approvals_close(g->approvals);
     notices_stop(g->workers.notices); /* what the desk withdrew just now is told as well */
+    anchors_stop(g->anchors);
     archive_stop(g->archive);
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
+    anchors_free(g->anchors);
     control_free(control);
+    journal_free(g->journal);
     follower_stop(g->follower);
+    streams_stop(g->streams);
     archive_free(g->archive); /* the sequencer woke it up to its end */
     archive_far_free(g->far);
     archive_store_free(g->store);
@@ -476,6 +543,7 @@ static void stop(struct gateway *g)
     session_snapshot_release(g->workers.snapshot);
     for (unsigned i = 0; all && i < g->workers.n; i++)
         worker_free(all[i]);
+    minted_free(g->workers.minted);
     budgets_close(g->workers.budgets);
     tls_server_free(g->workers.tls);
     config_unref(g->config);

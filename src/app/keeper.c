@@ -2,6 +2,7 @@
  * and the start and the end runs on the keeper's own loop. */
 #include "app/keeper.h"
 #include "app/keeper-place.h"
+#include "app/shelf.h"
 #include "base/log.h"
 #include <errno.h>
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct keeper {
     unsigned n_places;
     uint64_t next_number;
     struct loop_task stop_task;
+    struct shelf *shelf; /* for any thread */
 };
 
 enum message_kind { MESSAGE_WANT, MESSAGE_LEAVE, MESSAGE_CHECK };
@@ -65,6 +67,7 @@ static struct keeper_news *news_new(struct session_snapshot *snapshot, const str
 static void tell(void *context, struct keeper_place *p)
 {
     struct keeper *k = context;
+    shelf_put(k->shelf, p->target->name, bytes_of(p->database), p->problem[0] ? NULL : p->catalog);
     for (unsigned i = 0; i < k->options.n_workers; i++) {
         if (!p->wanted[i]) continue;
         struct keeper_news *news = news_new(p->snapshot, p->target, bytes_of(p->database), p->catalog,
@@ -116,6 +119,12 @@ static struct keeper_place *find(struct keeper *k, const struct keeper_message *
     return p;
 }
 
+static void drop_place(struct keeper *k, struct keeper_place *p)
+{
+    shelf_drop(k->shelf, p->catalog);
+    place_free(p);
+}
+
 /* The one that nobody wants for the longest makes room. */
 static void make_room(struct keeper *k)
 {
@@ -127,7 +136,7 @@ static void make_room(struct keeper *k)
     struct keeper_place *p = *oldest;
     *oldest = p->next;
     k->n_places--;
-    place_free(p);
+    drop_place(k, p);
 }
 
 static void refuse(struct keeper *k, const struct keeper_message *m)
@@ -236,7 +245,7 @@ static void on_sweep(struct loop_timer *timer)
         }
         *link = p->next;
         k->n_places--;
-        place_free(p);
+        drop_place(k, p);
     }
     if (loop_timer_set(k->loop, timer, loop_now_us(k->loop) + SWEEP_US))
         log_line(LOG_ERROR, "the keeper of catalogues cannot set its timer");
@@ -254,7 +263,8 @@ int keeper_start(const struct keeper_options *options, struct keeper **out)
     struct keeper *k = calloc(1, sizeof *k);
     if (!k) return -ENOMEM;
     k->options = *options;
-    int error = loop_new(options->clock, &k->loop);
+    k->shelf = shelf_new();
+    int error = k->shelf ? loop_new(options->clock, &k->loop) : -ENOMEM;
     k->room = (struct keeper_room){ options->clock, k->loop, options->resolver, k, ask_proof, tell };
     k->keys_source = (struct loop_source){ .fd = keys_client_fd(options->keys), .on_ready = on_keys_ready };
     k->sweep.on_due = on_sweep;
@@ -283,14 +293,20 @@ void keeper_stop(struct keeper *k)
     while (k->places) {
         struct keeper_place *p = k->places;
         k->places = p->next;
-        place_free(p);
+        drop_place(k, p);
     }
+}
+
+const struct catalog *keeper_newest(struct keeper *k, struct bytes connection, struct bytes database)
+{
+    return k ? shelf_get(k->shelf, connection, database) : NULL;
 }
 
 void keeper_free(struct keeper *k)
 {
     if (!k) return;
-    loop_run_posted(k->loop);
-    loop_free(k->loop);
+    if (k->loop) loop_run_posted(k->loop);
+    if (k->loop) loop_free(k->loop);
+    shelf_free(k->shelf);
     free(k);
 }

@@ -46,6 +46,10 @@ void keeper_free(struct keeper *keeper);
  * want: this worker has sessions that need the place; it is told what there is after a fresh look. */
 bool keeper_want(struct keeper *keeper, unsigned worker, struct session_snapshot *snapshot,
                  const struct target *target, struct bytes database) MUST_USE;
+/* The newest catalogue that workers were told of, held for the caller; NULL: there is none, since no session
+ * needs the database, or it cannot be read. Asks nobody. */
+const struct catalog *keeper_newest(struct keeper *keeper, struct bytes connection,
+                                    struct bytes database) MUST_USE;
 /* It has none any more. */
 bool keeper_leave(struct keeper *keeper, unsigned worker, struct session_snapshot *snapshot,
                   const struct target *target, struct bytes database) MUST_USE;

@@ -6,6 +6,7 @@
 #include "app/keys-source.h"
 #include "base/codec.h"
 #include "base/log.h"
+#include "record/rewrap.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -247,7 +248,17 @@ int keys_vault_open(const char *folder_name, const char *origin, const struct se
     if (mkdir(folder_name, 0700) && errno != EEXIST) return -errno;
     int folder = open(folder_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) return -errno;
+    int finished = rewrap_finish(folder_name);
+    if (finished) {
+        close(folder);
+        return finished;
+    }
     int rc = v->aes ? load_kek(v, folder, kek) : -EIO;
+    if (!rc && faccessat(folder, "log.key.next", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        log_line(LOG_ERROR,
+                 "the signing key is being changed: run postern keys rotate again file=log.key.next");
+        rc = -EBUSY;
+    }
     if (!rc) rc = load_signing_key(v, folder, origin);
     close(folder);
     return rc;

@@ -18,13 +18,13 @@ struct notices {
     struct notify *notify;
 };
 
-static int read_key(const struct config_notify *from, const char *name, struct secret *out)
+int notices_read_key(const struct yaml_secret *from, const char *name, struct secret *out)
 {
     struct secret text;
-    int error = secret_source_read(&from->secret, &text);
+    int error = secret_source_read(from, &text);
     if (error) return error;
     if (!sign_key_read(secret_source_trim(secret_bytes(&text)), out)) {
-        log_line(LOG_ERROR, "notify: %s: the secret is not base64 of %d to %d bytes", name, NOTIFY_KEY_LEAST,
+        log_line(LOG_ERROR, "%s: the secret is not base64 of %d to %d bytes", name, NOTIFY_KEY_LEAST,
                  NOTIFY_KEY_MOST);
         error = -EINVAL;
     }
@@ -67,7 +67,7 @@ static int build(struct notices *n, size_t i)
     case CONFIG_NOTIFY_WEBHOOK: {
         to->way = NOTIFY_WEBHOOK;
         to->url = from->webhook;
-        int error = read_key(from, to->name, &n->secrets[i]);
+        int error = notices_read_key(&from->secret, to->name, &n->secrets[i]);
         to->key = secret_bytes(&n->secrets[i]);
         return error;
     }

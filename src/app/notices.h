@@ -13,6 +13,9 @@ int notices_start(const struct config *config, struct desk *desk, const struct c
 void notices_refused(struct notices *notices, const struct session_refused *refused);
 /* NULL where nobody is told. */
 struct notify *notices_notify(struct notices *notices);
+/* Reads a webhook's key from its source. name: who wants it, for the log. 0 or -errno, logged. */
+struct secret;
+int notices_read_key(const struct yaml_secret *from, const char *name, struct secret *out) MUST_USE;
 /* Behind the desk's end and the workers'. NULL is fine. */
 void notices_stop(struct notices *notices);
 #endif

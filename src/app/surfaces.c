@@ -1,7 +1,10 @@
 /* What the API is told of the gateway, and nothing more. */
 #include "app/surfaces.h"
 #include "api/tables.h"
+#include "app/anchors.h"
 #include "app/keys-source.h"
+#include "app/minted-ends.h"
+#include "app/stream.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "web/web.h"
@@ -22,7 +25,6 @@ struct surfaces {
     struct api_issuer issuers[API_ISSUERS];
     struct secret secrets[API_ISSUERS];
     size_t n_issuers;
-    struct journal *journal;
     struct tls_server *tls;
     char host[ADDRESS_TEXT];
     struct api *api;
@@ -60,6 +62,18 @@ static bool kill_session(void *context, uint64_t session, const char *by)
     return workers_kill(s->options.workers, session, by);
 }
 
+static void end_login(void *context, struct bytes name)
+{
+    struct surfaces *s = context;
+    minted_ends_sessions(s->options.workers, name);
+}
+
+static const struct catalog *give_catalog(void *context, struct bytes connection, struct bytes database)
+{
+    struct surfaces *s = context;
+    return keeper_newest(s->options.keeper, connection, database);
+}
+
 static bool claim(void *context, uint64_t session, struct bytes fields)
 {
     struct surfaces *s = context;
@@ -93,6 +107,8 @@ static void give_health(void *context, struct api_health *out)
     out->children = !__atomic_load_n(s->options.lost, __ATOMIC_SEQ_CST);
     out->record = !out->stats.refusing;
     out->n_notified = notify_count(notices_notify(s->options.workers->notices), out->notified);
+    streams_health(s->options.streams, out);
+    out->n_anchors = anchors_count(s->options.anchors, out->anchors);
     out->sessions = atomic_load(&s->options.workers->n_sessions);
     struct worker_counts counts = { 0 };
     workers_count(s->options.workers, &counts);
@@ -235,13 +251,16 @@ static int start_api(struct surfaces *s)
                                    .port = port,
                                    .keys = s->options.keys,
                                    .far = s->options.far,
-                                   .journal = s->journal,
+                                   .journal = s->options.journal,
                                    .log = s->options.log,
                                    .desk = s->options.desk,
                                    .seed = s->options.workers->seed,
                                    .snapshot = give_snapshot,
                                    .roles = give_roles,
                                    .kill = kill_session,
+                                   .minted = s->options.workers->minted,
+                                   .end_login = end_login,
+                                   .catalog = give_catalog,
                                    .claim = claim,
                                    .health = give_health,
                                    .page = give_page,
@@ -259,8 +278,7 @@ int surfaces_start(const struct surfaces_options *options, struct surfaces **out
     s->config = config_ref(options->config);
     s->now = config_ref(options->config);
     pthread_mutex_init(&s->lock, NULL);
-    s->journal = journal_new(options->lane, options->workers->clock);
-    int error = s->journal ? build_issuers(s) : -ENOMEM;
+    int error = build_issuers(s);
     if (!error) error = build_tls(s);
     if (!error) error = start_api(s);
     if (error) {
@@ -304,7 +322,6 @@ void surfaces_free(struct surfaces *s)
     if (!s) return;
     surfaces_stop(s);
     tls_server_free(s->tls);
-    journal_free(s->journal);
     for (size_t i = 0; i < API_ISSUERS; i++)
         secret_free(&s->secrets[i]);
     config_unref(s->now);

@@ -6,16 +6,22 @@
 #include "app/archive.h"
 #include "app/config.h"
 #include "app/worker.h"
+#include "record/journal.h"
 
 struct surfaces;
+struct streams;
+struct anchors;
 struct surfaces_options {
     const struct config *config; /* the first; surfaces_reload gives others */
     const char *data;
     struct workers *workers;
     struct record_log *log;
-    struct record_lane *lane; /* theirs alone */
+    struct journal *journal;
+    struct streams *streams; /* NULL: there are none */
+    struct anchors *anchors; /* NULL: there are none */
     const struct record_keys *keys;
-    struct desk *desk;              /* NULL: nothing is held */
+    struct desk *desk; /* NULL: nothing is held */
+    struct keeper *keeper;
     struct archive *archive;        /* NULL: there is none, nor far */
     const struct record_far *far;   /* outlives it */
     const struct address *database; /* where database clients connect to */

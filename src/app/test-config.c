@@ -241,6 +241,75 @@ static void who_is_told_has_one_way_and_a_secret(void **state)
                   "postern.yaml:4:50: two of \"notify\" are named \"a\"\n");
 }
 
+static void streams_go_to_a_file_or_to_syslog(void **state)
+{
+    (void)state;
+    const struct config *c =
+        good(LEAST "streams:\n"
+                   "  - { name: siem, syslog: \"tcp://[::1]:601\", facility: 13, text: none, lag: 1m }\n"
+                   "  - { name: audit, file: /var/log/postern/audit.jsonl }\n"
+                   "  - { name: here, syslog: \"unix:/dev/log\", text: full }\n");
+    assert_int_equal(c->streams.n, 3);
+    assert_int_equal(c->streams.items[0].way, CONFIG_STREAM_TCP);
+    assert_true(bytes_is(c->streams.items[0].host, "::1") && c->streams.items[0].port == 601);
+    assert_true(c->streams.items[0].facility == 13 && c->streams.items[0].lag_us == 60000000);
+    assert_int_equal(c->streams.items[0].text, CONFIG_STREAM_TEXT_NONE);
+    assert_int_equal(c->streams.items[1].way, CONFIG_STREAM_FILE);
+    assert_true(c->streams.items[1].facility == 16 && c->streams.items[1].lag_us == 300000000);
+    assert_int_equal(c->streams.items[1].text, CONFIG_STREAM_TEXT_SHAPE);
+    assert_int_equal(c->streams.items[2].way, CONFIG_STREAM_UNIX);
+    assert_true(bytes_is(c->streams.items[2].host, "/dev/log"));
+    config_unref(c);
+}
+
+static void a_stream_that_leads_nowhere_is_refused(void **state)
+{
+    (void)state;
+    expect_errors(LEAST "streams:\n"
+                        "  - { name: a }\n"
+                        "  - { name: b, file: x }\n"
+                        "  - { name: ../c, file: /x }\n"
+                        "  - { name: d, syslog: \"tcp://a\" }\n"
+                        "  - { name: e, syslog: \"udp://a:0\" }\n"
+                        "  - { name: f, syslog: \"unix:log\" }\n"
+                        "  - { name: f, file: /y, syslog: \"tcp://a:1\" }\n",
+                  "postern.yaml:5:5: each of \"streams\" has one of \"file\" and \"syslog\"\n"
+                  "postern.yaml:6:22: \"file\" is an absolute path, or \"-\" for standard output\n"
+                  "postern.yaml:7:13: \"name\" is up to 32 letters, digits, '-' and '_'\n"
+                  "postern.yaml:8:24: \"syslog\" is udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH\n"
+                  "postern.yaml:9:24: \"syslog\" is udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH\n"
+                  "postern.yaml:10:24: \"syslog\" is udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH\n"
+                  "postern.yaml:11:5: each of \"streams\" has one of \"file\" and \"syslog\"\n");
+    expect_errors(LEAST "streams: [{ name: f, file: /x }, { name: f, file: /y }]\n",
+                  "postern.yaml:4:42: two of \"streams\" are named \"f\"\n");
+}
+
+static void an_anchor_is_a_file_or_a_webhook_with_a_secret(void **state)
+{
+    (void)state;
+    const struct config *c = good(
+        LEAST "anchors:\n"
+              "  - { name: worm, file: /mnt/worm/kept }\n"
+              "  - { webhook: \"https://a.example/x\", secret: \"${file:h}\", every: 10m, timeout: 2s }\n");
+    assert_int_equal(c->anchors.n, 2);
+    assert_bytes(c->anchors.items[0].file, "/mnt/worm/kept");
+    assert_true(c->anchors.items[0].every_us == 60000000 && c->anchors.items[0].timeout_us == 10000000);
+    assert_true(c->anchors.items[1].every_us == 600000000 && c->anchors.items[1].timeout_us == 2000000);
+    config_unref(c);
+    expect_errors(LEAST "anchors:\n"
+                        "  - { file: kept }\n"
+                        "  - { webhook: \"https://a.example\" }\n"
+                        "  - { file: /a, webhook: \"https://a.example\", secret: \"${file:h}\" }\n"
+                        "  - { file: /b, secret: \"${file:h}\", name: \"a b\" }\n",
+                  "postern.yaml:5:13: \"file\" is an absolute path\n"
+                  "postern.yaml:6:16: a webhook needs a \"secret\", which signs what is sent\n"
+                  "postern.yaml:7:5: each of \"anchors\" has one of \"file\" and \"webhook\"\n"
+                  "postern.yaml:8:25: \"secret\" needs \"webhook\"\n"
+                  "postern.yaml:8:44: \"name\" is up to 63 letters, digits, '-', '_' and '.'\n");
+    expect_errors(LEAST "anchors: [{ name: a, file: /a }, { name: a, file: /b }]\n",
+                  "postern.yaml:4:42: two of \"anchors\" are named \"a\"\n");
+}
+
 static void a_secret_in_the_file_is_refused_and_not_repeated(void **state)
 {
     (void)state;
@@ -517,6 +586,9 @@ int main(void)
         cmocka_unit_test(what_is_not_built_yet_is_refused),
         cmocka_unit_test(an_archive_is_a_bucket_of_a_service_with_keys),
         cmocka_unit_test(who_is_told_has_one_way_and_a_secret),
+        cmocka_unit_test(streams_go_to_a_file_or_to_syslog),
+        cmocka_unit_test(a_stream_that_leads_nowhere_is_refused),
+        cmocka_unit_test(an_anchor_is_a_file_or_a_webhook_with_a_secret),
         cmocka_unit_test(a_secret_in_the_file_is_refused_and_not_repeated),
         cmocka_unit_test(identity_is_checked),
         cmocka_unit_test(connections_are_checked),

@@ -486,6 +486,21 @@ void worker_keys(struct worker *w)
     if (!__atomic_exchange_n(&w->keys_posted, true, __ATOMIC_SEQ_CST)) loop_post(w->loop, &w->keys_task);
 }
 
+void workers_post(struct workers *workers, struct loop_task *(*make)(void *context, struct worker *worker),
+                  void *context)
+{
+    for (unsigned i = 0; i < workers->n; i++) {
+        struct worker *worker = worker_at(workers, i);
+        struct loop_task *task = worker ? make(context, worker) : NULL;
+        if (task) loop_post(worker->loop, task);
+    }
+}
+
+void worker_each(struct worker *w, void (*visit)(struct session *session, void *context), void *context)
+{
+    relays_each(&w->relays, visit, context);
+}
+
 static void run_catalog(struct loop_task *task)
 {
     struct keeper_news *news = (struct keeper_news *)task;
@@ -498,6 +513,11 @@ void worker_catalog(struct worker *w, struct keeper_news *news)
     news->task.run = run_catalog;
     news->receiver = w;
     loop_post(w->loop, &news->task);
+}
+
+void worker_post(struct worker *w, struct loop_task *task)
+{
+    loop_post(w->loop, task);
 }
 
 void worker_drain(struct worker *w)
@@ -698,6 +718,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .catalog_check = world_catalog_check,
                                        .ask_job = world_ask_job,
                                        .desk = w->shared->desk,
+                                       .minted = w->shared->minted,
                                        .desk_join = world_desk_join,
                                        .desk_leave = world_desk_leave,
                                        .refused = w->shared->notices ? world_refused : NULL,

@@ -8,6 +8,7 @@
 #include "app/notices.h"
 #include "app/parser-client.h"
 #include "app/understander.h"
+#include "identity/minted.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 #include "net/tls.h"
@@ -24,6 +25,7 @@ struct workers {
     struct resolver *resolver;
     struct budgets *budgets;
     struct desk *desk;
+    struct minted *minted;
     struct notices *notices;           /* NULL: nobody is told of refusals */
     struct tls_server *tls;            /* NULL: none */
     struct session_snapshot *snapshot; /* the one in force; under `lock` */
@@ -61,6 +63,8 @@ void worker_free(struct worker *worker);
 /* From any thread: the log has room for this worker's lane; keys of an issuer arrived. */
 void worker_room(struct worker *worker);
 void worker_keys(struct worker *worker);
+/* Runs a task on its thread; the task is its own to free. */
+void worker_post(struct worker *worker, struct loop_task *task);
 /* The keeper's news, which the worker frees. */
 void worker_catalog(struct worker *worker, struct keeper_news *news);
 /* Runs what was posted to a worker that was joined, so that nothing of it is lost; before worker_free. */
@@ -70,6 +74,12 @@ void worker_drain(struct worker *worker);
 bool workers_kill(struct workers *workers, uint64_t session, const char *by);
 /* The same, to add claims (fields, see record/frame.h) to it. */
 bool workers_claim(struct workers *workers, uint64_t session, struct bytes fields);
+/* Runs a task on every worker's loop: make gives one for each (NULL: no memory for it), which frees itself.
+ */
+void workers_post(struct workers *workers, struct loop_task *(*make)(void *context, struct worker *worker),
+                  void *context);
+/* On the worker's own loop: every session that it has. */
+void worker_each(struct worker *worker, void (*visit)(struct session *session, void *context), void *context);
 /* What all sessions did since the workers started (struct session_counts); added to *out. */
 struct worker_counts {
     uint64_t sent, refused, held;

@@ -29,7 +29,10 @@ static bool read_token(struct cli_call *call, char token[TOKEN_MOST + 2])
     while (n && (unsigned char)token[n - 1] <= ' ')
         n--;
     token[n] = 0;
-    if (n == 0) cli_fail(call, "no token: give --token FILE or set POSTERN_TOKEN");
+    if (n == 0)
+        cli_fail(
+            call,
+            "no token: give --token FILE, or set POSTERN_TOKEN=\"$(postern token)\" after postern login");
     return n > 0;
 }
 

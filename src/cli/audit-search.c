@@ -16,15 +16,19 @@ static const struct cli_option options[] = {
     { "literal", 0, NULL,
       "Look for TEXT as it stands in statements, parameters, rows, COPY data and messages" },
     { "principal", 0, "NAME", "Only what this principal ran" },
+    { "on-behalf-of", 0, "NAME", "Only what ran on this person's verified behalf" },
     { "connection", 0, "NAME", "Only what ran on this connection" },
     { "session", 0, "ID", "Only this session" },
     { "relation", 0, "NAME", "Only statements that touch it: orders, public.orders" },
     { "effect", 0, "NAME", "Only statements with this effect: delete, schema.drop, schema" },
     { "verdict", 0, "WHAT", "Only statements that got it: allow, deny, hold, observed, error" },
     { "error", 0, "SQLSTATE", "Only statements that failed with it; two characters are a class" },
+    { "least-time", 0, "TIME", "Only statements of which an outcome took so long, or longer: 250ms, 5s, 2m" },
+    { "least-rows", 0, "N", "Only statements of which an outcome had so many rows, or more" },
     { "since", 0, "TIME", "Only after this time: 2h, 3d, today, 2026-11-21, \"2026-11-21 08:45\"" },
     { "until", 0, "TIME", "Only before this time" },
     { "limit", 'n', "N", "At most so many; the default is 100, 0 is all" },
+    { "cursor", 0, "CURSOR", "Only what stands behind it: the cursor of the last one of the page before" },
     { 0 },
 };
 
@@ -36,6 +40,7 @@ struct search {
     struct buf out;
     bool json;
     uint64_t n, limit;
+    struct index_after after; /* which page; then where the last hit stands */
     /* --literal */
     struct bytes *needles;
     size_t n_needles;
@@ -47,8 +52,32 @@ struct search {
 
 /* ---- by the index */
 
+enum { CURSOR_SIZE = 64 };
+static void cursor_format(struct index_after after, char out[CURSOR_SIZE])
+{
+    char id[14];
+    session_id_format(after.session, id);
+    snprintf(out, CURSOR_SIZE, "%lld-%s-%u", (long long)after.minute, id, after.sequence);
+}
+
+/* The minute, the session, the sequence. */
+static bool cursor_parse(struct bytes text, struct index_after *out)
+{
+    int64_t sequence;
+    ptrdiff_t first = bytes_find(text, BYTES_LITERAL("-"));
+    struct bytes rest = bytes_slice(text, (size_t)(first + 1), text.n);
+    ptrdiff_t second = first < 0 ? -1 : bytes_find(rest, BYTES_LITERAL("-"));
+    if (second < 0 || !bytes_to_int64(bytes_slice(text, 0, (size_t)first), &out->minute) ||
+        !session_id_parse(bytes_slice(rest, 0, (size_t)second), &out->session) ||
+        !bytes_to_int64(bytes_slice(rest, (size_t)second + 1, rest.n), &sequence))
+        return false;
+    out->sequence = (uint32_t)sequence;
+    return out->minute > 0 && sequence >= 0 && sequence <= UINT32_MAX;
+}
+
 static void hit_json(struct search *s, const struct index_hit *h, const char *id)
 {
+    char cursor[CURSOR_SIZE];
     struct json_writer w = json_writer_over(&s->out);
     json_write_object(&w);
     json_write_text_member(&w, "session", bytes_of(id));
@@ -57,19 +86,29 @@ static void hit_json(struct search *s, const struct index_hit *h, const char *id
     struct {
         const char *name;
         struct bytes value;
-    } texts[] = { { "principal", h->principal }, { "connection", h->connection },
-                  { "shape", h->shape },         { "tags", h->tags },
-                  { "effects", h->effects },     { "relations", h->relations },
-                  { "decision", h->decision },   { "policy", h->policy },
-                  { "rule", h->rule },           { "sqlstate", h->error } };
+    } texts[] = { { "principal", h->principal },
+                  { "on_behalf_of", h->on_behalf_of },
+                  { "connection", h->connection },
+                  { "shape", h->shape },
+                  { "tags", h->tags },
+                  { "effects", h->effects },
+                  { "relations", h->relations },
+                  { "decision", h->decision },
+                  { "policy", h->policy },
+                  { "rule", h->rule },
+                  { "sqlstate", h->error } };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (texts[i].value.n) json_write_text_member(&w, texts[i].name, texts[i].value);
     json_write_int_member(&w, "executions", (int64_t)h->executions);
     json_write_int_member(&w, "errors", (int64_t)h->errors);
     json_write_int_member(&w, "rows", (int64_t)h->rows);
     json_write_int_member(&w, "us", h->us);
+    json_write_int_member(&w, "longest_us", h->longest_us);
+    json_write_int_member(&w, "most_rows", (int64_t)h->most_rows);
     json_write_int_member(&w, "first_sequence", h->first_sequence);
     json_write_int_member(&w, "last_sequence", h->last_sequence);
+    cursor_format(index_hit_place(h), cursor);
+    json_write_text_member(&w, "cursor", bytes_of(cursor));
     json_write_end(&w);
     buf_append_text(&s->out, "\n");
 }
@@ -80,6 +119,7 @@ static void hit(void *context, const struct index_hit *h)
     char id[14], when[20];
     session_id_format(h->session, id);
     s->n++;
+    s->after = index_hit_place(h);
     if (s->json)
         hit_json(s, h, id);
     else {
@@ -234,8 +274,16 @@ static int search(struct search *s, struct index_filter *filter)
         !evidence_session(s->call, s->evidence, cli_option(s->call, "session"), &filter->session))
         return CLI_FAILED;
     if (cli_option(s->call, "literal")) return search_literal(s, filter);
-    int error = index_search(s->evidence->index, filter, hit, s);
+    const struct index_after after = s->after;
+    int error = index_search(s->evidence->index, filter, &after, hit, s);
     if (error) return cli_fail(s->call, "the index cannot be read: %s", strerror(-error));
+    if (s->limit && s->n == s->limit && !s->json) {
+        char cursor[CURSOR_SIZE];
+        cursor_format(s->after, cursor);
+        buf_printf(&s->out, "\nThese are the newest %llu; --cursor %s goes on.\n", (unsigned long long)s->n,
+                   cursor);
+        cli_write(s->call, &s->out);
+    }
     return s->n ? CLI_YES : CLI_NO;
 }
 
@@ -248,11 +296,20 @@ static int run(struct cli_call *call)
                                    .error = cli_option_bytes(call, "error"),
                                    .relation = cli_option_bytes(call, "relation"),
                                    .effect = cli_option_bytes(call, "effect"),
+                                   .on_behalf_of = cli_option_bytes(call, "on-behalf-of"),
                                    .texts = texts };
     if (!cli_option_number(call, "limit", 100, INT32_MAX, &filter.limit) || !evidence_filter(call, &filter))
         return CLI_FAILED;
     if (filter.effect.n && !sql_effect_parse(filter.effect))
         return cli_fail(call, "\"%.*s\" is no effect; doc/effects.md lists them", BYTES_FMT(filter.effect));
+    struct bytes least = cli_option_bytes(call, "least-time"), cursor = cli_option_bytes(call, "cursor");
+    if (least.p && !when_parse_span(least, &filter.least_us))
+        return cli_fail(call, "--least-time wants a time span: 250ms, 5s, 2m");
+    if (!cli_option_number(call, "least-rows", 0, INT64_MAX, &filter.least_rows)) return CLI_FAILED;
+    if (cursor.p && !cursor_parse(cursor, &s.after))
+        return cli_fail(call, "--cursor wants what a page before gave");
+    if (cursor.p && cli_option(call, "literal"))
+        return cli_fail(call, "--literal has no pages: --cursor is not for it");
     for (; filter.n_texts < call->n_arguments; filter.n_texts++)
         texts[filter.n_texts] = bytes_of(call->arguments[filter.n_texts]);
     s.n_needles = filter.n_texts;
@@ -269,7 +326,7 @@ static int run(struct cli_call *call)
 
 const struct cli_command cli_command_audit_search = {
     .name = "audit search",
-    .summary = "Find what ran, by words, relation, effect, verdict, error",
+    .summary = "Find what ran, by words, who, relation, effect, verdict, error, time, rows",
     .arguments = "[TEXT]...",
     .most = CLI_ARGUMENTS_MOST,
     .options = options,

@@ -5,6 +5,7 @@
 #include "cli/grid.h"
 #include "cli/safe.h"
 #include "cli/when.h"
+#include "cli/who-saw-value.h"
 #include "json/writer.h"
 
 static const struct cli_option options[] = {
@@ -12,6 +13,8 @@ static const struct cli_option options[] = {
     { "connection", 0, "NAME", "Only what was seen on this connection" },
     { "session", 0, "ID", "Only what was seen in this session" },
     { "state", 0, "WHAT", "Only what came out like this: clear, masked, untraced" },
+    { "value", 0, "VALUE", "Only where this value came out of it, clear" },
+    { "scan", 0, NULL, "With --value: read the recordings, also where the column's values are indexed" },
     { "since", 0, "TIME", "Only after this time: 2h, 3d, today, 2026-11-21, \"2026-11-21 08:45\"" },
     { "until", 0, "TIME", "Only before this time" },
     { "limit", 'n', "N", "At most so many lines; the default is 100, 0 is all" },
@@ -43,6 +46,7 @@ static void sight_json(struct sights *s, const struct index_sight *v, const char
     json_write_time_member(&w, "first", v->first_us);
     json_write_time_member(&w, "last", v->last_us);
     json_write_text_member(&w, "session", bytes_of(id));
+    json_write_int_member(&w, "sequence", v->sequence);
     json_write_text_member(&w, "shape", v->shape);
     json_write_end(&w);
     buf_append_text(&s->out, "\n");
@@ -115,6 +119,11 @@ static int ask(struct sights *s, struct evidence *e, struct index_filter *filter
         return cli_fail(s->call, "\"%s\" is no column: write people.mail, public.people.mail or people.*",
                         s->call->arguments[0]);
     if (session && !evidence_session(s->call, e, session, &filter->session)) return CLI_FAILED;
+    if (cli_option(s->call, "value")) {
+        const struct who_saw_value asked = { relation, column, cli_option_bytes(s->call, "value"),
+                                             cli_option(s->call, "scan") != NULL, s->json };
+        return who_saw_value(s->call, e, filter, &asked);
+    }
     grid_init(&s->grid, GRID_LIST, 8, OUT_CEILING);
     for (size_t i = 0; i < 8; i++)
         grid_title(&s->grid, i, bytes_of(titles[i]), i == 3 || i == 4);
@@ -140,6 +149,10 @@ static int run(struct cli_call *call)
     if (!is_state(cli_option_bytes(call, "state")))
         return cli_fail(call, "\"%s\" is no way to come out; there are clear, masked and untraced",
                         cli_option(call, "state"));
+    if (cli_option(call, "scan") && !cli_option(call, "value"))
+        return cli_fail(call, "--scan is for --value");
+    if (cli_option(call, "state") && cli_option(call, "value"))
+        return cli_fail(call, "--value asks where it came out clear: --state is not for it");
     if (!cli_option_number(call, "limit", 100, INT32_MAX, &filter.limit) || !evidence_filter(call, &filter))
         return CLI_FAILED;
     buf_init(&s.out, OUT_CEILING);
@@ -165,6 +178,8 @@ const struct cli_command cli_command_audit_who_saw = {
         "found by what\n"
         "they look like are columns of \"values\": values.card_number, values.iban, values.email; their rows "
         "are values.\n"
+        "--value asks the keyed index where a policy has one made (record.values), and reads the recordings "
+        "where none has.\n"
         "The exit code is 1 where nobody saw it.",
     .run = run,
 };

@@ -40,6 +40,9 @@ struct cli_place {
     struct buf data;         /* the folder, NUL behind it */
     struct secret key;       /* the key-encryption key as its source gave it; data == NULL: <data>/kek */
     const char *key_problem; /* NULL, or why its source gave none */
+    /* NULL, or what asks the source, which takes a while: fills key or key_problem. */
+    void (*read_key)(struct cli_place *place);
+    struct buf key_command; /* for read_key */
     /* Where blocks that are in the archive are read, and what frees it; NULL: there is no archive. */
     const struct record_far *far;
     void (*far_free)(const struct record_far *far);

@@ -1,14 +1,13 @@
 /* postern connect */
 #include "cli/commands.h"
-#include "cli/login-file.h"
-#include "http/client.h"
+#include "cli/login-ask.h"
 #include "json/read.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MOST = 4 << 20, ASK_MS = 15000, PORT = 6432 };
+enum { PORT = 6432 };
 
 static const struct cli_option options[] = {
     { "host", 0, "HOST", "Where the gateway listens for database clients, instead of where it says" },
@@ -64,23 +63,14 @@ static bool find(struct cli_call *call, json_t *answer, struct bytes name, struc
 static bool ask(struct cli_call *call, const struct login_file *login, struct arena *arena,
                 struct place *place)
 {
-    struct buf body;
-    struct http_answered answer;
+    struct login_asking asking = { .path = "/v1/connections" };
     json_t *object = NULL;
-    struct bytes base = login->url;
-    if (base.n && base.p[base.n - 1] == '/') base.n--;
-    buf_init(&body, MOST);
-    struct http_get get = { .url = arena_printf(arena, "%.*s/v1/connections", BYTES_FMT(base)),
-                            .authorization = arena_printf(arena, "Bearer %.*s", BYTES_FMT(login->token)),
-                            .deadline_ms = ASK_MS };
-    bool good = http_get(&get, &body, &answer) == HTTP_ANSWERED && answer.status == 200 &&
-                json_read_object(buf_bytes(&body), MOST, 8, &object) == JSON_READ;
+    bool good = login_ask(login, &asking, arena, &object);
     if (!good)
-        cli_fail(call, "the gateway at %.*s does not tell its connections: %s", BYTES_FMT(base),
-                 answer.status == 401 ? "it does not take the token" : answer.why);
+        cli_fail(call, "the gateway at %.*s does not tell its connections: %s", BYTES_FMT(login->url),
+                 asking.why);
     good = good && find(call, object, bytes_of(call->arguments[0]), arena, place);
     json_decref(object);
-    buf_free(&body);
     return good;
 }
 

@@ -4,12 +4,28 @@
 #include "base/codec.h"
 #include "cli/progress.h"
 #include "cli/when.h"
+#include "record/index-values.h"
+#include "record/rewrap.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { VALUE_FRAMES = 2000 }; /* in one go */
+
+static bool take_data(const struct cli_call *call, struct evidence *e, const char *data)
+{
+    if (!data || strlen(data) >= EVIDENCE_PATH) {
+        cli_fail(call, "the data folder's name is too long");
+        return false;
+    }
+    snprintf(e->data, sizeof e->data, "%s", data);
+    snprintf(e->log, sizeof e->log, "%s/log", data);
+    snprintf(e->index_path, sizeof e->index_path, "%s/index.db", data);
+    return true;
+}
 
 static bool find_data(const struct cli_call *call, struct evidence *e, struct cli_place *place)
 {
@@ -21,15 +37,7 @@ static bool find_data(const struct cli_call *call, struct evidence *e, struct cl
         }
         if (!call->world->locate(call->world, config ? config : "postern.yaml", place)) return false;
     }
-    if (!data) data = (const char *)buf_bytes(&place->data).p;
-    if (!data || strlen(data) >= EVIDENCE_PATH) {
-        cli_fail(call, "the data folder's name is too long");
-        return false;
-    }
-    snprintf(e->data, sizeof e->data, "%s", data);
-    snprintf(e->log, sizeof e->log, "%s/log", data);
-    snprintf(e->index_path, sizeof e->index_path, "%s/index.db", data);
-    return true;
+    return take_data(call, e, data ? data : (const char *)buf_bytes(&place->data).p);
 }
 
 /* Root reads and writes as the folder's owner: what root makes there, the gateway could not write. */
@@ -64,7 +72,7 @@ static bool decode_key(struct bytes text, uint8_t key_out[32])
     return good;
 }
 
-static bool read_key_file(const struct cli_call *call, const char *path, uint8_t key_out[32])
+bool evidence_read_key(const struct cli_call *call, const char *path, uint8_t key_out[32])
 {
     uint8_t text[256];
     struct stat st;
@@ -89,7 +97,7 @@ static bool read_key_file(const struct cli_call *call, const char *path, uint8_t
     return n > 0;
 }
 
-static bool find_keys(const struct cli_call *call, struct evidence *e, const struct cli_place *place)
+static bool find_keys(const struct cli_call *call, struct evidence *e, struct cli_place *place)
 {
     static const uint8_t no_seed[32];
     uint8_t kek[32];
@@ -97,6 +105,14 @@ static bool find_keys(const struct cli_call *call, struct evidence *e, const str
     const char *file = cli_option(call, "key-file");
     if (!file) snprintf(path, sizeof path, "%s/kek", e->data);
     bool good = false;
+    /* A change of the key that a crash interrupted comes first. */
+    int error = rewrap_finish(e->data);
+    if (error) {
+        cli_fail(call, "a change of the key-encryption key was interrupted, and cannot be finished: %s",
+                 strerror(-error));
+        return false;
+    }
+    if (!file && place->read_key) place->read_key(place);
     if (!file && place->key_problem)
         cli_fail(call, "%s", place->key_problem);
     else if (!file && place->key.data) {
@@ -105,7 +121,7 @@ static bool find_keys(const struct cli_call *call, struct evidence *e, const str
             cli_fail(call,
                      "the configuration's store.key is no key: 32 bytes, or hexadecimal or base64 of them");
     } else
-        good = read_key_file(call, file ? file : path, kek);
+        good = evidence_read_key(call, file ? file : path, kek);
     if (good && !keys_memory_init(&e->keys, kek, no_seed)) {
         cli_fail(call, "libcrypto refused the key");
         good = false;
@@ -130,18 +146,14 @@ static bool open_index(const struct cli_call *call, struct evidence *e)
     return false;
 }
 
-bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence *e)
+/* The folder is known. */
+static bool open_parts(const struct cli_call *call, unsigned wanted, struct cli_place *place,
+                       struct evidence *e)
 {
-    struct cli_place place = { 0 };
-    memset(e, 0, sizeof *e);
-    buf_init(&place.data, EVIDENCE_PATH * 2);
-    bool good = find_data(call, e, &place);
-    good = good && become_owner(call, e->data);
-    if (good && wanted & EVIDENCE_KEYS) good = find_keys(call, e, &place);
-    e->far = place.far;
-    e->far_free = place.far_free;
-    buf_free(&place.data);
-    secret_free(&place.key);
+    bool good = become_owner(call, e->data);
+    if (good && wanted & EVIDENCE_KEYS) good = find_keys(call, e, place);
+    e->far = place->far;
+    e->far_free = place->far_free;
     if (good && wanted & EVIDENCE_READER) {
         int error = record_reader_open(e->log, &e->keys.keys, &e->reader);
         if (error)
@@ -154,6 +166,25 @@ bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence
     return good && (!(wanted & EVIDENCE_INDEX) || open_index(call, e));
 }
 
+bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence *e)
+{
+    struct cli_place place = { 0 };
+    memset(e, 0, sizeof *e);
+    buf_init(&place.data, EVIDENCE_PATH * 2);
+    bool good = find_data(call, e, &place) && open_parts(call, wanted, &place, e);
+    buf_free(&place.data);
+    buf_free(&place.key_command);
+    secret_free(&place.key);
+    return good;
+}
+
+bool evidence_open_folder(const struct cli_call *call, const char *data, unsigned wanted, struct evidence *e)
+{
+    struct cli_place nowhere = { 0 };
+    memset(e, 0, sizeof *e);
+    return take_data(call, e, data) && open_parts(call, wanted, &nowhere, e);
+}
+
 void evidence_close(struct evidence *e)
 {
     index_free(e->index);
@@ -161,6 +192,23 @@ void evidence_close(struct evidence *e)
     if (e->far) e->far_free(e->far);
     if (e->has_keys) keys_memory_wipe(&e->keys);
     memset(e, 0, sizeof *e);
+}
+
+/* The keyed index of values, where a policy asked for one. What another process is doing is left to it. */
+static void catch_up_values(const struct cli_call *call, struct evidence *e)
+{
+    struct index_values *values = index_values_new(&e->keys.keys);
+    struct progress bar = progress_begin(call, "indexing values");
+    bool more = values != NULL;
+    int error = 0;
+    for (uint64_t n = 1; more && !error; n++) {
+        error = index_values_follow(values, e->index, e->reader, VALUE_FRAMES, true, &more);
+        progress_show(&bar, n * VALUE_FRAMES, 0);
+    }
+    progress_end(&bar);
+    index_values_free(values);
+    if (error == -EBADMSG)
+        cli_fail(call, "the key of the indexed values cannot be opened: they are as they were");
 }
 
 void evidence_catch_up(const struct cli_call *call, struct evidence *e)
@@ -182,6 +230,7 @@ void evidence_catch_up(const struct cli_call *call, struct evidence *e)
         progress_show(&bar, blocks, 0);
     }
     progress_end(&bar);
+    if (e->progress.at_end) catch_up_values(call, e);
 }
 
 /* ---- naming a session */

@@ -28,7 +28,13 @@ enum {
  * root calls it, it becomes the owner of the data folder first, so that nothing there comes to belong to
  * root. */
 bool evidence_open(const struct cli_call *call, unsigned wanted, struct evidence *e) MUST_USE;
+/* The same for a data folder that is named otherwise than by --data or the configuration; its key is
+ * --key-file or the folder's own. */
+bool evidence_open_folder(const struct cli_call *call, const char *data, unsigned wanted,
+                          struct evidence *e) MUST_USE;
 void evidence_close(struct evidence *e);
+/* A key-encryption key from a file that only its owner can read. False: said why. */
+bool evidence_read_key(const struct cli_call *call, const char *path, uint8_t key_out[32]) MUST_USE;
 /* Takes in what is new; quietly does nothing where another writes the index. A log that cannot be followed is
  * said, and what is there already can be asked. */
 void evidence_catch_up(const struct cli_call *call, struct evidence *e);

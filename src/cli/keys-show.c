@@ -2,7 +2,7 @@
 #include "base/codec.h"
 #include "cli/commands.h"
 #include "cli/evidence.h"
-#include "cli/verifier-key.h"
+#include "record/verifier-key.h"
 #include "json/writer.h"
 #include <errno.h>
 

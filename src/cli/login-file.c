@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/secret.h"
+#include "cli/safe.h"
 #include "identity/oauth.h"
 #include "json/read.h"
 #include "json/writer.h"
@@ -202,8 +203,15 @@ static bool refresh(const struct cli_call *call, struct arena *arena, struct log
         return false;
     }
     if (oauth_refresh(&client, &endpoints, login->refresh, REFRESH_MS, arena, &tokens, &error) !=
-        OAUTH_GRANTED)
+        OAUTH_GRANTED) {
+        struct buf said;
+        buf_init(&said, 4096);
+        safe_append(&said, bytes_slice(error, 0, 300), SAFE_ONE_LINE);
+        cli_fail(call, "the provider %.*s gives no new token: %.*s", BYTES_FMT(login->issuer),
+                 BYTES_FMT(buf_bytes(&said)));
+        buf_free(&said);
         return false;
+    }
     struct bytes given[] = { tokens.access, tokens.id };
     for (size_t i = 0; i < 2; i++) {
         if (!login_token_read(given[i], login->audience, arena, &login->user, &login->expires_s)) continue;
@@ -213,6 +221,7 @@ static bool refresh(const struct cli_call *call, struct arena *arena, struct log
         if (failed) cli_fail(call, "the new token cannot be kept: %s", strerror(-failed));
         return true;
     }
+    cli_fail(call, "the provider's new token is not for the audience \"%.*s\"", BYTES_FMT(login->audience));
     return false;
 }
 

@@ -1,5 +1,6 @@
 /* postern login */
 #include "cli/commands.h"
+#include "cli/login-ask.h"
 #include "cli/login-file.h"
 #include "cli/safe.h"
 #include "cli/when.h"
@@ -17,7 +18,7 @@ static const struct cli_option options[] = {
       "The gateway's address for people (admin.url); the default is the last one, else "
       "http://127.0.0.1:8432" },
     { "issuer", 0, "URL", "The provider, where the gateway takes several" },
-    { "out", 0, NULL, "Forget the token that is kept" },
+    { "out", 0, NULL, "Forget the token that is kept, and end the logins that were minted with it" },
     { 0 },
 };
 
@@ -168,16 +169,28 @@ static int log_in(struct cli_call *call, struct arena *arena)
     return keep(call, arena, &tokens, &login);
 }
 
+/* The file goes whatever the gateway says; logins that it cannot be told of end by themselves. */
+static int log_out(struct cli_call *call, struct arena *arena)
+{
+    struct login_file login;
+    struct login_asking asking = { .path = "/v1/token/end", .body = BYTES_LITERAL("{}") };
+    json_t *answer = NULL;
+    if (login_file_read(arena, &login) == 0 && login.token.n) {
+        if (!login_ask(&login, &asking, arena, &answer))
+            cli_fail(call, "logins that were minted end by themselves, since the gateway was not told: %s",
+                     asking.why);
+        json_decref(answer);
+    }
+    int error = login_file_remove();
+    return error ? cli_fail(call, "%s", strerror(-error)) : CLI_YES;
+}
+
 static int run(struct cli_call *call)
 {
     struct arena arena;
     signal(SIGPIPE, SIG_IGN);
-    if (cli_option(call, "out")) {
-        int error = login_file_remove();
-        return error ? cli_fail(call, "%s", strerror(-error)) : CLI_YES;
-    }
     arena_init(&arena, 16 * 1024, 64 << 20);
-    int code = log_in(call, &arena);
+    int code = cli_option(call, "out") ? log_out(call, &arena) : log_in(call, &arena);
     arena_wipe(&arena);
     arena_free(&arena);
     return code;

@@ -1,5 +1,6 @@
 /* postern sessions list */
 #include "cli/commands.h"
+#include "cli/erased.h"
 #include "cli/evidence.h"
 #include "cli/grid.h"
 #include "cli/when.h"
@@ -13,6 +14,7 @@ static const struct cli_option options[] = {
     { "until", 0, "TIME", "Only sessions that began before this time" },
     { "verdict", 0, "WHAT", "Only sessions with such a statement: allow, deny, hold, observed, error" },
     { "rejected", 0, NULL, "The connections that were turned away instead" },
+    { "erased", 0, NULL, "The sessions that were erased instead" },
     { "limit", 'n', "N", "At most so many, the newest; the default is 50, 0 is all" },
     { 0 },
 };
@@ -145,9 +147,13 @@ static int run(struct cli_call *call)
     if (!cli_option_number(call, "limit", 50, INT32_MAX, &filter.limit) || !evidence_filter(call, &filter))
         return CLI_FAILED;
     buf_init(&l.out, 256 << 20);
-    int code = evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &e)
-                   ? ask(&l, &e, &filter)
-                   : CLI_FAILED;
+    int code = CLI_FAILED;
+    if (evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &e)) {
+        int error = cli_option(call, "erased") ? erased_list(call, &e, filter.limit) : 0;
+        code = error                        ? cli_fail(call, "the index cannot be read: %s", strerror(-error))
+               : cli_option(call, "erased") ? CLI_YES
+                                            : ask(&l, &e, &filter);
+    }
     evidence_close(&e);
     buf_free(&l.out);
     return code;

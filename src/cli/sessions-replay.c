@@ -1,5 +1,6 @@
 /* postern sessions replay */
 #include "cli/commands.h"
+#include "cli/erased.h"
 #include "cli/evidence.h"
 #include "cli/replay.h"
 #include "cli/session-feed.h"
@@ -138,7 +139,7 @@ static int run(struct cli_call *call)
         p.replay.colour = cli_coloured(call);
         p.replay.everything = cli_option(call, "everything");
         p.replay.sealed = cli_option(call, "sealed");
-        code = play_session(&p, &e);
+        code = erased_says(call, &e, session) ? CLI_NO : play_session(&p, &e);
         replay_free(&p.replay);
     }
     evidence_close(&e);

@@ -1,5 +1,6 @@
 /* postern sessions show */
 #include "cli/commands.h"
+#include "cli/erased.h"
 #include "cli/evidence.h"
 #include "cli/grid.h"
 #include "cli/safe.h"
@@ -128,7 +129,7 @@ static int show_session(struct show *s, struct evidence *e, uint64_t session)
     grid_init(&s->grid, GRID_LIST, 7, 64 << 20);
     for (size_t i = 0; i < 7; i++)
         grid_title(&s->grid, i, bytes_of(titles[i]), i < 4);
-    if (!error) error = index_search(e->index, &filter, hit, s);
+    if (!error) error = index_search(e->index, &filter, &(struct index_after){ 0 }, hit, s);
     if (s->json) {
         json_write_end(&s->w);
         json_write_end(&s->w);
@@ -149,10 +150,10 @@ static int run(struct cli_call *call)
     struct show s = { .call = call, .json = cli_option(call, "json") };
     buf_init(&s.out, 64 << 20);
     s.w = json_writer_over(&s.out);
-    int code = evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &e) &&
-                       evidence_session(call, &e, call->arguments[0], &session)
-                   ? show_session(&s, &e, session)
-                   : CLI_FAILED;
+    int code = CLI_FAILED;
+    if (evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &e) &&
+        evidence_session(call, &e, call->arguments[0], &session))
+        code = erased_says(call, &e, session) ? CLI_NO : show_session(&s, &e, session);
     evidence_close(&e);
     buf_free(&s.out);
     return code;

@@ -4,8 +4,8 @@
 #include "cli/control-line.h"
 #include "cli/grid.h"
 #include "cli/safe.h"
-#include "cli/verifier-key.h"
 #include "cli/when.h"
+#include "record/verifier-key.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -82,6 +82,66 @@ bool when_parse(struct bytes text, int64_t now_us, int64_t *us_out)
     return true;
 }
 
+bool when_parse_span(struct bytes text, int64_t *us_out)
+{
+    int64_t n;
+    bool ms = text.n > 2 && bytes_is(bytes_slice(text, text.n - 2, 2), "ms");
+    if (ms && bytes_to_int64(bytes_slice(text, 0, text.n - 2), &n) && n >= 0 && n < INT32_MAX) {
+        *us_out = n * 1000;
+        return true;
+    }
+    return !ms && parse_ago(text, 0, &n) && (*us_out = -n) >= 0;
+}
+
+static int64_t month_us(int year, int month)
+{
+    struct tm tm = { .tm_year = year - 1900 + (month - 1) / 12, .tm_mon = (month - 1) % 12, .tm_mday = 1 };
+    return (int64_t)timegm(&tm) * SECOND;
+}
+
+/* "2026", "2026-Q3", "2026-10". */
+static bool parse_months(struct bytes text, int64_t *since_us_out, int64_t *until_us_out)
+{
+    int year, month = 1, n = 12;
+    if (!digits(&text, 4, &year) || year < 1970) return false;
+    if (text.n) {
+        if (!mark(&text, '-', '-')) return false;
+        bool quarter = mark(&text, 'Q', 'q');
+        if (!digits(&text, quarter ? 1 : 2, &month) || month < 1 || month > (quarter ? 4 : 12)) return false;
+        n = quarter ? 3 : 1;
+        if (quarter) month = 3 * month - 2;
+    }
+    if (text.n) return false;
+    *since_us_out = month_us(year, month);
+    *until_us_out = month_us(year, month + n);
+    return true;
+}
+
+static bool is_day(struct bytes text)
+{
+    return text.n == 10 || bytes_is(text, "today") || bytes_is(text, "yesterday");
+}
+
+bool when_parse_period(struct bytes text, int64_t now_us, int64_t *since_us_out, int64_t *until_us_out)
+{
+    ptrdiff_t dots = bytes_find(text, BYTES_LITERAL(".."));
+    struct bytes from = dots < 0 ? text : bytes_slice(text, 0, (size_t)dots),
+                 to = dots < 0 ? text : bytes_slice(text, (size_t)dots + 2, text.n);
+    int64_t ignored;
+    if (dots < 0 && parse_months(text, since_us_out, until_us_out)) return true;
+    bool good = when_parse(from, now_us, since_us_out) || parse_months(from, since_us_out, &ignored);
+    if (dots < 0 && !is_day(from))
+        *until_us_out = now_us + 60 * SECOND - 1; /* a span, or a time: up to now */
+    else if (good && !parse_months(to, &ignored, until_us_out)) {
+        good = when_parse(to, now_us, until_us_out);
+        if (good && is_day(to)) *until_us_out += DAY;
+    }
+    if (!good) return false;
+    *since_us_out -= *since_us_out % (60 * SECOND);
+    *until_us_out -= *until_us_out % (60 * SECOND);
+    return *since_us_out < *until_us_out;
+}
+
 void when_format(int64_t us, char out[20])
 {
     char text[28];

@@ -3,6 +3,7 @@
 #define POSTERN_IDENTITY_PRINCIPAL_H
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/check.h"
 
 struct principal {
     struct bytes
@@ -20,4 +21,6 @@ struct principal {
     int64_t expires_us;    /* UTC; 0: never */
     struct bytes claims;   /* the token's payload as JSON text, for policies' `claims:` */
 };
+/* All of it, in the arena. False: no memory, and *to is as it was. */
+bool principal_copy(struct arena *arena, const struct principal *from, struct principal *to) MUST_USE;
 #endif

@@ -51,7 +51,8 @@ static struct mask_choice named_to_anybody(const struct closure *c, const struct
                                            const struct catalog_column *column)
 {
     bool is = column->tags.n ||
-              policy_ruleset_speaks_of(c->ruleset, r->schema, r->name, column->name, column->tags);
+              policy_ruleset_speaks_of(c->ruleset, r->schema, r->name, column->name, column->tags) ||
+              policy_ruleset_indexes(c->ruleset, r->schema, r->name, column->name, column->tags);
     return is ? hidden(MASK_BY_POLICY, (struct policy_mask){ 0 }, r) : (struct mask_choice){ 0 };
 }
 

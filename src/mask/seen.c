@@ -3,6 +3,10 @@
 #include "mask/seen.h"
 
 enum { STATE_NONE = 0, STATE_MASKED, STATE_CLEAR };
+enum {
+    KIN_DEPTH = 8 /* of partitions within partitions */,
+    COLUMNS_MOST = 64 /* indexed ones that one output is made of */
+};
 enum { OUTPUTS_MOST = 1664 /* what the server lets one query return */ };
 
 struct list {
@@ -41,6 +45,18 @@ static void put_name(struct buf *out, struct bytes name)
     buf_put_u8(out, '"');
 }
 
+static void put_column(struct buf *out, struct bytes schema, struct bytes relation, struct bytes column)
+{
+    if (schema.n) {
+        put_name(out, schema);
+        buf_append_text(out, ".");
+    }
+    put_name(out, relation);
+    if (!column.p) return;
+    buf_append_text(out, ".");
+    put_name(out, column);
+}
+
 static void add(struct list *list, const struct sql_relation *r, struct bytes column)
 {
     /* Each byte of a name can become two. */
@@ -50,14 +66,7 @@ static void add(struct list *list, const struct sql_relation *r, struct bytes co
         return;
     }
     if (buf_length(&list->out)) buf_append_text(&list->out, ", ");
-    if (r->schema.n) {
-        put_name(&list->out, r->schema);
-        buf_append_text(&list->out, ".");
-    }
-    put_name(&list->out, r->name);
-    if (!column.p) return;
-    buf_append_text(&list->out, ".");
-    put_name(&list->out, column);
+    put_column(&list->out, r->schema, r->name, column);
 }
 
 static int state_of(const struct seeing *s, const struct catalog_relation *of, int attribute)
@@ -131,9 +140,75 @@ static bool put_outputs(const struct seeing *s, struct buf *out)
     return any;
 }
 
+/* The relation by whose column of this name the values are to be indexed: itself, or what shares its rows: a
+ * parent, a child. NULL: none. */
+static const struct catalog_relation *indexed_as(const struct seeing *s, const struct catalog_relation *of,
+                                                 const struct catalog_column *column, int depth)
+{
+    if (policy_ruleset_indexes(s->ruleset, of->schema, of->name, column->name, column->tags)) return of;
+    for (size_t i = 0; i < of->n_ties && depth < KIN_DEPTH; i++) {
+        const struct catalog_tie_to *tie = &of->ties[i];
+        if (tie->tie != CATALOG_TIE_PARENT && tie->tie != CATALOG_TIE_CHILD) continue;
+        const struct catalog_relation *kin = catalog_by_oid(s->view, tie->relation->oid);
+        for (size_t k = 0; kin && k < kin->n_columns; k++)
+            if (bytes_equal(kin->columns[k].name, column->name) &&
+                policy_ruleset_indexes(s->ruleset, kin->schema, kin->name, column->name,
+                                       kin->columns[k].tags))
+                return kin;
+        /* Upwards at any depth; downwards one step: a partition's parent names its rows. */
+        const struct catalog_relation *up =
+            kin && tie->tie == CATALOG_TIE_PARENT ? indexed_as(s, kin, column, depth + 1) : NULL;
+        if (up) return up;
+    }
+    return NULL;
+}
+
+static bool put_values_of(const struct seeing *s, const struct sql_output *output, struct buf *out)
+{
+    struct {
+        uint32_t oid;
+        struct bytes column;
+    } put[COLUMNS_MOST];
+    size_t n = 0;
+    for (size_t i = 0; i < output->n_columns && n < COLUMNS_MOST; i++) {
+        size_t k = 0;
+        const struct sql_column *c = &s->statement->columns[output->columns[i]];
+        const struct sql_relation *r = &s->statement->relations[c->relation];
+        const struct catalog_relation *of = r->oid ? catalog_by_oid(s->view, r->oid) : NULL;
+        if (!of || c->attribute < 1 || (size_t)c->attribute > of->n_columns || c->masked) continue;
+        const struct catalog_column *column = &of->columns[c->attribute - 1];
+        const struct catalog_relation *as = indexed_as(s, of, column, 0);
+        while (as && k < n && !(put[k].oid == as->oid && bytes_equal(put[k].column, column->name)))
+            k++;
+        if (!as || k < n) continue;
+        if (n) buf_append_text(out, "+");
+        put_column(out, as->schema, as->name, column->name);
+        put[n].oid = as->oid;
+        put[n++].column = column->name;
+    }
+    if (!n) buf_append_text(out, "-");
+    return n > 0;
+}
+
+/* The whole list, or none: places count in it. */
+static void put_values(struct seeing *s, struct list *list)
+{
+    const struct sql_statement *st = s->statement;
+    bool any = false;
+    if (!policy_ruleset_indexes_any(s->ruleset)) return;
+    for (size_t i = 0; i < st->n_outputs && i < OUTPUTS_MOST && !st->outputs_open; i++) {
+        if (i) buf_append_text(&list->out, ", ");
+        any |= put_values_of(s, &st->outputs[i], &list->out);
+    }
+    if (any && !list->out.failed) return;
+    list->left_out += list->out.failed;
+    buf_free(&list->out);
+    buf_init(&list->out, SEEN_LIST_CEILING);
+}
+
 static void add_untraced(struct seeing *s)
 {
-    if (!policy_ruleset_masks_somebody(s->ruleset)) return;
+    if (!policy_ruleset_masks_somebody(s->ruleset) && !policy_ruleset_indexes_any(s->ruleset)) return;
     for (size_t i = 0; i < s->statement->n_relations; i++) {
         const struct sql_relation *r = &s->statement->relations[i];
         if (r->access & (EFFECT_READ | EFFECT_BULK_OUT) && r->name.n)
@@ -153,7 +228,7 @@ bool mask_seen_of(const struct policy_ruleset *ruleset, const struct catalog_vie
                   const struct sql_statement *statement, struct arena *arena, struct mask_seen *seen_out)
 {
     struct seeing s = { .ruleset = ruleset, .view = view, .statement = statement };
-    struct list outputs = { 0 };
+    struct list outputs = { 0 }, values = { 0 };
     *seen_out = (struct mask_seen){ 0 };
     if (statement->n_columns + statement->n_relations == 0) return true;
     s.states = arena_alloc(arena, statement->n_columns + 1);
@@ -163,21 +238,25 @@ bool mask_seen_of(const struct policy_ruleset *ruleset, const struct catalog_vie
     buf_init(&s.clear.out, SEEN_LIST_CEILING);
     buf_init(&s.untraced.out, SEEN_LIST_CEILING);
     buf_init(&outputs.out, SEEN_LIST_CEILING);
+    buf_init(&values.out, SEEN_LIST_CEILING);
     if (!view || !statement->in_view) {
         add_untraced(&s);
     } else {
         for (size_t i = 0; i < statement->n_columns; i++)
             look_at(&s, i);
         if (!put_outputs(&s, &outputs.out)) buf_consume(&outputs.out, buf_length(&outputs.out));
+        put_values(&s, &values);
     }
     bool good = take(&s.masked, arena, seen_out, &seen_out->masked);
     good = take(&s.clear, arena, seen_out, &seen_out->clear) && good;
     good = take(&s.untraced, arena, seen_out, &seen_out->untraced) && good;
     good = take(&outputs, arena, seen_out, &seen_out->outputs) && good;
+    good = take(&values, arena, seen_out, &seen_out->values) && good;
     buf_free(&s.masked.out);
     buf_free(&s.clear.out);
     buf_free(&s.untraced.out);
     buf_free(&outputs.out);
+    buf_free(&values.out);
     return good;
 }
 

@@ -16,7 +16,9 @@ struct mask_seen {
                               somebody is masked: any of their columns may come out */
     struct bytes outputs;  /* for each column of the result "masked", "clear" or "-"; empty where all are "-",
                               or  where it is not known which there are */
-    size_t n_left_out;     /* members that the ceiling left no room for */
+    struct bytes values; /* for each column of the result the columns whose values are to be indexed and that
+                            it is made of, clear, with "+" between, or "-"; empty where all are "-" */
+    size_t n_left_out;   /* members that the ceiling left no room for */
 };
 /* view == NULL: without a catalogue. False: there is no memory. */
 bool mask_seen_of(const struct policy_ruleset *ruleset, const struct catalog_view *view,

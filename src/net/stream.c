@@ -185,21 +185,31 @@ void stream_describe_tls(const struct stream *s, char out[100])
     if (s->tls) snprintf(out, 100, "%s %s", SSL_get_version(s->tls), SSL_get_cipher_name(s->tls));
 }
 
-size_t stream_peer_end_point(const struct stream *s, uint8_t out[64])
+static size_t end_point_of(const X509 *certificate, uint8_t out[64])
 {
-    X509 *certificate = s->tls ? SSL_get0_peer_certificate(s->tls) : NULL;
     int digest_nid = NID_undef;
     unsigned n = 0;
     if (!certificate) return 0;
     /* RFC 5929, section 4.1: MD5 and SHA-1 give way to SHA-256. It leaves open what a signature without one
      * hash of its own has (Ed25519, or an algorithm that nobody knows): SHA-256 too, since who stands between
      * must not be able to have the binding left out by showing such a certificate. */
-    if (!X509_get_signature_info(certificate, &digest_nid, NULL, NULL, NULL)) digest_nid = NID_undef;
+    if (!X509_get_signature_info((X509 *)(uintptr_t)certificate, &digest_nid, NULL, NULL, NULL))
+        digest_nid = NID_undef;
     const EVP_MD *digest =
         digest_nid == NID_md5 || digest_nid == NID_sha1 ? NULL : EVP_get_digestbynid(digest_nid);
     if (!digest || EVP_MD_get_size(digest) > 64) digest = EVP_sha256();
     ERR_clear_error();
     return X509_digest(certificate, digest, out, &n) == 1 ? n : 0;
+}
+
+size_t stream_peer_end_point(const struct stream *s, uint8_t out[64])
+{
+    return end_point_of(s->tls ? SSL_get0_peer_certificate(s->tls) : NULL, out);
+}
+
+size_t stream_own_end_point(const struct stream *s, uint8_t out[64])
+{
+    return end_point_of(s->tls ? SSL_get_certificate(s->tls) : NULL, out);
 }
 
 void stream_shutdown(struct stream *s)

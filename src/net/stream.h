@@ -49,6 +49,8 @@ void stream_describe_tls(const struct stream *s, char out[100]);
  * where there is no certificate. With the hash of the certificate's signature; SHA-256 in place of MD5, of
  * SHA-1, and where the signature has none of its own. */
 size_t stream_peer_end_point(const struct stream *s, uint8_t out[64]);
+/* The same of the certificate that we showed. */
+size_t stream_own_end_point(const struct stream *s, uint8_t out[64]);
 /* Closes without ceremony (TLS gets its close_notify, as far as it goes without waiting). */
 void stream_close(struct stream *s);
 /* Ends our sending side, so that the peer reads all and then the end. */

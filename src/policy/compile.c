@@ -227,25 +227,31 @@ static struct policy_rule *compile_rules(struct compiler *c, const struct policy
 }
 
 /* Columns by pattern, and by tag. */
-static void compile_mask(struct compiler *c, const struct policy *policy, const struct policy_mask_text *text,
-                         struct policy_masking *out)
+static void compile_column_set(struct compiler *c, const struct yaml_texts *texts, const struct yaml_node *at,
+                               struct policy_column_set *out)
 {
-    struct yaml_texts columns = { ARENA_ARRAY(c->reader.arena, struct bytes, text->columns.n), 0 };
-    out->tags.items = ARENA_ARRAY(c->reader.arena, struct bytes, text->columns.n);
+    struct yaml_texts columns = { ARENA_ARRAY(c->reader.arena, struct bytes, texts->n), 0 };
+    out->tags.items = ARENA_ARRAY(c->reader.arena, struct bytes, texts->n);
     if (!columns.items || !out->tags.items) {
-        complain(c, text->at->place);
+        complain(c, at->place);
         return;
     }
-    for (size_t i = 0; i < text->columns.n; i++) {
-        struct bytes item = text->columns.items[i];
+    for (size_t i = 0; i < texts->n; i++) {
+        struct bytes item = texts->items[i];
         bool tag = bytes_starts_with(item, "tag:");
         if (tag)
             out->tags.items[out->tags.n++] = bytes_slice(item, 4, item.n);
         else
             columns.items[columns.n++] = item;
     }
+    out->columns = compile_columns(c, &columns, at);
+}
+
+static void compile_mask(struct compiler *c, const struct policy *policy, const struct policy_mask_text *text,
+                         struct policy_masking *out)
+{
+    compile_column_set(c, &text->columns, text->at, &out->columns);
     out->place = text->at->place;
-    out->columns = compile_columns(c, &columns, text->at);
     const char *wrong = policy_mask_parse(text->with, &out->mask);
     if (!wrong && out->mask.kind == POLICY_MASK_REPORT) wrong = "a mask for values, and not for columns";
     if (wrong) yaml_errors_add(c->reader.errors, yaml_place_of(text->at, "with"), "this is %s", wrong);
@@ -332,6 +338,10 @@ static void compile_policy(struct compiler *c, const struct policy_text *text, s
     /* "all" leaves out unknown where something is allowed; here it leaves out nothing. */
     if ((out->record_effects & EFFECT_ALL_BUT_UNKNOWN) == EFFECT_ALL_BUT_UNKNOWN)
         out->record_effects |= EFFECT_UNKNOWN;
+    if (text->record.values.n) compile_column_set(c, &text->record.values, text->record.at, &out->indexed);
+    if (text->record.values.n && out->rows != POLICY_ROWS_FULL)
+        yaml_errors_add(c->reader.errors, yaml_place_of(text->record.at, "values"),
+                        "values are indexed from recorded rows: \"values\" wants \"rows: full\"");
     out->limits = compile_limits(&text->limits);
     out->place = yaml_place_of(text->at, "name");
     out->login_place = yaml_place_of(text->at, "login");

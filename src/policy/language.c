@@ -61,9 +61,12 @@ static const struct yaml_field record_fields[] = {
     { "on_failure", YAML_CHOICE, YAML_AT(policy_recording, on_failure),
       "What becomes of a statement that cannot be recorded.", .choices = failure_choices },
     { "retain", YAML_DURATION, YAML_AT(policy_recording, retain_us),
-      "How long the record's content is kept; without it, for ever.", .min = 3600000000, .example = "400d" },
+      "How long the record's content is kept; without it, for ever.", .min = 1000000, .example = "400d" },
     { "statements", YAML_TEXTS, YAML_AT(policy_recording, statements),
       "Which statements' results are recorded: effects, or all.", .fallback = "all" },
+    { "values", YAML_TEXTS, YAML_AT(policy_recording, values),
+      "Columns, or tags, whose values the index knows by a keyed hash: who saw this card number?",
+      .example = "[public.customers.card_number, \"tag:pii\"]" },
 };
 static const struct yaml_shape record_shape = { "record",      sizeof(struct policy_recording),
                                                 record_fields, N(record_fields),

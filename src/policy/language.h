@@ -26,6 +26,7 @@ struct policy_recording {
     enum policy_on_failure on_failure;
     int64_t retain_us;
     struct yaml_texts statements; /* effects */
+    struct yaml_texts values;     /* columns, as in masks */
 };
 struct policy_allow_text {
     const struct yaml_node *at;

@@ -177,20 +177,25 @@ static bool look_for_tag(void *context, const struct catalog_relation *relation)
     return !tagged->found;
 }
 
-/* A mask on a column that is not there masks nothing, and nobody hears of it. */
+static void check_column_set(struct names *n, const struct policy_column_set *set, struct yaml_place place,
+                             struct bytes what)
+{
+    check_patterns(n, &set->columns, place, what);
+    for (size_t k = 0; k < set->tags.n; k++) {
+        struct tagged tagged = { set->tags.items[k], false };
+        catalog_each_relation(n->catalog, look_for_tag, &tagged);
+        if (!tagged.found)
+            find(n, place, what, "no column's comment has the tag \"%.*s\"", BYTES_FMT(tagged.pattern));
+    }
+}
+
+/* A mask on a column that is not there masks nothing, and nobody hears of it; no more is its value indexed.
+ */
 static void check_masks(struct names *n, const struct policy *policy)
 {
-    for (size_t i = 0; i < policy->n_masks; i++) {
-        const struct policy_masking *m = &policy->masks[i];
-        check_patterns(n, &m->columns, m->place, BYTES_LITERAL("mask"));
-        for (size_t k = 0; k < m->tags.n; k++) {
-            struct tagged tagged = { m->tags.items[k], false };
-            catalog_each_relation(n->catalog, look_for_tag, &tagged);
-            if (!tagged.found)
-                find(n, m->place, BYTES_LITERAL("mask"), "no column's comment has the tag \"%.*s\"",
-                     BYTES_FMT(tagged.pattern));
-        }
-    }
+    for (size_t i = 0; i < policy->n_masks; i++)
+        check_column_set(n, &policy->masks[i].columns, policy->masks[i].place, BYTES_LITERAL("mask"));
+    check_column_set(n, &policy->indexed, policy->place, BYTES_LITERAL("record.values"));
 }
 
 bool policy_lint_names(const struct policy_snapshot *snapshot, const struct catalog *catalog,

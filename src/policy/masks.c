@@ -125,19 +125,19 @@ bool policy_mask_has_tag(struct bytes tags, struct bytes pattern)
     return false;
 }
 
-static bool speaks_of(const struct policy_masking *m, const struct policy *policy, struct bytes schema,
+static bool speaks_of(const struct policy_column_set *set, const struct policy *policy, struct bytes schema,
                       struct bytes relation, struct bytes column, struct bytes tags)
 {
     if (policy->schemas.n && !policy_patterns_match_schema(&policy->schemas, schema, POLICY_DOUBT_HITS))
         return false;
-    for (size_t i = 0; i < m->columns.n; i++) {
-        const struct policy_pattern *p = &m->columns.items[i];
+    for (size_t i = 0; i < set->columns.n; i++) {
+        const struct policy_pattern *p = &set->columns.items[i];
         if (policy_glob(p->parts[0], schema) && policy_glob(p->parts[1], relation) &&
             policy_glob(p->parts[2], column))
             return true;
     }
-    for (size_t i = 0; i < m->tags.n; i++)
-        if (policy_mask_has_tag(tags, m->tags.items[i])) return true;
+    for (size_t i = 0; i < set->tags.n; i++)
+        if (policy_mask_has_tag(tags, set->tags.items[i])) return true;
     return false;
 }
 
@@ -146,7 +146,7 @@ struct policy_mask policy_mask_by(const struct policy *policy, struct bytes sche
 {
     struct policy_mask found = { 0 };
     for (size_t k = 0; masks(policy) && k < policy->n_masks; k++)
-        if (speaks_of(&policy->masks[k], policy, schema, relation, column, tags))
+        if (speaks_of(&policy->masks[k].columns, policy, schema, relation, column, tags))
             found = policy_mask_stricter(found, policy->masks[k].mask);
     return found;
 }
@@ -174,7 +174,26 @@ bool policy_ruleset_speaks_of(const struct policy_ruleset *ruleset, struct bytes
     for (size_t i = 0; i < ruleset->snapshot->n; i++) {
         const struct policy *p = &ruleset->snapshot->policies[i];
         for (size_t k = 0; k < p->n_masks; k++)
-            if (speaks_of(&p->masks[k], p, schema, relation, column, tags)) return true;
+            if (speaks_of(&p->masks[k].columns, p, schema, relation, column, tags)) return true;
+    }
+    return false;
+}
+
+bool policy_ruleset_indexes(const struct policy_ruleset *ruleset, struct bytes schema, struct bytes relation,
+                            struct bytes column, struct bytes tags)
+{
+    for (size_t i = 0; i < ruleset->snapshot->n; i++) {
+        const struct policy *p = &ruleset->snapshot->policies[i];
+        if (speaks_of(&p->indexed, p, schema, relation, column, tags)) return true;
+    }
+    return false;
+}
+
+bool policy_ruleset_indexes_any(const struct policy_ruleset *ruleset)
+{
+    for (size_t i = 0; i < ruleset->snapshot->n; i++) {
+        const struct policy_column_set *set = &ruleset->snapshot->policies[i].indexed;
+        if (set->columns.n + set->tags.n) return true;
     }
     return false;
 }

@@ -83,6 +83,11 @@ struct policy_mask policy_ruleset_mask_of(const struct policy_ruleset *ruleset, 
 bool policy_ruleset_speaks_of(const struct policy_ruleset *ruleset, struct bytes schema,
                               struct bytes relation, struct bytes column, struct bytes tags);
 bool policy_ruleset_masks_somebody(const struct policy_ruleset *ruleset);
+/* Whether any policy of the configuration, whomever it is about, wants values of the column in the index
+ * (record.values); and of any column at all. */
+bool policy_ruleset_indexes(const struct policy_ruleset *ruleset, struct bytes schema, struct bytes relation,
+                            struct bytes column, struct bytes tags);
+bool policy_ruleset_indexes_any(const struct policy_ruleset *ruleset);
 /* One policy by itself, as if nobody else's applied: for lint. False: it masks no columns, or only observes.
  */
 struct policy_alone {

@@ -35,10 +35,13 @@ struct policy_rule {
     bool unless; /* it holds only above so many rows */
     uint64_t unless_rows;
 };
-struct policy_masking {
-    struct yaml_place place;
+struct policy_column_set {
     struct policy_patterns columns; /* of three parts */
     struct yaml_texts tags;         /* patterns; behind "tag:" */
+};
+struct policy_masking {
+    struct yaml_place place;
+    struct policy_column_set columns;
     struct policy_mask mask;
 };
 struct policy_valuing {
@@ -60,6 +63,7 @@ struct policy {
     enum policy_on_failure on_failure;
     int64_t retain_us;
     uint32_t record_effects;
+    struct policy_column_set indexed; /* whose values are indexed */
     struct policy_allow *allows;
     struct policy_rule *denies, *holds;
     size_t n_allows, n_denies, n_holds;

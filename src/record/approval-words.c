@@ -20,6 +20,9 @@ static void asked(struct bytes fields, struct buf *out)
     buf_append_text(out, "asked for approval");
     put(out, fields, " of ", "by", "");
     put(out, fields, " (", "approvals", " different people)");
+    put(out, fields, ", and of ", "by_2", "");
+    put(out, fields, " (", "approvals_2", " different people)");
+    put(out, fields, ", and of ", "by_3", "");
     put(out, fields, ", until ", "expires", "");
     put(out, fields, "; it would change ", "rows", " rows");
     put(out, fields, ", and not undone by counting are ", "not_undone", "");

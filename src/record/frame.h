@@ -97,6 +97,9 @@ enum {
     FRAME_PART = 1, /* the body goes on in this session's next frame of the same type */
     FRAME_ZSTD =
         2, /* the body is compressed where it is stored; a reader expands it and takes the flag away */
+    FRAME_SYNCED =
+        4 /* the client sent a Sync (or several) between its message before this one and this one; a
+             FRAME_SESSION_START that has it says that the session's other frames would have it */
 };
 
 /* Kinds of frames as a set: bit n is type n, bit 0 stands for the types from 32 on. */

@@ -61,6 +61,12 @@ int index_approval_take(struct index *index, uint64_t session, const struct fram
     sqlite_query_bind_int(q, 7, frame->time_us);
     if (bytes_to_int64(get(f, "rows"), &rows)) sqlite_query_bind_int(q, 8, rows);
     error = sqlite_query_finish(q);
+    /* Of one whose session was erased meanwhile, no name. */
+    q = error || !whose ? NULL : index_statement(index, INDEX_TOMBSTONE_APPROVAL, &error);
+    if (q) {
+        sqlite_query_bind_int(q, 1, (int64_t)whose);
+        error = sqlite_query_finish(q);
+    }
     return error || !get(f, "decision").n ? error : take_decision(index, frame);
 }
 
@@ -76,11 +82,15 @@ int index_approvals(struct index *index, const struct index_filter *filter, stru
                     void *context)
 {
     static const char sql[] =
-        "SELECT a.request, a.session, a.principal, a.on_behalf_of, a.connection, a.rule, a.state, a.asked_us,"
+        "SELECT a.request, a.session, coalesce(a.principal, s.principal), coalesce(a.on_behalf_of, "
+        "s.on_behalf_of),"
+        " a.connection, a.rule, a.state, a.asked_us,"
         " a.state_us, coalesce(a.rows, -1), d.user, d.subject, d.issuer, d.decision, d.via, "
         "coalesce(d.time_us, 0)"
         " FROM approval a LEFT JOIN approval_decision d ON d.request = a.request"
-        " WHERE (?1 IS NULL OR a.principal = ?1) AND (?2 IS NULL OR a.connection = ?2) AND a.asked_us >= ?3"
+        " LEFT JOIN session s ON s.id = a.session"
+        " WHERE (?1 IS NULL OR coalesce(a.principal, s.principal) = ?1) AND (?2 IS NULL OR a.connection = "
+        "?2) AND a.asked_us >= ?3"
         " AND a.asked_us < ?4 AND (?5 IS NULL OR a.session = ?5) AND (?7 IS NULL OR d.user = ?7)"
         " AND (?8 IS NULL OR a.state = ?8) ORDER BY a.asked_us DESC, a.request DESC, d.time_us LIMIT ?6";
     struct sqlite_query *q;

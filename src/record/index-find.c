@@ -59,6 +59,11 @@ static bool is_error_asked(const struct index_find *find)
     return bytes_is(find->verdict, "error") || asked(find->error);
 }
 
+static bool is_size_asked(const struct index_find *find)
+{
+    return find->least_us || find->least_rows;
+}
+
 /* ---- the shapes that the question is about */
 
 static int compare_shapes(const void *a, const void *b)
@@ -140,30 +145,40 @@ static bool session_has_failure(struct finder *f, uint64_t session, int64_t shap
     return has;
 }
 
-/* One row of `execution`, as columns shape, decision, errors. */
-static bool execution_fits(struct finder *f, uint64_t session, int64_t shape, struct bytes decision,
-                           int64_t errors)
+/* What of a row of `execution` decides. */
+struct execution {
+    int64_t shape;
+    struct bytes decision;
+    int64_t errors, longest_us;
+    uint64_t most_rows;
+};
+
+static bool execution_fits(struct finder *f, uint64_t session, const struct execution *e)
 {
-    struct bytes verdict = f->find->verdict;
-    bool wants_error = bytes_is(verdict, "error");
-    if (!shape_is_asked(f, shape)) return false;
-    if (wants_error && errors <= 0) return false;
-    if (verdict.n && !wants_error && !bytes_equal(verdict, decision)) return false;
-    return !asked(f->find->error) || session_has_failure(f, session, shape);
+    const struct index_find *find = f->find;
+    bool wants_error = bytes_is(find->verdict, "error");
+    if (!shape_is_asked(f, e->shape)) return false;
+    if (e->longest_us < find->least_us || e->most_rows < find->least_rows) return false;
+    if (wants_error && e->errors <= 0) return false;
+    if (find->verdict.n && !wants_error && !bytes_equal(find->verdict, e->decision)) return false;
+    return !asked(find->error) || session_has_failure(f, session, e->shape);
 }
 
 static bool has_statement(struct finder *f, uint64_t session)
 {
     bool has = false;
     if (!f->of_statements) return true;
-    if (!f->of_shapes && is_error_asked(f->find) &&
+    if (!f->of_shapes && !is_size_asked(f->find) && is_error_asked(f->find) &&
         (!f->find->verdict.n || bytes_is(f->find->verdict, "error")))
         return session_has_failure(f, session, 0);
     sqlite_query_reset(f->inside);
     sqlite_query_bind_int(f->inside, 1, (int64_t)session);
-    for (size_t n = 0; !has && n < EXECUTIONS_MOST && sqlite_query_step(f->inside) == SQLITE_STEP_ROW; n++)
-        has = execution_fits(f, session, sqlite_query_int(f->inside, 0), sqlite_query_text(f->inside, 1),
-                             sqlite_query_int(f->inside, 2));
+    for (size_t n = 0; !has && n < EXECUTIONS_MOST && sqlite_query_step(f->inside) == SQLITE_STEP_ROW; n++) {
+        const struct execution e = { sqlite_query_int(f->inside, 0), sqlite_query_text(f->inside, 1),
+                                     sqlite_query_int(f->inside, 2), sqlite_query_int(f->inside, 3),
+                                     (uint64_t)sqlite_query_int(f->inside, 4) };
+        has = execution_fits(f, session, &e);
+    }
     if (!f->error) f->error = sqlite_query_error(f->inside);
     return has;
 }
@@ -334,13 +349,16 @@ static void finder_begin(struct finder *f)
                       lead_of_any[] = "SELECT session FROM execution WHERE decision = ?2 AND session < ?1"
                                       " ORDER BY session DESC LIMIT 1";
     find_shapes(f);
-    f->of_statements = f->of_shapes || asked(f->find->verdict) || asked(f->find->error);
+    f->of_statements =
+        f->of_shapes || asked(f->find->verdict) || asked(f->find->error) || is_size_asked(f->find);
     const struct {
         const char *sql;
         struct sqlite_query **query;
     } queries[] = {
         { "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.id = ?1", &f->get },
-        { "SELECT shape, decision, errors FROM execution WHERE session = ?1", &f->inside },
+        { "SELECT shape, decision, errors, coalesce(longest_us, us), coalesce(most_rows, rows) FROM execution"
+          " WHERE session = ?1",
+          &f->inside },
         { "SELECT 1 FROM failure WHERE session = ?1 AND (?2 IS NULL OR shape = ?2)"
           " AND substr(sqlstate, 1, length(?3)) = ?3",
           &f->failed },
@@ -493,12 +511,11 @@ int index_count_live(struct index *index, const struct index_owner *owner, uint6
 /* ---- statements: of the sessions found, those that are asked for */
 
 static const char statements_sql[] =
-    "SELECT e.session, s.principal, s.connection, h.text, h.tags, h.effects, h.relations, e.decision, "
-    "e.policy,"
-    " e.rule, (SELECT f.sqlstate FROM failure f WHERE f.session = e.session AND f.shape = e.shape"
-    "  ORDER BY f.sequence DESC LIMIT 1), e.minute, e.n, e.errors, e.rows, e.us, e.first_sequence,"
-    " e.last_sequence, e.shape FROM execution e JOIN session s ON s.id = e.session JOIN shape h ON h.id = "
-    "e.shape WHERE e.session = ?1 AND e.minute >= ?2 / 60000000 AND e.minute * 60000000 < ?3"
+    "SELECT " INDEX_HIT_COLUMNS ", (SELECT f.sqlstate FROM failure f WHERE f.session = e.session AND"
+    " f.shape = e.shape ORDER BY f.sequence DESC LIMIT 1), e.minute, e.minute, e.n, e.errors, e.rows, e.us,"
+    " coalesce(e.longest_us, e.us), coalesce(e.most_rows, e.rows), e.first_sequence, e.last_sequence, e.shape"
+    " FROM execution e JOIN session s ON s.id = e.session JOIN shape h ON h.id = e.shape"
+    " WHERE e.session = ?1 AND e.minute >= ?2 / 60000000 AND e.minute * 60000000 < ?3"
     " AND (?4 = 0 OR e.first_sequence < ?4 OR (e.first_sequence = ?4 AND e.shape < ?5))"
     " ORDER BY e.first_sequence DESC, e.shape DESC";
 
@@ -510,22 +527,6 @@ struct statements {
     void *context;
     struct index_place *next;
 };
-
-static void read_hit(struct sqlite_query *q, struct index_hit *h)
-{
-    *h = (struct index_hit){ .session = (uint64_t)sqlite_query_int(q, 0) };
-    struct bytes *texts[] = { &h->principal, &h->connection, &h->shape,  &h->tags, &h->effects,
-                              &h->relations, &h->decision,   &h->policy, &h->rule, &h->error };
-    for (int i = 0; i < 10; i++)
-        *texts[i] = sqlite_query_text(q, i + 1);
-    h->first_us = h->last_us = sqlite_query_int(q, 11) * 60000000;
-    h->executions = (uint64_t)sqlite_query_int(q, 12);
-    h->errors = (uint64_t)sqlite_query_int(q, 13);
-    h->rows = (uint64_t)sqlite_query_int(q, 14);
-    h->us = sqlite_query_int(q, 15);
-    h->first_sequence = (uint32_t)sqlite_query_int(q, 16);
-    h->last_sequence = (uint32_t)sqlite_query_int(q, 17);
-}
 
 /* The statements of one session. False: the page is full, and more is there. */
 static bool statements_of(struct statements *s, uint64_t session, const struct index_place *from)
@@ -541,13 +542,14 @@ static bool statements_of(struct statements *s, uint64_t session, const struct i
     sqlite_query_bind_int(s->q, 5, inside ? from->shape : 0);
     while (!f->error && sqlite_query_step(s->q) == SQLITE_STEP_ROW) {
         struct index_hit hit;
-        read_hit(s->q, &hit);
-        int64_t shape = sqlite_query_int(s->q, 18);
+        index_hit_read(s->q, &hit);
+        const struct execution e = { sqlite_query_int(s->q, 22), hit.decision, (int64_t)hit.errors,
+                                     hit.longest_us, hit.most_rows };
         f->looked++;
-        if (!execution_fits(f, session, shape, hit.decision, (int64_t)hit.errors)) continue;
+        if (!execution_fits(f, session, &e)) continue;
         if (s->n == find->limit) return false;
         s->visit(s->context, &hit);
-        *s->next = (struct index_place){ session, hit.first_sequence, shape };
+        *s->next = (struct index_place){ session, hit.first_sequence, e.shape };
         s->n++;
     }
     if (!f->error) f->error = sqlite_query_error(s->q);

@@ -7,16 +7,17 @@
 #include "base/arena.h"
 #include "base/cursor.h"
 #include "base/map.h"
-#include "crypto/hash.h"
 #include "pgwire/report.h"
 #include "record/index-approvals.h"
+#include "record/index-erase.h"
+#include "record/index-gateway.h"
 #include "record/index-private.h"
 #include "record/index-seen.h"
+#include "record/index-shapes.h"
 #include "record/index.h"
-#include "sql/facts.h"
 #include <errno.h>
 
-enum { MINUTE_US = 60000000, RUNS_CEILING = 1 << 16, MEMORY_CEILING = 256 << 20, SHAPE_CEILING = 64 << 10 };
+enum { MINUTE_US = 60000000, RUNS_CEILING = 1 << 16, MEMORY_CEILING = 256 << 20 };
 
 struct known_text {
     uint32_t number;
@@ -31,8 +32,9 @@ struct tally {
     struct tally *next;
     const struct known_text *text;
     int64_t minute, us;
-    uint64_t errors, rows;
-    int64_t n; /* below 0: runs of earlier blocks turned out to be skipped */
+    uint64_t errors, rows, most_rows;
+    int64_t most_us; /* most_rows, most_us: of one outcome */
+    int64_t n;       /* below 0: runs of earlier blocks turned out to be skipped */
     uint32_t first_sequence, last_sequence;
     struct index_seen_count *seen; /* for each of the text's; NULL: none came out yet */
 };
@@ -88,52 +90,11 @@ static struct bytes key32(const uint32_t *number)
     return bytes_make(number, sizeof *number);
 }
 
-/* ---- lists with ", " between their members */
-
-static bool list_next(struct bytes *list, struct bytes *member_out)
-{
-    while (list->n) {
-        ptrdiff_t at = bytes_find(*list, BYTES_LITERAL(", "));
-        *member_out = at < 0 ? *list : bytes_slice(*list, 0, (size_t)at);
-        *list = at < 0 ? (struct bytes){ 0 } : bytes_slice(*list, (size_t)at + 2, list->n);
-        if (member_out->n) return true;
-    }
-    return false;
-}
-
-static void add_effects(struct taking *t, int64_t shape, struct bytes list)
-{
-    for (struct bytes member; list_next(&list, &member);) {
-        struct sqlite_query *q = statement(t, INDEX_SHAPE_EFFECT);
-        if (!q) return;
-        sqlite_query_bind_text(q, 1, member);
-        sqlite_query_bind_int(q, 2, shape);
-        finish(t, q);
-    }
-}
-
-static void add_relations(struct taking *t, int64_t shape, struct bytes list)
-{
-    for (struct bytes member; list_next(&list, &member);) {
-        struct sqlite_query *q = statement(t, INDEX_RELATION_ADD);
-        if (!q) return;
-        size_t dot = member.n;
-        while (dot && member.p[dot - 1] != '.')
-            dot--;
-        sqlite_query_bind_text(q, 1, member);
-        sqlite_query_bind_text(q, 2, bytes_slice(member, dot, member.n));
-        finish(t, q);
-        if (!(q = statement(t, INDEX_SHAPE_RELATION))) return;
-        sqlite_query_bind_text(q, 1, member);
-        sqlite_query_bind_int(q, 2, shape);
-        finish(t, q);
-    }
-}
-
 /* ---- shapes and texts */
 
 struct text_fields {
     struct bytes text, as, shape, decision, policy, rule, would, tags, effects, relations;
+    bool has_values; /* some of its results have columns whose values are indexed */
 };
 
 static void pick_text_field(void *context, struct bytes name, struct bytes value)
@@ -148,57 +109,16 @@ static void pick_text_field(void *context, struct bytes name, struct bytes value
                    { "relations", &f->relations } };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (bytes_is(name, places[i].name)) *places[i].place = value;
+    f->has_values |= bytes_is(name, "values") || bytes_starts_with(name, "values.");
 }
 
-static int64_t shape_find(struct taking *t, struct bytes hash)
+/* The session is one whose rows are looked at, by index-values.c. */
+static void has_values(struct taking *t)
 {
-    struct sqlite_query *q = statement(t, INDEX_SHAPE_FIND);
-    if (!q) return 0;
-    sqlite_query_bind_blob(q, 1, hash);
-    int64_t id = 0;
-    switch (sqlite_query_step(q)) {
-    case SQLITE_STEP_ROW: id = sqlite_query_int(q, 0); break;
-    case SQLITE_STEP_FAILED: t->error = sqlite_query_error(q); break;
-    case SQLITE_STEP_DONE: break;
-    }
-    sqlite_query_reset(q);
-    return id;
-}
-
-static int64_t shape_add(struct taking *t, struct bytes hash, struct bytes shape, const struct text_fields *f)
-{
-    struct sqlite_query *q = statement(t, INDEX_SHAPE_ADD);
-    if (!q) return 0;
-    sqlite_query_bind_blob(q, 1, hash);
-    sqlite_query_bind_text(q, 2, shape);
-    sqlite_query_bind_text(q, 3, f->tags);
-    sqlite_query_bind_text(q, 4, f->effects);
-    sqlite_query_bind_text(q, 5, f->relations);
+    struct sqlite_query *q = statement(t, INDEX_VALUE_SESSION_ADD);
+    if (!q) return;
+    sqlite_query_bind_int(q, 1, (int64_t)t->session);
     finish(t, q);
-    int64_t id = sqlite_db_last_id(t->index->db);
-    if (!(q = statement(t, INDEX_SHAPE_WORDS))) return 0;
-    sqlite_query_bind_int(q, 1, id);
-    sqlite_query_bind_text(q, 2, shape);
-    finish(t, q);
-    return id;
-}
-
-/* The shape's row. What a text touches belongs to its shape: two texts of one shape that touch different
- * things (a literal decides, as in set_config) add up. */
-static int64_t shape_of(struct taking *t, const struct text_fields *f)
-{
-    uint8_t hash[SHA256_SIZE];
-    struct bytes shape = f->shape.n ? f->shape : sql_shape(f->text, &t->arena);
-    if (!shape.p) shape = BYTES_LITERAL(""); /* too large for the arena: counted, not found by words */
-    shape = bytes_slice(shape, 0, SHAPE_CEILING);
-    while (shape.n && !bytes_is_utf8(shape) && f->text.n > SHAPE_CEILING && shape.n > SHAPE_CEILING - 4)
-        shape.n--; /* the cut fell into a character */
-    sha256_once(shape, hash);
-    int64_t id = shape_find(t, bytes_make(hash, 16));
-    if (!id) id = shape_add(t, bytes_make(hash, 16), shape, f);
-    add_effects(t, id, f->effects);
-    add_relations(t, id, f->relations);
-    return id;
 }
 
 static struct known_text *text_keep(struct taking *t, const struct known_text *text)
@@ -253,6 +173,20 @@ static void text_save(struct taking *t, const struct known_text *text)
     text_keep(t, text);
 }
 
+/* A policy that only observes lets the statement through: what it would have said is what one looks for.
+ * "deny by agents/no-drop: a sentence", without a policy where none allows it. */
+static void judge_observed(const struct text_fields *f, struct known_text *text)
+{
+    ptrdiff_t by = bytes_find(f->would, BYTES_LITERAL(" by ")),
+              end = bytes_find(f->would, BYTES_LITERAL(": "));
+    text->decision = BYTES_LITERAL("observed");
+    if (by < 0 || end < by + 4) return;
+    struct bytes name = bytes_slice(f->would, (size_t)by + 4, (size_t)(end - by - 4));
+    ptrdiff_t slash = bytes_find(name, BYTES_LITERAL("/"));
+    text->policy = bytes_slice(name, 0, slash < 0 ? 0 : (size_t)slash);
+    text->rule = bytes_slice(name, (size_t)(slash + 1), name.n);
+}
+
 static void take_text(struct taking *t, struct bytes body)
 {
     struct cursor c = cursor_over(body);
@@ -272,14 +206,15 @@ static void take_text(struct taking *t, struct bytes body)
         text = *alike;
         text.number = number;
     } else {
-        text.shape = shape_of(t, &f);
-        /* A policy that only observes lets the statement through: what it would have said is what one looks
-         * for. */
-        text.decision = f.would.n ? BYTES_LITERAL("observed") : f.decision;
+        const struct index_shape shape = { f.shape, f.text, f.tags, f.effects, f.relations };
+        t->error = index_shape_of(t->index, &t->arena, &shape, &text.shape);
+        text.decision = f.decision;
         text.policy = f.policy;
         text.rule = f.rule;
+        if (f.would.n) judge_observed(&f, &text);
         if (!index_seen_read(fields, &t->arena, &text.seen)) t->error = -ENOMEM;
     }
+    if (f.has_values) has_values(t);
     text_save(t, &text);
 }
 
@@ -346,12 +281,12 @@ static void take_parse(struct taking *t, const struct frame *frame)
     if (open) open->prepared = true;
 }
 
-/* COPY … TO has no rows but in its tag. */
+/* COPY … TO has messages for rows, and more of them than rows: a header, a trailer. Its tag counts rows. */
 static uint64_t rows_shown(uint64_t rows, struct bytes tag)
 {
     int64_t copied;
     bool copy = bytes_starts_with(tag, "COPY ") && bytes_to_int64(bytes_slice(tag, 5, tag.n), &copied);
-    return !rows && copy && copied > 0 ? (uint64_t)copied : rows;
+    return copy && copied > 0 ? (uint64_t)copied : rows;
 }
 
 static bool shows_something(uint8_t how, uint64_t rows, struct bytes tag)
@@ -417,6 +352,8 @@ static void take_complete(struct taking *t, const struct frame *frame)
     take_seen(t, frame, open, how, rows, tag, of);
     open->tally->rows += rows;
     open->tally->us += (int64_t)us;
+    if (rows > open->tally->most_rows) open->tally->most_rows = rows;
+    if ((int64_t)us > open->tally->most_us) open->tally->most_us = (int64_t)us;
     open->completed = true;
     if (how != RUN_SKIPPED) return;
     open->tally->n--; /* an earlier statement of the pipeline failed: it never ran */
@@ -492,6 +429,9 @@ static void take_start(struct taking *t, const struct frame *frame)
     sqlite_query_bind_int(q, 7, bytes_is(frame_fields_get(frame->body, "machine"), "true"));
     bind_claim(q, 16, frame->body, "task");
     bind_claim(q, 17, frame->body, "agent");
+    int64_t retain_us = 0;
+    (void)!bytes_to_int64(frame_fields_get(frame->body, "retain_us"), &retain_us);
+    sqlite_query_bind_int(q, 18, retain_us > 0 ? retain_us : 0);
     finish(t, q);
     t->principal = keep_bytes(t, frame_fields_get(frame->body, "principal"));
 }
@@ -592,7 +532,8 @@ uint32_t index_types(void)
            frame_type_bit(FRAME_CONTEXT) | frame_type_bit(FRAME_TEXT) | frame_type_bit(FRAME_QUERY) |
            frame_type_bit(FRAME_EXECUTE) | frame_type_bit(FRAME_CALL) | frame_type_bit(FRAME_PARSE) |
            frame_type_bit(FRAME_COMPLETE) | frame_type_bit(FRAME_ERROR) | frame_type_bit(FRAME_REJECTED) |
-           frame_type_bit(FRAME_FOUND) | frame_type_bit(FRAME_APPROVAL);
+           frame_type_bit(FRAME_FOUND) | frame_type_bit(FRAME_APPROVAL) | frame_type_bit(FRAME_GATEWAY) |
+           frame_type_bit(FRAME_CUT);
 }
 
 /* What index_types says, and nothing else. */
@@ -617,6 +558,12 @@ static void take_frame(struct taking *t, const struct frame *frame)
         break;
     case FRAME_REJECTED: take_rejected(t, frame); break;
     case FRAME_FOUND: take_found(t, frame); break;
+    case FRAME_GATEWAY:
+    case FRAME_CUT:
+        if (!t->error) t->error = index_gateway_take(t->index, t->session, frame);
+        if (!t->error && frame->type == FRAME_GATEWAY && !t->session)
+            t->error = index_erasure_take(t->index, frame);
+        break;
     case FRAME_APPROVAL:
         if (!t->error) t->error = index_approval_take(t->index, t->session, frame);
         break;
@@ -720,14 +667,16 @@ static void save_tally(struct taking *t, const struct tally *tally)
                                 (int64_t)tally->rows,
                                 tally->us,
                                 tally->first_sequence ? tally->first_sequence : UINT32_MAX,
-                                tally->last_sequence };
+                                tally->last_sequence,
+                                tally->most_us,
+                                (int64_t)tally->most_rows };
     sqlite_query_bind_int(q, 1, (int64_t)t->session);
     sqlite_query_bind_int(q, 2, text->shape);
     sqlite_query_bind_int(q, 3, tally->minute);
     sqlite_query_bind_text(q, 4, text->decision.p ? text->decision : BYTES_LITERAL(""));
     sqlite_query_bind_text(q, 5, text->policy.p ? text->policy : BYTES_LITERAL(""));
     sqlite_query_bind_text(q, 6, text->rule.p ? text->rule : BYTES_LITERAL(""));
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 8; i++)
         sqlite_query_bind_int(q, 7 + i, numbers[i]);
     finish(t, q);
 }

@@ -1,5 +1,6 @@
 /* Following a log: block after block into batches. A block whose head says that it holds nothing for the
  * index (rows, COPY data, parameters) is not opened: of a result of a gigabyte, that is nearly all. */
+#include "record/index-erase.h"
 #include "record/index-private.h"
 #include <errno.h>
 
@@ -35,7 +36,7 @@ static int pass_session(struct index *index, const struct record_block *block)
 
 static int pass_block(struct index *index, const struct record_block *block, struct index_progress *progress)
 {
-    int error = block->session ? pass_session(index, block) : 0;
+    int error = block->session && !block->erased ? pass_session(index, block) : 0;
     struct sqlite_query *q = error ? NULL : index_statement(index, INDEX_POSITION_SET, &error);
     if (!q) return error;
     sqlite_query_bind_int(q, 1, (int64_t)block->next_position);
@@ -49,10 +50,19 @@ static int pass_block(struct index *index, const struct record_block *block, str
     return 0;
 }
 
+/* Of a session that was erased a tombstone is left. */
+static int pass_erased(struct index *index, const struct record_block *block, struct index_progress *progress)
+{
+    const struct session_grave grave = { block->erasure, block->erased_us };
+    int error = index_bury(index, block->session, &grave);
+    return error ? error : pass_block(index, block, progress);
+}
+
 static int take_in(struct index *index, struct record_reader *reader, const struct record_block *block,
                    struct index_progress *progress)
 {
     struct following f = { .reader = reader };
+    if (block->erased) return pass_erased(index, block, progress);
     if (!(block->types & index_types())) return pass_block(index, block, progress);
     int error = index_batch_block(index, block, next_frame, &f, progress);
     if (f.bad) progress->damaged++;

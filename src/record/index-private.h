@@ -39,6 +39,19 @@ enum index_statement {
     INDEX_APPROVAL_ADD,
     INDEX_APPROVAL_RULE,
     INDEX_APPROVAL_DECISION,
+    INDEX_TOMBSTONE_ADD,
+    INDEX_TOMBSTONE_SESSION,
+    INDEX_TOMBSTONE_APPROVAL,
+    INDEX_ERASURE_ADD,
+    INDEX_GATEWAY_ADD,
+    INDEX_GAP_ADD,
+    INDEX_VALUE_KEY_GET,
+    INDEX_VALUE_KEY_SET,
+    INDEX_VALUE_SESSION_ADD,
+    INDEX_VALUE_SESSION_MOVE,
+    INDEX_VALUE_COLUMN_ADD,
+    INDEX_VALUE_SEEN_ADD,
+    INDEX_VALUE_WORK,
     INDEX_N_STATEMENTS
 };
 
@@ -52,6 +65,10 @@ struct index {
     struct arena rollups_arena;
     struct rollup *all_rollups;
 };
+
+/* The views of doc/audit-sql.md: their names, NULL behind the last, and what makes them. */
+extern const char *const index_views[];
+extern const char index_views_sql[];
 
 /* The kinds of frames that the index takes something from, as a set (frame_type_bit). */
 uint32_t index_types(void);
@@ -74,6 +91,12 @@ int rollups_save(struct index *index) MUST_USE;
     " s.client, s.application, s.policies, s.policy_hash, s.task, s.agent, s.reason, s.machine,"             \
     " s.started_us, s.last_us, s.ended_us, s.statements, s.refused, s.errors, s.rows, s.last_sequence"
 void index_session_read(struct sqlite_query *q, struct index_session *session_out);
+/* A hit from a query that begins with INDEX_HIT_COLUMNS and goes on with its error, first and last minute,
+ * executions, errors, rows, time, longest outcome, most rows, first and last sequence. */
+#define INDEX_HIT_COLUMNS                                                                                    \
+    "e.session, s.principal, s.on_behalf_of, s.connection, h.text, h.tags, h.effects, h.relations,"          \
+    " e.decision, e.policy, e.rule"
+void index_hit_read(struct sqlite_query *q, struct index_hit *hit_out);
 /* Each text as a phrase for full text; nothing in it is an operator. */
 int index_words(const struct bytes *texts, size_t n, struct buf *out) MUST_USE;
 

@@ -6,7 +6,8 @@
 #include <errno.h>
 
 /* Parameters that all questions share: ?1 principal, ?2 connection, ?3 since, ?4 until, ?5 session, ?6
- * limit, ?7 verdict, ?8 error, ?9 relation, ?10 effect, ?11 full text. */
+ * limit, ?7 verdict, ?8 error, ?9 relation, ?10 effect, ?11 full text, ?12 least time, ?13 least rows, ?14 on
+ * behalf of; of a search, ?15 to ?17: behind which hit. */
 #define SESSION_FILTER                                                                                       \
     "(?1 IS NULL OR s.principal = ?1) AND (?2 IS NULL OR s.connection = ?2) AND (?5 IS NULL OR s.id = ?5)"
 #define SHAPE_FILTER                                                                                         \
@@ -16,6 +17,9 @@
     " OR substr(effect, 1, length(?10) + 1) = ?10 || '.'))"                                                  \
     " AND (?11 IS NULL OR e.shape IN (SELECT rowid FROM shape_words WHERE shape_words MATCH ?11))"
 #define VERDICT_FILTER " AND (?7 IS NULL OR e.decision = ?7 OR (?7 = 'error' AND e.errors > 0))"
+#define SIZE_FILTER                                                                                          \
+    " AND (?12 IS NULL OR coalesce(e.longest_us, e.us) >= ?12)"                                              \
+    " AND (?13 IS NULL OR coalesce(e.most_rows, e.rows) >= ?13)"
 
 static struct bytes none_if_empty(struct bytes b)
 {
@@ -66,6 +70,9 @@ static int ask(struct index *index, const char *sql, const struct index_filter *
     sqlite_query_bind_text(q, 8, none_if_empty(filter->error));
     sqlite_query_bind_text(q, 9, none_if_empty(filter->relation));
     sqlite_query_bind_text(q, 10, none_if_empty(filter->effect));
+    if (filter->least_us) sqlite_query_bind_int(q, 12, filter->least_us);
+    if (filter->least_rows) sqlite_query_bind_int(q, 13, (int64_t)filter->least_rows);
+    sqlite_query_bind_text(q, 14, none_if_empty(filter->on_behalf_of));
     error = bind_words(q, filter);
     if (error) sqlite_query_free(q);
     return error;
@@ -103,8 +110,9 @@ int index_sessions(struct index *index, const struct index_filter *filter,
     static const char sql[] =
         "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE " SESSION_FILTER
         " AND s.last_us >= ?3 AND s.started_us < ?4"
-        " AND (coalesce(?7, ?9, ?10, ?11) IS NULL OR EXISTS (SELECT 1 FROM execution e WHERE e.session = "
-        "s.id" VERDICT_FILTER SHAPE_FILTER "))"
+        " AND (?14 IS NULL OR s.on_behalf_of = ?14)"
+        " AND (coalesce(?7, ?9, ?10, ?11, ?12, ?13) IS NULL OR EXISTS (SELECT 1 FROM execution e WHERE"
+        " e.session = s.id" VERDICT_FILTER SHAPE_FILTER SIZE_FILTER "))"
         " AND (?8 IS NULL OR EXISTS (SELECT 1 FROM failure f WHERE f.session = s.id"
         " AND substr(f.sqlstate, 1, length(?8)) = ?8)) ORDER BY s.started_us DESC, s.id DESC LIMIT ?6";
     struct sqlite_query *q;
@@ -118,83 +126,55 @@ int index_sessions(struct index *index, const struct index_filter *filter,
     return done(q);
 }
 
-int index_search(struct index *index, const struct index_filter *filter,
+void index_hit_read(struct sqlite_query *q, struct index_hit *h)
+{
+    *h = (struct index_hit){ .session = (uint64_t)sqlite_query_int(q, 0) };
+    struct bytes *texts[] = { &h->principal, &h->on_behalf_of, &h->connection, &h->shape,
+                              &h->tags,      &h->effects,      &h->relations,  &h->decision,
+                              &h->policy,    &h->rule,         &h->error };
+    for (int i = 0; i < 11; i++)
+        *texts[i] = sqlite_query_text(q, i + 1);
+    h->first_us = sqlite_query_int(q, 12) * 60000000;
+    h->last_us = sqlite_query_int(q, 13) * 60000000;
+    h->executions = (uint64_t)sqlite_query_int(q, 14);
+    h->errors = (uint64_t)sqlite_query_int(q, 15);
+    h->rows = (uint64_t)sqlite_query_int(q, 16);
+    h->us = sqlite_query_int(q, 17);
+    h->longest_us = sqlite_query_int(q, 18);
+    h->most_rows = (uint64_t)sqlite_query_int(q, 19);
+    h->first_sequence = (uint32_t)sqlite_query_int(q, 20);
+    h->last_sequence = (uint32_t)sqlite_query_int(q, 21);
+}
+
+int index_search(struct index *index, const struct index_filter *filter, const struct index_after *after,
                  void (*visit)(void *context, const struct index_hit *hit), void *context)
 {
     static const char sql[] =
-        "SELECT e.session, s.principal, s.connection, h.text, h.tags, h.effects, h.relations, e.decision, "
-        "e.policy,"
-        " e.rule, (SELECT f.sqlstate FROM failure f WHERE f.session = e.session AND f.shape = e.shape"
-        "  AND (?8 IS NULL OR substr(f.sqlstate, 1, length(?8)) = ?8) ORDER BY f.sequence DESC LIMIT 1),"
-        " min(e.minute), max(e.minute), sum(e.n), sum(e.errors), sum(e.rows), sum(e.us), "
-        "min(e.first_sequence),"
-        " max(e.last_sequence) FROM execution e JOIN session s ON s.id = e.session JOIN shape h ON h.id = "
-        "e.shape"
-        " WHERE " SESSION_FILTER
-        " AND e.minute >= ?3 / 60000000 AND e.minute * 60000000 < ?4" VERDICT_FILTER SHAPE_FILTER
-        " AND (?8 IS NULL OR EXISTS (SELECT 1 FROM failure f WHERE f.session = e.session AND f.shape = "
-        "e.shape"
-        "  AND substr(f.sqlstate, 1, length(?8)) = ?8))"
+        "SELECT " INDEX_HIT_COLUMNS ", (SELECT f.sqlstate FROM failure f WHERE f.session = e.session AND"
+        " f.shape = e.shape AND (?8 IS NULL OR substr(f.sqlstate, 1, length(?8)) = ?8)"
+        " ORDER BY f.sequence DESC LIMIT 1), min(e.minute), max(e.minute), sum(e.n), sum(e.errors),"
+        " sum(e.rows), sum(e.us), max(coalesce(e.longest_us, e.us)), max(coalesce(e.most_rows, e.rows)),"
+        " min(e.first_sequence), max(e.last_sequence)"
+        " FROM execution e JOIN session s ON s.id = e.session JOIN shape h ON h.id = e.shape"
+        " WHERE " SESSION_FILTER " AND (?14 IS NULL OR s.on_behalf_of = ?14)"
+        " AND e.minute >= ?3 / 60000000 AND e.minute * 60000000 < ?4" VERDICT_FILTER SHAPE_FILTER SIZE_FILTER
+        " AND (?8 IS NULL OR EXISTS (SELECT 1 FROM failure f WHERE f.session = e.session AND f.shape ="
+        " e.shape AND substr(f.sqlstate, 1, length(?8)) = ?8))"
         " GROUP BY e.session, e.shape, e.decision, e.policy, e.rule"
+        " HAVING ?15 IS NULL OR (max(e.minute), e.session, max(e.last_sequence)) < (?15, ?16, ?17)"
         " ORDER BY max(e.minute) DESC, e.session DESC, max(e.last_sequence) DESC LIMIT ?6";
     struct sqlite_query *q;
     int error = ask(index, sql, filter, true, &q);
     if (error) return error;
-    while (sqlite_query_step(q) == SQLITE_STEP_ROW) {
-        struct index_hit h = { .session = (uint64_t)sqlite_query_int(q, 0) };
-        struct bytes *texts[] = { &h.principal, &h.connection, &h.shape,  &h.tags, &h.effects,
-                                  &h.relations, &h.decision,   &h.policy, &h.rule, &h.error };
-        for (int i = 0; i < 10; i++)
-            *texts[i] = sqlite_query_text(q, i + 1);
-        h.first_us = sqlite_query_int(q, 11) * 60000000;
-        h.last_us = sqlite_query_int(q, 12) * 60000000;
-        h.executions = (uint64_t)sqlite_query_int(q, 13);
-        h.errors = (uint64_t)sqlite_query_int(q, 14);
-        h.rows = (uint64_t)sqlite_query_int(q, 15);
-        h.us = sqlite_query_int(q, 16);
-        h.first_sequence = (uint32_t)sqlite_query_int(q, 17);
-        h.last_sequence = (uint32_t)sqlite_query_int(q, 18);
-        visit(context, &h);
+    if (after->minute) {
+        sqlite_query_bind_int(q, 15, after->minute);
+        sqlite_query_bind_int(q, 16, (int64_t)after->session);
+        sqlite_query_bind_int(q, 17, after->sequence);
     }
-    return done(q);
-}
-
-/* What was not traced may have shown any column of its relation; where its text named no schema, any relation
- * of that name. */
-int index_sights(struct index *index, const struct index_filter *filter, struct bytes relation,
-                 struct bytes column, struct bytes state,
-                 void (*visit)(void *context, const struct index_sight *sight), void *context)
-{
-    static const char sql[] =
-        "SELECT s.principal, s.connection, v.relation, v.\"column\", v.state, h.text, min(v.minute),"
-        " max(v.minute), count(DISTINCT v.session), sum(v.n), sum(v.rows), max(v.session), "
-        "max(v.last_sequence)"
-        " FROM seen v JOIN session s ON s.id = v.session JOIN shape h ON h.id = v.shape WHERE " SESSION_FILTER
-        " AND v.minute >= ?3 / 60000000 AND v.minute * 60000000 < ?4"
-        " AND (?7 IS NULL OR v.relation = ?7 OR substr(v.relation, -length(?7) - 1) = '.' || ?7"
-        "  OR (v.state = 'untraced' AND substr(?7, -length(v.relation) - 1) = '.' || v.relation))"
-        " AND (?8 IS NULL OR v.\"column\" = ?8 OR v.state = 'untraced') AND (?9 IS NULL OR v.state = ?9)"
-        " GROUP BY s.principal, s.connection, v.relation, v.\"column\", v.state, v.shape"
-        " ORDER BY max(v.minute) DESC, max(v.session) DESC, max(v.last_sequence) DESC, v.relation,"
-        " v.\"column\" LIMIT ?6";
-    struct sqlite_query *q;
-    int error = ask(index, sql, filter, false, &q);
-    if (error) return error;
-    sqlite_query_bind_text(q, 7, none_if_empty(relation));
-    sqlite_query_bind_text(q, 8, none_if_empty(column));
-    sqlite_query_bind_text(q, 9, none_if_empty(state));
     while (sqlite_query_step(q) == SQLITE_STEP_ROW) {
-        struct index_sight v = { .session = (uint64_t)sqlite_query_int(q, 11) };
-        struct bytes *texts[] = { &v.principal, &v.connection, &v.relation, &v.column, &v.state, &v.shape };
-        for (int i = 0; i < 6; i++)
-            *texts[i] = sqlite_query_text(q, i);
-        v.first_us = sqlite_query_int(q, 6) * 60000000;
-        v.last_us = sqlite_query_int(q, 7) * 60000000;
-        v.sessions = (uint64_t)sqlite_query_int(q, 8);
-        v.results = (uint64_t)sqlite_query_int(q, 9);
-        v.rows = (uint64_t)sqlite_query_int(q, 10);
-        v.sequence = (uint32_t)sqlite_query_int(q, 12);
-        visit(context, &v);
+        struct index_hit h;
+        index_hit_read(q, &h);
+        visit(context, &h);
     }
     return done(q);
 }

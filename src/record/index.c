@@ -11,7 +11,14 @@
  *   seen         how often such a column came out, and in how many rows, by session, shape and minute
  *   rollup       counts by minute, and by hour and principal, hour and shape
  *   approval     one row a held statement: who asked, the rule, how it stands
- *   approval_decision  who approved or denied it */
+ *   approval_decision  who approved or denied it
+ *   tombstone    what is left of a session that was erased
+ *   erasure      by whom and why, and how many
+ *   gateway_event  what the gateway's own frames tell: policies that came into force, looks at recordings …
+ *   gap          where a session's record was cut, or went on unrecorded
+ *   value_…      the keyed index of values: index-values.c
+ *
+ * Behind them stand the views of doc/audit-sql.md (index-views.c). */
 #include "record/index.h"
 #include "crypto/random.h"
 #include "record/index-private.h"
@@ -103,13 +110,48 @@ static const char *const migrations[] = {
     "CREATE INDEX approval_decision_user ON approval_decision (user);"
     /* The gateway's own approvals once made a session of it. */
     "DELETE FROM session WHERE id = 0;",
+    /* Erasing and retention (branch privacy). */
+    "CREATE TABLE tombstone (session INTEGER PRIMARY KEY, erased_us INTEGER NOT NULL, erasure INTEGER NOT "
+    "NULL);"
+    "CREATE TABLE erasure (number INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, who TEXT, reason TEXT, how "
+    "TEXT,"
+    " sessions INTEGER NOT NULL);"
+    "ALTER TABLE session ADD COLUMN retain_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX session_expiry ON session (ended_us + retain_us) WHERE retain_us > 0 AND ended_us > 0;",
+    /* Questions (1): what the gateway says of itself, holes in the record, the longest and the largest
+     * outcome; NULL of what was indexed before. */
+    "CREATE TABLE gateway_event (id INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, event TEXT NOT NULL,"
+    " user TEXT, subject TEXT, issuer TEXT, client TEXT, hash TEXT, session INTEGER, detail TEXT);"
+    "CREATE INDEX gateway_event_time ON gateway_event (time_us);"
+    "CREATE INDEX gateway_event_session ON gateway_event (session) WHERE session IS NOT NULL;"
+    "CREATE TABLE gap (session INTEGER NOT NULL, sequence INTEGER NOT NULL, time_us INTEGER NOT NULL,"
+    " what TEXT NOT NULL, PRIMARY KEY (session, sequence)) WITHOUT ROWID;"
+    "CREATE INDEX gap_time ON gap (time_us);"
+    "CREATE INDEX failure_time ON failure (time_us);"
+    "CREATE INDEX rejection_time ON rejection (time_us);"
+    "ALTER TABLE execution ADD COLUMN longest_us INTEGER;"
+    "ALTER TABLE execution ADD COLUMN most_rows INTEGER;",
+    /* Questions (2) */
+    index_views_sql,
+    /* Questions (3): values by a keyed hash; unknown ones under an empty hash. */
+    "CREATE TABLE value_key (id INTEGER PRIMARY KEY CHECK (id = 1), wrapped BLOB NOT NULL);"
+    "CREATE TABLE value_column (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE value_session (session INTEGER PRIMARY KEY, counted INTEGER NOT NULL DEFAULT 0,"
+    " open INTEGER NOT NULL DEFAULT 1);"
+    "CREATE INDEX value_session_open ON value_session (session) WHERE open = 1;"
+    "CREATE TABLE value_seen (hash BLOB NOT NULL, \"column\" INTEGER NOT NULL, session INTEGER NOT NULL,"
+    " shape INTEGER NOT NULL, rows INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+    " first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,"
+    " PRIMARY KEY (hash, \"column\", session, shape)) WITHOUT ROWID;"
+    "CREATE INDEX value_seen_session ON value_seen (session);",
 };
 
-static const char *const tables[] = { "meta",      "session",          "shape",        "shape_words",
-                                      "relation",  "shape_relation",   "shape_effect", "text",
-                                      "execution", "failure",          "rejection",    "open_run",
-                                      "part",      "text_seen",        "seen",         "rollup",
-                                      "approval",  "approval_decision" };
+static const char *const tables[] = {
+    "meta", "session",   "shape",        "shape_words",       "relation",  "shape_relation", "shape_effect",
+    "text", "execution", "failure",      "rejection",         "open_run",  "part",           "text_seen",
+    "seen", "rollup",    "approval",     "approval_decision", "tombstone", "erasure",        "gateway_event",
+    "gap",  "value_key", "value_column", "value_session",     "value_seen"
+};
 
 static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_POSITION_GET] =
@@ -120,13 +162,14 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_SESSION_START] =
         "INSERT INTO session (id, started_us, last_us, principal, subject, issuer, groups, machine, "
         "on_behalf_of,"
-        " connection, database, login, client, application, policies, policy_hash, task, agent) VALUES (?1, "
-        "?2,"
-        " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+        " connection, database, login, client, application, policies, policy_hash, task, agent, retain_us) "
+        "VALUES"
+        " (?1, ?2,"
+        " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
         " ON CONFLICT (id) DO UPDATE SET principal = ?3, subject = ?4, issuer = ?5, groups = ?6, machine = "
         "?7,"
         " on_behalf_of = ?8, connection = ?9, database = ?10, login = ?11, client = ?12, application = ?13,"
-        " policies = ?14, policy_hash = ?15, task = ?16, agent = ?17, started_us = ?2",
+        " policies = ?14, policy_hash = ?15, task = ?16, agent = ?17, retain_us = ?18, started_us = ?2",
     [INDEX_SESSION_CONTEXT] =
         "UPDATE session SET task = coalesce(?2, task), agent = coalesce(?3, agent) WHERE id = ?1",
     [INDEX_SESSION_END] = "UPDATE session SET ended_us = ?2, reason = ?3 WHERE id = ?1",
@@ -155,10 +198,11 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
         " rows = rows + ?8, first_sequence = min(first_sequence, ?9),"
         " last_sequence = max(last_sequence, ?10)",
     [INDEX_EXECUTION_ADD] =
-        "INSERT INTO execution VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        "INSERT INTO execution VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
         " ON CONFLICT (session, shape, minute, decision, policy, rule) DO UPDATE SET n = n + ?7,"
         " errors = errors + ?8, rows = rows + ?9, us = us + ?10,"
-        " first_sequence = min(first_sequence, ?11), last_sequence = max(last_sequence, ?12)",
+        " first_sequence = min(first_sequence, ?11), last_sequence = max(last_sequence, ?12),"
+        " longest_us = max(coalesce(longest_us, us), ?13), most_rows = max(coalesce(most_rows, rows), ?14)",
     [INDEX_FAILURE_ADD] = "INSERT OR IGNORE INTO failure VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [INDEX_REJECTION_ADD] = "INSERT OR IGNORE INTO rejection VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [INDEX_OPEN_ADD] = "INSERT OR REPLACE INTO open_run VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -175,13 +219,39 @@ static const char *const statements[INDEX_N_STATEMENTS] = {
     [INDEX_APPROVAL_ADD] =
         "INSERT INTO approval (request, session, principal, on_behalf_of, connection, state, asked_us,"
         " state_us, rows) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8) ON CONFLICT (request) DO UPDATE SET"
-        " session = coalesce(?2, session), principal = ?3, on_behalf_of = ?4, connection = ?5,"
+        " session = coalesce(?2, session), principal = coalesce(?3, principal), on_behalf_of = coalesce(?4, "
+        "on_behalf_of), connection = ?5,"
         " state = CASE WHEN ?7 >= state_us THEN ?6 ELSE state END, asked_us = min(asked_us, ?7),"
         " state_us = max(state_us, ?7), rows = coalesce(?8, rows)",
     [INDEX_APPROVAL_RULE] =
         "INSERT INTO approval (request, session, rule, state, asked_us, state_us)"
         " VALUES (?1, ?2, ?3, 'waiting', ?4, 0) ON CONFLICT (request) DO UPDATE SET rule = ?3",
+    [INDEX_GATEWAY_ADD] =
+        "INSERT INTO gateway_event (time_us, event, user, subject, issuer, client, hash, session, detail)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [INDEX_GAP_ADD] = "INSERT OR IGNORE INTO gap VALUES (?1, ?2, ?3, ?4)",
+    [INDEX_VALUE_KEY_GET] = "SELECT wrapped FROM value_key",
+    [INDEX_VALUE_KEY_SET] = "INSERT OR IGNORE INTO value_key VALUES (1, ?1)",
+    [INDEX_VALUE_SESSION_ADD] = "INSERT OR IGNORE INTO value_session (session) VALUES (?1)",
+    [INDEX_VALUE_SESSION_MOVE] =
+        "UPDATE value_session SET counted = ?3, open = ?4 WHERE session = ?1 AND counted = ?2",
+    [INDEX_VALUE_COLUMN_ADD] = "INSERT OR IGNORE INTO value_column (name) VALUES (?1)",
+    [INDEX_VALUE_SEEN_ADD] =
+        "INSERT INTO value_seen SELECT ?1, c.id, ?3, coalesce((SELECT shape FROM text WHERE session = ?3 AND"
+        " number = ?4), 0), ?5, ?6, ?7, ?8, ?9 FROM value_column c WHERE c.name = ?2"
+        " ON CONFLICT (hash, \"column\", session, shape) DO UPDATE SET rows = rows + ?5,"
+        " first_us = min(first_us, ?6), last_us = max(last_us, ?7),"
+        " first_sequence = min(first_sequence, ?8), last_sequence = max(last_sequence, ?9)",
+    [INDEX_VALUE_WORK] =
+        "SELECT v.session, v.counted, s.last_sequence, s.ended_us FROM value_session v JOIN session s"
+        " ON s.id = v.session WHERE v.open = 1 AND s.last_sequence > v.counted",
     [INDEX_APPROVAL_DECISION] = "INSERT OR IGNORE INTO approval_decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [INDEX_TOMBSTONE_ADD] = "INSERT OR IGNORE INTO tombstone VALUES (?1, ?2, ?3)",
+    [INDEX_TOMBSTONE_SESSION] = "DELETE FROM session WHERE id = ?1",
+    [INDEX_TOMBSTONE_APPROVAL] =
+        "UPDATE approval SET principal = NULL, on_behalf_of = NULL WHERE session = ?1 AND session IN (SELECT "
+        "session FROM tombstone)",
+    [INDEX_ERASURE_ADD] = "INSERT OR IGNORE INTO erasure VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 };
 
 enum { N_MIGRATIONS = sizeof migrations / sizeof migrations[0] };
@@ -248,6 +318,10 @@ int index_rebuild(struct index *index)
     }
     int error = sqlite_db_begin(index->db, 5000);
     if (error) return error;
+    for (size_t i = 0; index_views[i] && !error; i++) {
+        snprintf(drop, sizeof drop, "DROP VIEW %s", index_views[i]);
+        error = sqlite_db_run(index->db, drop);
+    }
     for (size_t i = 0; i < sizeof tables / sizeof tables[0] && !error; i++) {
         snprintf(drop, sizeof drop, "DROP TABLE %s", tables[i]);
         error = sqlite_db_run(index->db, drop);

@@ -54,12 +54,17 @@ void index_batch_rollback(struct index *index);
 
 struct index_filter {
     struct bytes principal, connection;
+    struct bytes on_behalf_of;
     int64_t since_us, until_us;
     /* "allow", "deny", "hold", "error", "observed" (would have been refused): some statement was that */
     struct bytes verdict;
     struct bytes error;            /* an SQLSTATE, or its first two characters: a class */
     struct bytes relation, effect; /* "orders" or "public.orders"; "delete" */
-    uint64_t session;              /* 0: any */
+    /* Some outcome took at least so long, had at least so many rows. Of what was indexed before outcomes were
+     * looked at one by one, all outcomes of the minute together. */
+    int64_t least_us;
+    uint64_t least_rows;
+    uint64_t session; /* 0: any */
     /* Words and phrases over statement shapes; each must be there. A trailing '*' asks for a beginning. */
     const struct bytes *texts;
     size_t n_texts;
@@ -81,15 +86,28 @@ int index_sessions(struct index *index, const struct index_filter *filter,
 
 struct index_hit {
     uint64_t session;
-    struct bytes principal, connection, shape, tags, effects, relations, decision, policy, rule, error;
+    struct bytes principal, on_behalf_of, connection, shape, tags, effects, relations, decision, policy, rule,
+        error;
     int64_t first_us, last_us; /* to the minute */
     uint64_t executions, errors, rows;
     int64_t us;                             /* all executions together */
+    int64_t longest_us;                     /* the longest outcome, */
+    uint64_t most_rows;                     /* and the one with the most rows */
     uint32_t first_sequence, last_sequence; /* of their frames */
 };
+/* Behind which hit a page begins; {0}: at the first. */
+struct index_after {
+    int64_t minute;
+    uint64_t session;
+    uint32_t sequence;
+};
+static inline struct index_after index_hit_place(const struct index_hit *hit)
+{
+    return (struct index_after){ hit->last_us / 60000000, hit->session, hit->last_sequence };
+}
 /* What ran, by session, shape and verdict; the newest first. Refused texts that never ran are there with
- * executions counted as attempts. */
-int index_search(struct index *index, const struct index_filter *filter,
+ * executions counted as attempts. Of the filter: all. */
+int index_search(struct index *index, const struct index_filter *filter, const struct index_after *after,
                  void (*visit)(void *context, const struct index_hit *hit), void *context) MUST_USE;
 
 /* Who saw what: a column that has a tag, or that a mask of some policy names, as it came out in results. */
@@ -125,6 +143,8 @@ struct index_find {
     /* Of statements; a session is found where it has one that is all of this. Verdicts and texts are those of
      * struct index_filter. */
     struct bytes verdict, error, relation, effect;
+    int64_t least_us;
+    uint64_t least_rows;
     const struct bytes *texts;
     size_t n_texts;
     size_t limit; /* 1 to INDEX_FIND_MOST */

@@ -31,6 +31,7 @@ struct lane_shared {
     /* record_log_allow: what may be stored, and that it is. */
     _Atomic uint64_t most_stored;
     atomic_bool spool_full;
+    atomic_bool wipes; /* segments that are let go are removed, not kept */
     const struct clock *clock;
     _Atomic uint64_t leaves; /* blocks in the log */
     size_t segment_size;
@@ -55,6 +56,7 @@ struct record_lane {
     _Atomic uint64_t committed_bytes;
     _Atomic uint64_t current; /* number of the segment that is written */
     _Atomic uint64_t n_frames, n_bytes;
+    _Atomic uint64_t turned; /* number of the segment that the last turn began */
     _Atomic uint32_t reserved_now;
     /* Set when an append was refused, with what stood then: a change of either may be room. */
     _Atomic uint32_t wants_room, refused_reserved;
@@ -63,6 +65,7 @@ struct record_lane {
     /* Written by the sequencer and the spares thread. */
     _Alignas(64) _Atomic uint64_t consumed_bytes;
     _Atomic uint64_t retired, ready;
+    _Atomic uint64_t wiped; /* while wiping: segments before this one are removed */
     _Atomic(struct tail_segment *) ring[LANE_SEGMENTS];
     /* The spares thread's own. */
     uint64_t next_file, reclaimed;

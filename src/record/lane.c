@@ -160,6 +160,26 @@ static uint64_t lane_reserve_bytes(const struct record_lane *lane)
     return (uint64_t)lane->n_reserved * (LANE_RESERVE + FORMAT_BATCH_HEAD + 8);
 }
 
+/* What is reserved must find room in the segments that stand ready, since what is left of this one is given
+ * up. */
+bool record_lane_turn(struct record_lane *lane)
+{
+    if (!record_lane_commit(lane)) return false;
+    if (lane->at > FORMAT_TAIL_HEAD) {
+        uint64_t behind = n_spares(lane) * segment_room(lane->shared);
+        if (behind == 0 || lane_reserve_bytes(lane) > behind) {
+            bell_ring(&lane->shared->spares_bell);
+            return false;
+        }
+        lane_next_segment(lane);
+        atomic_store(&lane->committed, lane->segment->number << 32 | lane->at);
+    }
+    atomic_store(&lane->turned, lane->segment->number);
+    bell_ring(&lane->shared->sequencer_bell);
+    bell_ring(&lane->shared->spares_bell);
+    return true;
+}
+
 static void add_to(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,

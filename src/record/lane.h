@@ -103,4 +103,15 @@ void record_release(struct record_lane *lane, struct record_session *session);
  * staged since the last commit is safe, nothing of it may be forwarded, and every later append says
  * RECORD_FULL. */
 bool record_lane_commit(struct record_lane *lane) MUST_USE;
+
+/* ---- wiping: what was committed so far leaves the tail's files. Erasing needs it, since a batch of the tail
+ * could be opened with the key in the file's head long after its frames stand in blocks. */
+
+/* Seals what was staged and goes on in the next segment of the tail; the lane's own thread. Where there is no
+ * room behind it (a lane that is dead, or pressed) it stays, and false is answered: try again. */
+bool record_lane_turn(struct record_lane *lane) MUST_USE;
+/* From here on segments of the tail that are no longer needed are removed and not kept for reuse. */
+void record_log_wipe(struct record_log *log, bool on);
+/* Whether everything that lane i had before its last turn is gone from the tail. From any thread. */
+bool record_log_is_wiped(struct record_log *log, unsigned i) MUST_USE;
 #endif

@@ -269,6 +269,21 @@ void record_log_allow(struct record_log *log, uint64_t more_bytes)
     bell_ring(&log->shared.sequencer_bell);
 }
 
+void record_log_wipe(struct record_log *log, bool on)
+{
+    atomic_store(&log->shared.wipes, on);
+    bell_ring(&log->shared.spares_bell);
+    bell_ring(&log->shared.sequencer_bell);
+}
+
+bool record_log_is_wiped(struct record_log *log, unsigned i)
+{
+    CHECK(i < log->options.n_lanes);
+    struct record_lane *lane = &log->lanes[i];
+    bell_ring(&log->shared.spares_bell);
+    return atomic_load(&lane->wiped) >= atomic_load(&lane->turned);
+}
+
 void record_log_stats(struct record_log *log, struct record_stats *out)
 {
     *out = (struct record_stats){

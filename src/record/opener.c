@@ -2,7 +2,6 @@
  * the length, each frame's CRC, and that sequences fill the head's range exactly. */
 #include "record/opener.h"
 #include "base/secret.h"
-#include "record/session-keys.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -62,14 +61,39 @@ enum opened opener_read(struct opener *o, struct segment_file *blocks, uint64_t 
     return OPENED;
 }
 
+bool opener_is_erased(struct opener *o, const struct format_block *head)
+{
+    uint8_t wrapped[FORMAT_WRAPPED_KEY];
+    o->grave = (struct session_grave){ 0 };
+    o->erased = o->keys_fd >= 0 && session_keys_read(o->keys_fd, head->key, head->session, wrapped,
+                                                     &o->grave) == SESSION_KEY_ERASED;
+    secret_wipe(wrapped, sizeof wrapped);
+    return o->erased;
+}
+
+bool opener_is_removed(struct opener *o, struct segment_file *blocks, uint64_t offset,
+                       const uint8_t raw[FORMAT_BLOCK_HEAD], const struct format_block *head)
+{
+    uint8_t there[FORMAT_BLOCK_HEAD];
+    if (segment_file_read(blocks, offset, there, sizeof there) != (ssize_t)sizeof there ||
+        memcmp(there, raw, sizeof there) != 0 ||
+        segment_file_read(blocks, offset + FORMAT_BLOCK_HEAD, o->cipher, head->cipher_length) !=
+            (ssize_t)head->cipher_length)
+        return false;
+    for (size_t i = 0; i < head->cipher_length; i++)
+        if (o->cipher[i]) return false;
+    return true;
+}
+
 static enum opened load_key(struct opener *o, const struct format_block *head)
 {
     uint8_t wrapped[FORMAT_WRAPPED_KEY], key[AEAD_KEY];
+    o->erased = false;
     if (!o->keys) return say(o, OPENED_CLOSED, "no key was given");
     /* Read each time, not remembered by index alone: an erased key must not live on in a reader. */
-    switch (session_keys_read(o->keys_fd, head->key, head->session, wrapped)) {
+    switch (session_keys_read(o->keys_fd, head->key, head->session, wrapped, &o->grave)) {
     case SESSION_KEY_BAD: return say(o, OPENED_BAD, "the record of its key is missing or damaged");
-    case SESSION_KEY_ERASED: return say(o, OPENED_CLOSED, "the session's key was erased");
+    case SESSION_KEY_ERASED: o->erased = true; return say(o, OPENED_CLOSED, "the session's key was erased");
     case SESSION_KEY_FOUND: break;
     }
     if (o->key_index == head->key) return OPENED;
@@ -83,15 +107,12 @@ static enum opened load_key(struct opener *o, const struct format_block *head)
     return OPENED;
 }
 
-enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
-                        const struct format_block *head)
+/* With the key that aead has. */
+static enum opened open_block(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                              const struct format_block *head)
 {
     uint8_t nonce[AEAD_NONCE];
     size_t n = head->cipher_length - AEAD_TAG;
-    o->frames = (struct bytes){ 0 };
-    o->at = 0;
-    enum opened found = load_key(o, head);
-    if (found != OPENED) return found;
     format_block_nonce(head->number, nonce);
     if (!aead_open(o->aead, nonce, bytes_make(raw, FORMAT_BLOCK_BOUND), bytes_make(o->cipher, n),
                    o->cipher + n, o->cipher))
@@ -111,6 +132,29 @@ enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
     o->types = head->types;
     o->types_seen = 0;
     return OPENED;
+}
+
+static void close_block(struct opener *o)
+{
+    o->frames = (struct bytes){ 0 };
+    o->at = 0;
+}
+
+enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                        const struct format_block *head)
+{
+    close_block(o);
+    enum opened found = load_key(o, head);
+    return found == OPENED ? open_block(o, raw, head) : found;
+}
+
+enum opened opener_open_with(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                             const struct format_block *head, const uint8_t key[AEAD_KEY])
+{
+    close_block(o);
+    o->key_index = 0;
+    if (!aead_rekey(o->aead, key)) return say(o, OPENED_BAD, "libcrypto refuses the session's key");
+    return open_block(o, raw, head);
 }
 
 /* Gives a frame the body that it was appended with. */

@@ -6,6 +6,7 @@
 #include "record/format.h"
 #include "record/lane.h"
 #include "record/segment-file.h"
+#include "record/session-keys.h"
 #include "record/shrink.h"
 
 struct opener {
@@ -24,6 +25,8 @@ struct opener {
     uint32_t last_sequence;
     uint32_t types, types_seen; /* what the head says, and what came so far */
     const char *message;        /* why something was BAD or CLOSED */
+    bool erased;                /* what is CLOSED is so since its key was erased */
+    struct session_grave grave; /* then: which erasure, and when */
 };
 
 /* The log's folder must be open; keys may be NULL. 0 or -errno. */
@@ -36,9 +39,18 @@ enum opened { OPENED_BAD = 0, OPENED_CLOSED, OPENED };
  * there and the digest. BAD also where the archive cannot be reached: blocks->error tells that apart. */
 enum opened opener_read(struct opener *o, struct segment_file *blocks, uint64_t offset,
                         const uint8_t raw[FORMAT_BLOCK_HEAD], const struct format_block *head) MUST_USE;
+/* Whether the key of the block was erased: o->erased and o->grave say so then. Its ciphertext may be gone,
+ * with zeros in its place: see log-format.md. */
+bool opener_is_erased(struct opener *o, const struct format_block *head) MUST_USE;
+/* Whether a block whose key was erased has zeros for a ciphertext, behind its head. */
+bool opener_is_removed(struct opener *o, struct segment_file *blocks, uint64_t offset,
+                       const uint8_t raw[FORMAT_BLOCK_HEAD], const struct format_block *head) MUST_USE;
 /* Opens what opener_read read; opener_next yields its frames then. */
 enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
                         const struct format_block *head) MUST_USE;
+/* The same with a data key at hand. The opener may be one without a folder (-1) and keys (NULL). */
+enum opened opener_open_with(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
+                             const struct format_block *head, const uint8_t key[AEAD_KEY]) MUST_USE;
 /* The next frame of the block: 1: there is one; 0: the block is at its end; -1: bad. */
 int opener_next(struct opener *o, struct frame *frame_out) MUST_USE;
 #endif

@@ -76,6 +76,11 @@ static enum record_read bad(struct record_reader *r, uint64_t leaf, const char *
 
 static enum opened open_block(struct record_reader *r, const struct heads_entry *e)
 {
+    /* What is erased may be gone from the disk as well. */
+    if (opener_is_erased(&r->opener, &e->head)) {
+        r->opener.message = "the session was erased";
+        return OPENED_CLOSED;
+    }
     int error = segment_file_open(&r->blocks, e->first_leaf);
     if (error) {
         r->opener.message = error == -ENOLINK   ? "its segment is in the archive, and no way there is known"
@@ -122,6 +127,16 @@ enum record_read record_reader_session(struct record_reader *r, uint64_t session
     r->next_sequence = e.head.first_sequence;
     r->known = true;
     return RECORD_READ_FRAME;
+}
+
+bool record_reader_is_erased(struct record_reader *r, uint64_t session, struct session_grave *grave)
+{
+    struct heads_entry e;
+    if (record_reader_session(r, session, 1) != RECORD_READ_FRAME || find_block(r, &e) != RECORD_READ_FRAME ||
+        !opener_is_erased(&r->opener, &e.head))
+        return false;
+    *grave = r->opener.grave;
+    return true;
 }
 
 /* Goes to the session's next block that has frames from r->from on. */
@@ -187,6 +202,13 @@ enum record_read record_reader_follow(struct record_reader *r, uint64_t position
                                   .first_us = e.head.first_us,
                                   .time_us = e.head.sealed_us };
     r->next_leaf = position + 1;
+    if (opener_is_erased(&r->opener, &e.head)) {
+        out->erased = true;
+        out->erasure = r->opener.grave.erasure;
+        out->erased_us = r->opener.grave.erased_us;
+        (void)bad(r, position, "the session was erased");
+        return RECORD_READ_FRAME;
+    }
     if (!(e.head.types & r->follow_types)) return RECORD_READ_FRAME;
     switch (open_block(r, &e)) {
     case OPENED: break;

@@ -15,6 +15,11 @@ void segment_file_init(struct segment_file *f, int segments_folder, const struct
     *f = (struct segment_file){ .folder = segments_folder, .far = far, .fd = -1 };
 }
 
+struct segment_file segment_file_of(int fd)
+{
+    return (struct segment_file){ .folder = -1, .fd = fd, .open = true };
+}
+
 static void leave(struct segment_file *f)
 {
     if (f->fd >= 0) close(f->fd);

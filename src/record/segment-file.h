@@ -31,6 +31,8 @@ struct segment_file {
 
 void segment_file_init(struct segment_file *f, int segments_folder, const struct record_far *far);
 void segment_file_free(struct segment_file *f);
+/* Of a file that holds blocks and is open: fd is borrowed, and no other segment is ever opened. */
+struct segment_file segment_file_of(int fd) MUST_USE;
 /* Another segment, or the same again. 0; -ENOENT: it is nowhere; -ENOLINK: it is in the archive, and there is
  * no way to it from here; -errno. */
 int segment_file_open(struct segment_file *f, uint64_t first_leaf) MUST_USE;

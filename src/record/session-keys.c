@@ -1,14 +1,15 @@
 /* A record is session, wrapped key, 4 bytes of zeros, 4 of flags, CRC-32C. An erased one keeps its session
- * and has the flag ERASED and zeros for a key. */
+ * and has the flag ERASED; in the key's place stand the erasure's number, when it was, and zeros. */
 #include "record/session-keys.h"
 #include "base/codec.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static const char magic[8] = "PSTNKEYS";
-enum { AT_KEY = 8, AT_FLAGS = 72, AT_CRC = 76, FLAG_ERASED = 1 };
+enum { AT_KEY = 8, AT_FLAGS = 72, AT_CRC = 76, FLAG_ERASED = 1, WINDOW = 8192 /* records read at once */ };
 
 static void finish(uint8_t record[FORMAT_KEY])
 {
@@ -67,32 +68,134 @@ int session_keys_sync(struct session_keys *k)
     return 0;
 }
 
+static bool is_whole(const uint8_t record[FORMAT_KEY])
+{
+    return format_get_u32(record + AT_CRC) == codec_crc32c(0, bytes_make(record, AT_CRC));
+}
+
 enum session_key session_keys_read(int fd, uint64_t index, uint64_t session,
-                                   uint8_t wrapped_out[FORMAT_WRAPPED_KEY])
+                                   uint8_t wrapped_out[FORMAT_WRAPPED_KEY], struct session_grave *grave_out)
 {
     uint8_t record[FORMAT_KEY];
     if (index == 0 || index > INT64_MAX / FORMAT_KEY ||
-        pread(fd, record, sizeof record, (off_t)(index * FORMAT_KEY)) != FORMAT_KEY ||
-        format_get_u32(record + AT_CRC) != codec_crc32c(0, bytes_make(record, AT_CRC)) ||
+        pread(fd, record, sizeof record, (off_t)(index * FORMAT_KEY)) != FORMAT_KEY || !is_whole(record) ||
         format_get_u64(record) != session)
         return SESSION_KEY_BAD;
-    if (format_get_u32(record + AT_FLAGS) & FLAG_ERASED) return SESSION_KEY_ERASED;
+    if (format_get_u32(record + AT_FLAGS) & FLAG_ERASED) {
+        if (grave_out)
+            *grave_out = (struct session_grave){ .erasure = format_get_u64(record + AT_KEY),
+                                                 .erased_us = (int64_t)format_get_u64(record + AT_KEY + 8) };
+        return SESSION_KEY_ERASED;
+    }
     memcpy(wrapped_out, record + AT_KEY, FORMAT_WRAPPED_KEY);
     return SESSION_KEY_FOUND;
 }
 
-int64_t session_keys_erase(int fd, uint64_t session)
+static bool is_among(const uint64_t *sessions, size_t n, uint64_t session)
 {
-    int64_t erased = 0;
-    uint8_t record[FORMAT_KEY];
-    for (uint64_t i = 1; pread(fd, record, sizeof record, (off_t)(i * FORMAT_KEY)) == FORMAT_KEY; i++) {
-        if (format_get_u64(record) != session) continue;
-        memset(record + AT_KEY, 0, FORMAT_WRAPPED_KEY);
-        format_put_u32(record + AT_FLAGS, FLAG_ERASED);
-        finish(record);
-        int error = put(fd, i, record);
-        if (error) return error;
-        erased++;
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sessions[middle] < session)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return fdatasync(fd) < 0 ? -errno : erased;
+    return low < n && sessions[low] == session;
+}
+
+static int bury(int fd, uint64_t index, uint8_t record[FORMAT_KEY], const struct session_grave *grave)
+{
+    memset(record + AT_KEY, 0, FORMAT_WRAPPED_KEY);
+    format_put_u64(record + AT_KEY, grave->erasure);
+    format_put_u64(record + AT_KEY + 8, (uint64_t)grave->erased_us);
+    format_put_u32(record + AT_FLAGS, FLAG_ERASED);
+    finish(record);
+    return put(fd, index, record);
+}
+
+/* Calls visit for each whole record behind the file's head, until it answers anything but 0. A part of a
+ * record at the end is one that is being appended. */
+static int each(int fd, int (*visit)(void *context, uint64_t index, uint8_t record[FORMAT_KEY]),
+                void *context)
+{
+    uint8_t *window = malloc((size_t)WINDOW * FORMAT_KEY);
+    int error = window ? 0 : -ENOMEM;
+    ssize_t n = 0;
+    for (uint64_t at = 0; !error; at += (uint64_t)n) {
+        n = pread(fd, window, (size_t)WINDOW * FORMAT_KEY, (off_t)(at * FORMAT_KEY));
+        if (n < 0) error = -errno;
+        n /= FORMAT_KEY;
+        if (n <= 0) break;
+        for (uint64_t i = at == 0; i < (uint64_t)n && !error; i++)
+            error = visit(context, at + i, window + i * FORMAT_KEY);
+    }
+    free(window);
+    return error;
+}
+
+struct erasing {
+    int fd;
+    const uint64_t *sessions;
+    size_t n;
+    const struct session_grave *grave;
+    int64_t erased;
+};
+
+/* A damaged record is overwritten as well: it may still hold its key. */
+static int erase_one(void *context, uint64_t index, uint8_t record[FORMAT_KEY])
+{
+    struct erasing *e = context;
+    uint64_t session = format_get_u64(record);
+    if (session == 0 || !is_among(e->sessions, e->n, session)) return 0;
+    if (is_whole(record) && format_get_u32(record + AT_FLAGS) & FLAG_ERASED) return 0;
+    e->erased++;
+    return bury(e->fd, index, record, e->grave);
+}
+
+int64_t session_keys_erase(int fd, const uint64_t *sessions, size_t n, const struct session_grave *grave)
+{
+    struct erasing e = { fd, sessions, n, grave, 0 };
+    int error = each(fd, erase_one, &e);
+    if (fdatasync(fd) < 0 && !error) error = -errno;
+    return error ? error : e.erased;
+}
+
+struct copying {
+    int to;
+    int (*change)(void *context, const uint8_t before[FORMAT_WRAPPED_KEY],
+                  uint8_t after_out[FORMAT_WRAPPED_KEY]);
+    void *context;
+    uint64_t n;
+};
+
+static int copy_one(void *context, uint64_t index, uint8_t record[FORMAT_KEY])
+{
+    struct copying *c = context;
+    uint8_t after[FORMAT_WRAPPED_KEY];
+    if (!is_whole(record)) return -EBADMSG;
+    if (!(format_get_u32(record + AT_FLAGS) & FLAG_ERASED)) {
+        int error = c->change(c->context, record + AT_KEY, after);
+        if (error) return error;
+        memcpy(record + AT_KEY, after, sizeof after);
+        finish(record);
+        c->n++;
+    }
+    return put(c->to, index, record);
+}
+
+int session_keys_copy(int from, int to,
+                      int (*change)(void *context, const uint8_t before[FORMAT_WRAPPED_KEY],
+                                    uint8_t after_out[FORMAT_WRAPPED_KEY]),
+                      void *context, uint64_t *n_out)
+{
+    uint8_t head[FORMAT_KEY];
+    struct copying c = { to, change, context, 0 };
+    if (pread(from, head, sizeof head, 0) != FORMAT_KEY || memcmp(head, magic, sizeof magic) != 0)
+        return -EBADMSG;
+    int error = put(to, 0, head);
+    if (!error) error = each(from, copy_one, &c);
+    if (!error && fdatasync(to) < 0) error = -errno;
+    *n_out = c.n;
+    return error;
 }

@@ -29,6 +29,17 @@ static void trim(struct spares *s, struct record_lane *lane, unsigned keep)
         tail_segment_free(lane->idle[--lane->n_idle], s->tail_folder, lane->index, false);
 }
 
+/* Erasing asks for it: nothing of what was let go stays, and everybody may know how far that is. */
+static void wipe(struct spares *s)
+{
+    for (unsigned i = 0; i < s->n_lanes; i++) {
+        struct record_lane *lane = &s->lanes[i];
+        take_back(lane);
+        trim(s, lane, 0);
+        atomic_store(&lane->wiped, lane->reclaimed);
+    }
+}
+
 static int make_one(struct spares *s, struct record_lane *lane, uint64_t number)
 {
     struct format_tail head = { .lane = lane->index,
@@ -116,6 +127,7 @@ static void *spares_run(void *argument)
         uint32_t seen = bell_look(&s->shared->spares_bell);
         int worst = 0;
         bool made_any = false;
+        if (atomic_load(&s->shared->wipes)) wipe(s);
         for (unsigned i = 0; i < s->n_lanes; i++) {
             int made = make_wanted(s, &s->lanes[i]);
             if (made < 0) worst = made;

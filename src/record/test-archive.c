@@ -192,14 +192,14 @@ static void a_log_whose_blocks_are_away_is_read_and_verified_from_there(void **s
     assert_true(a.reads > 0);
     a.reads = 0;
     assert_int_equal(
-        record_verify_reaching(a.world.folder, &far, key, &a.world.keys.keys, NULL, NULL, &result), 0);
+        record_verify_against(a.world.folder, &far, key, &a.world.keys.keys, NULL, NULL, NULL, &result), 0);
     assert_true(result.ok);
     assert_true(a.reads < (int)n * 8); /* windows, not blocks */
     /* Out of reach is not the same as changed. */
     assert_int_equal(record_verify(a.world.folder, key, NULL, NULL, NULL, &result), -ENOLINK);
     count_frames(&a, NULL, 0, "no way there is known");
     a.fails = 1;
-    assert_int_equal(record_verify_reaching(a.world.folder, &far, key, NULL, NULL, NULL, &result),
+    assert_int_equal(record_verify_against(a.world.folder, &far, key, NULL, NULL, NULL, NULL, &result),
                      -EHOSTUNREACH);
     count_frames(&a, &far, 0, "cannot be read");
     a.fails = 0;
@@ -213,7 +213,7 @@ static void a_log_whose_blocks_are_away_is_read_and_verified_from_there(void **s
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_int_equal(pwrite(fd, "x", 1, 5000), 1);
     close(fd);
-    assert_int_equal(record_verify_reaching(a.world.folder, &far, key, NULL, NULL, NULL, &result), 0);
+    assert_int_equal(record_verify_against(a.world.folder, &far, key, NULL, NULL, NULL, NULL, &result), 0);
     assert_false(result.ok);
     assert_true(result.bad_leaf >= view.segments[1].first_leaf &&
                 result.bad_leaf < view.segments[2].first_leaf);
@@ -236,8 +236,8 @@ static void a_log_whose_blocks_are_away_is_opened_and_goes_on(void **state)
     world_append(lane, &s, FRAME_QUERY, "more");
     assert_true(record_lane_commit(lane));
     world_close(&a.world);
-    assert_int_equal(record_verify_reaching(a.world.folder, &far, a.world.keys.keys.public_key,
-                                            &a.world.keys.keys, NULL, NULL, &result),
+    assert_int_equal(record_verify_against(a.world.folder, &far, a.world.keys.keys.public_key,
+                                           &a.world.keys.keys, NULL, NULL, NULL, &result),
                      0);
     assert_true(result.ok);
     assert_int_equal(result.sessions, 2);

@@ -22,16 +22,42 @@ static const char *const people[] = { "ada", "bob", "cleo" };
 static const char *const tables[] = { "orders", "customers", "audit" };
 static const char *const decisions[] = { "allow", "allow", "allow", "allow", "deny", "hold" };
 
-static void make_statement(struct frames *f, unsigned number)
+/* What was made: the truth that questions are held to. */
+struct made_session {
+    uint64_t id;
+    const char *who, *behalf, *connection, *task;
+    int64_t first_us, last_us;
+};
+struct made_statement {
+    const struct made_session *of;
+    int64_t minute, us;
+    uint32_t first;
+    unsigned column, table;
+    const char *decision;
+    uint64_t rows;
+    bool failed, writes;
+};
+static struct made_session made_sessions[SESSIONS];
+static struct made_statement made_statements[SESSIONS * 6];
+static size_t n_made_statements;
+
+static void make_statement(struct frames *f, unsigned number, const struct made_session *of)
 {
     char text[128], relation[32];
-    const char *table = tables[pick(3)], *decision = decisions[pick(6)];
+    unsigned which = pick(3), column = pick(20), writes = pick(2) == 0, failed;
+    const char *table = tables[which], *decision = decisions[pick(6)];
+    struct made_statement *made_one = &made_statements[n_made_statements++];
     snprintf(relation, sizeof relation, "public.%s", table);
-    snprintf(text, sizeof text, "SELECT c%u FROM %s", pick(20), table);
-    frames_text(f, number, text, decision, "p", "r", "SELECT", pick(2) ? "read" : "read, write", relation);
+    snprintf(text, sizeof text, "SELECT c%u FROM %s", column, table);
+    frames_text(f, number, text, decision, "p", "r", "SELECT", writes ? "read, write" : "read", relation);
     uint32_t run = frames_query(f, number);
-    if (pick(7) == 0) frames_error(f, FRAME_ERROR, run, ORIGIN_SERVER, "ERROR", "22012", "no", NULL, NULL);
-    frames_complete(f, run, pick(5), 100 * pick(9), RUN_COMPLETED, "SELECT");
+    int64_t minute = f->time_us / 60000000;
+    if ((failed = pick(7) == 0))
+        frames_error(f, FRAME_ERROR, run, ORIGIN_SERVER, "ERROR", "22012", "no", NULL, NULL);
+    unsigned rows = pick(5), us = 100 * pick(9);
+    frames_complete(f, run, rows, us, RUN_COMPLETED, "SELECT");
+    *made_one = (struct made_statement){ of,    minute,   us,   run,         column,
+                                         which, decision, rows, failed != 0, writes != 0 };
 }
 
 static void make_session(struct frames *f, unsigned i)
@@ -41,12 +67,15 @@ static void make_session(struct frames *f, unsigned i)
     frames_init(f, ((uint64_t)(f->time_us / 1000 + (int64_t)i * 60000) << 22) + 1 + i);
     f->session = ((uint64_t)(f->time_us / 1000 + (int64_t)i * 60000) << 22) + 1 + i;
     f->time_us += (int64_t)i * 60000000;
+    const char *connection = pick(2) ? "main" : "side", *task = pick(4) ? "T" : "U";
+    struct made_session *of = &made_sessions[i];
     frames_fields(f, FRAME_SESSION_START, "principal", who, "subject", who, "issuer", "idp", "connection",
-                  pick(2) ? "main" : "side", "claim.task", pick(4) ? "T" : "U",
-                  behalf ? "on_behalf_of" : NULL, behalf, NULL);
+                  connection, "claim.task", task, behalf ? "on_behalf_of" : NULL, behalf, NULL);
+    *of = (struct made_session){ f->session, who, behalf, connection, task, f->time_us, 0 };
     for (unsigned k = pick(6); k > 0; k--)
-        make_statement(f, k);
+        make_statement(f, k, of);
     if (pick(4)) frames_fields(f, FRAME_SESSION_END, "reason", "client", NULL);
+    of->last_us = f->time_us;
 }
 
 struct feed {
@@ -224,6 +253,7 @@ struct hits {
     } hit[HITS];
     size_t n;
     uint64_t executions, errors, refused;
+    struct index_after after; /* behind the last */
 };
 static void see_hit(void *context, const struct index_hit *h)
 {
@@ -234,6 +264,7 @@ static void see_hit(void *context, const struct index_hit *h)
     hits->hit[hits->n].deny = bytes_is(h->decision, "deny");
     hits->hit[hits->n].orders = bytes_is(h->relations, "public.orders");
     hits->n++;
+    hits->after = index_hit_place(h);
     hits->executions += h->executions;
     hits->errors += h->errors;
     if (bytes_is(h->decision, "deny")) hits->refused += h->executions;
@@ -275,6 +306,162 @@ static void pages_of_statements_leave_nothing_out_and_repeat_nothing(void **stat
         wanted++;
     }
     assert_true(wanted && wanted == some.n);
+}
+
+/* ---- all filters together, against the truth */
+
+struct asked {
+    struct index_find find;
+    struct bytes words[2];
+    char column[8];
+    unsigned column_number;
+};
+
+static struct asked ask_something(void)
+{
+    static const char *const verdicts[] = { "allow", "deny", "hold", "observed", "error" };
+    struct asked a = { .column_number = UINT32_MAX };
+    struct index_find *f = &a.find;
+    if (pick(3) == 0) f->principal = bytes_of(people[pick(3)]);
+    if (pick(4) == 0) f->on_behalf_of = bytes_of(people[pick(3)]);
+    if (pick(4) == 0) f->connection = pick(2) ? BYTES_LITERAL("main") : BYTES_LITERAL("side");
+    if (pick(5) == 0) f->task = pick(2) ? BYTES_LITERAL("T") : BYTES_LITERAL("U");
+    if (pick(3) == 0) f->verdict = bytes_of(verdicts[pick(5)]);
+    if (pick(5) == 0) f->error = pick(2) ? BYTES_LITERAL("22") : BYTES_LITERAL("22012");
+    if (pick(3) == 0) f->relation = bytes_of(tables[pick(3)]);
+    if (pick(5) == 0) f->effect = pick(2) ? BYTES_LITERAL("write") : BYTES_LITERAL("read");
+    if (pick(3) == 0) f->least_us = 100 * (1 + pick(9));
+    if (pick(3) == 0) f->least_rows = 1 + pick(4);
+    if (pick(4) == 0) f->since_us = made_sessions[pick(SESSIONS)].first_us;
+    if (pick(4) == 0) f->until_us = made_sessions[pick(SESSIONS)].last_us;
+    if (pick(8) == 0) f->session = made_sessions[pick(SESSIONS)].id;
+    if (pick(5) == 0) {
+        a.column_number = pick(20);
+        snprintf(a.column, sizeof a.column, "c%u", a.column_number);
+    }
+    return a;
+}
+
+static bool is_asked(struct bytes wanted, const char *is)
+{
+    return !wanted.n || (is && bytes_is(wanted, is));
+}
+
+/* What a text touches belongs to its shape, whoever ran it. */
+static bool shape_writes(const struct made_statement *of)
+{
+    for (size_t i = 0; i < n_made_statements; i++)
+        if (made_statements[i].writes && made_statements[i].column == of->column &&
+            made_statements[i].table == of->table)
+            return true;
+    return false;
+}
+
+static bool is_alike(const struct made_statement *a, const struct made_statement *b)
+{
+    return a->of == b->of && a->column == b->column && a->table == b->table && a->decision == b->decision &&
+           a->minute == b->minute;
+}
+
+static bool session_is_asked(const struct index_find *f, const struct made_session *s)
+{
+    return is_asked(f->principal, s->who) && is_asked(f->on_behalf_of, s->behalf) &&
+           is_asked(f->connection, s->connection) && is_asked(f->task, s->task) &&
+           (!f->session || f->session == s->id) && s->last_us >= f->since_us &&
+           (!f->until_us || s->first_us < f->until_us);
+}
+
+/* Whether the statements that are like this one, together, are asked for. */
+static bool statement_is_asked(const struct asked *a, const struct made_statement *one)
+{
+    const struct index_find *f = &a->find;
+    int64_t longest = 0;
+    uint64_t most = 0;
+    bool failed = false, shape_failed = false;
+    for (const struct made_statement *m = made_statements; m < made_statements + n_made_statements; m++) {
+        if (m->of == one->of && m->column == one->column && m->table == one->table) shape_failed |= m->failed;
+        if (!is_alike(m, one)) continue;
+        if (m->us > longest) longest = m->us;
+        if (m->rows > most) most = m->rows;
+        failed |= m->failed;
+    }
+    if (!session_is_asked(f, one->of) || !is_asked(f->relation, tables[one->table])) return false;
+    if (a->column_number != UINT32_MAX && a->column_number != one->column) return false;
+    if (bytes_is(f->effect, "write") && !shape_writes(one)) return false;
+    if (bytes_is(f->verdict, "error") ? !failed : !is_asked(f->verdict, one->decision)) return false;
+    if (f->error.n && !shape_failed) return false;
+    if (one->minute < f->since_us / 60000000 || (f->until_us && one->minute * 60000000 >= f->until_us))
+        return false;
+    return longest >= f->least_us && most >= f->least_rows;
+}
+
+static size_t count_asked(const struct asked *a, const struct hits *found)
+{
+    size_t n = 0;
+    for (const struct made_statement *m = made_statements; m < made_statements + n_made_statements; m++) {
+        bool first = true, there = false;
+        for (const struct made_statement *before = made_statements; before < m; before++)
+            first = first && !is_alike(before, m);
+        if (!first || !statement_is_asked(a, m)) continue;
+        for (size_t i = 0; i < found->n; i++)
+            there = there || (found->hit[i].session == m->of->id && found->hit[i].sequence == m->first);
+        assert_true(there);
+        n++;
+    }
+    return n;
+}
+
+static void filters_of_statements_hold_together_as_each_alone(void **state)
+{
+    (void)state;
+    static struct hits found;
+    size_t some = 0;
+    for (int i = 0; i < 400; i++) {
+        struct asked a = ask_something();
+        if (a.column[0]) {
+            a.words[0] = bytes_of(a.column);
+            a.find.texts = a.words;
+            a.find.n_texts = 1;
+        }
+        find_statements(a.find, 1 + pick(20), &found);
+        size_t wanted = count_asked(&a, &found);
+        assert_int_equal(found.n, wanted);
+        some += wanted > 0;
+    }
+    assert_true(some > 100);
+}
+
+/* The command line's search adds minutes up; its pages leave nothing out. */
+static void pages_of_a_search_are_the_whole_of_it(void **state)
+{
+    (void)state;
+    static struct hits all, paged;
+    for (int i = 0; i < 40; i++) {
+        struct asked a = ask_something();
+        struct index_filter filter = { .principal = a.find.principal,
+                                       .on_behalf_of = a.find.on_behalf_of,
+                                       .connection = a.find.connection,
+                                       .verdict = a.find.verdict,
+                                       .error = a.find.error,
+                                       .relation = a.find.relation,
+                                       .effect = a.find.effect,
+                                       .least_us = a.find.least_us,
+                                       .least_rows = a.find.least_rows,
+                                       .since_us = a.find.since_us,
+                                       .until_us = a.find.until_us,
+                                       .session = a.find.session };
+        struct index_after after = { 0 };
+        all = paged = (struct hits){ 0 };
+        assert_int_equal(index_search(made, &filter, &after, see_hit, &all), 0);
+        filter.limit = 1 + pick(9);
+        for (size_t before = SIZE_MAX; paged.n != before && paged.n < HITS;) {
+            before = paged.n;
+            assert_int_equal(index_search(made, &filter, &after, see_hit, &paged), 0);
+            after = paged.after;
+        }
+        assert_int_equal(paged.n, all.n);
+        assert_memory_equal(paged.hit, all.hit, all.n * sizeof all.hit[0]);
+    }
 }
 
 struct sums {
@@ -322,6 +509,8 @@ int main(void)
         cmocka_unit_test(pages_of_sessions_are_what_the_plain_question_gives),
         cmocka_unit_test(what_a_session_is_narrows_alone_and_together),
         cmocka_unit_test(pages_of_statements_leave_nothing_out_and_repeat_nothing),
+        cmocka_unit_test(filters_of_statements_hold_together_as_each_alone),
+        cmocka_unit_test(pages_of_a_search_are_the_whole_of_it),
         cmocka_unit_test(counts_over_time_add_up_to_what_ran),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -154,7 +154,7 @@ static void check_search(struct index *index, struct index_filter filter, const 
 {
     struct buf out;
     buf_init(&out, 1 << 16);
-    assert_int_equal(index_search(index, &filter, see_hit, &out), 0);
+    assert_int_equal(index_search(index, &filter, &(struct index_after){ 0 }, see_hit, &out), 0);
     assert_bytes(buf_bytes(&out), expected);
     buf_free(&out);
 }

@@ -85,9 +85,6 @@ struct known_description *transcript_description_decode(uint32_t number, struct 
 /* The rows of a FRAME_ROWS body, behind its two numbers: visits each. False: malformed from some row on. */
 bool transcript_rows(struct transcript *t, uint32_t run, uint32_t description, struct bytes data) MUST_USE;
 
-/* The states of the columns that a statement of the text (from 1) returns; empty: none is told of. */
-struct bytes transcript_text_outputs(const struct transcript_text *text, uint32_t statement);
-
 /* The remembered thing of that number; NULL: not there. */
 const struct transcript_text *transcript_text_find(struct transcript *t, uint32_t number);
 struct known_run *transcript_run_find(struct transcript *t, uint32_t run);

@@ -114,8 +114,11 @@ static bool row_reader_begin(struct transcript *t, uint32_t run, uint32_t descri
     const struct known_description *d = keep_get(&t->descriptions, bytes_make(key, 4));
     const struct known_run *known = transcript_run_find(t, run);
     *r = (struct row_reader){ .row.description = description };
-    if (known)
-        r->row.outputs = transcript_text_outputs(transcript_text_find(t, known->text), known->n_ended + 1);
+    if (known) {
+        r->row.text = transcript_text_find(t, known->text);
+        r->row.statement = known->n_ended + 1;
+        r->row.outputs = transcript_text_list(r->row.text, "outputs", r->row.statement);
+    }
     if (d) {
         r->row.columns = d->columns;
         r->row.n_columns = d->n;

@@ -201,13 +201,13 @@ struct bytes transcript_output_next(struct bytes *outputs)
     return next;
 }
 
-struct bytes transcript_text_outputs(const struct transcript_text *text, uint32_t statement)
+struct bytes transcript_text_list(const struct transcript_text *text, const char *name, uint32_t statement)
 {
     char numbered[32];
     if (!text) return (struct bytes){ 0 };
-    struct bytes only = frame_fields_get(text->fields, "outputs");
+    struct bytes only = frame_fields_get(text->fields, name);
     if (only.n) return only;
-    snprintf(numbered, sizeof numbered, "outputs.%u", statement);
+    snprintf(numbered, sizeof numbered, "%s.%u", name, statement);
     return frame_fields_get(text->fields, numbered);
 }
 
@@ -483,6 +483,9 @@ static bool feed_copy(struct transcript *t, struct bytes body)
     if (c.failed) return false;
     event.of.copy.in = t->frame->type == FRAME_COPY_IN;
     event.of.copy.data = cursor_take(&c, cursor_left(&c));
+    const struct known_run *run = transcript_run_find(t, event.run);
+    event.of.copy.text = run ? transcript_text_find(t, run->text) : NULL;
+    event.of.copy.statement = run ? run->n_ended + 1 : 0;
     show(t, &event);
     return true;
 }
@@ -500,9 +503,10 @@ static bool feed_complete(struct transcript *t, struct bytes body)
     complete->tag = cursor_cstring(&c);
     if (cursor_left(&c) == 4) complete->of = transcript_text_find(t, cursor_u32(&c));
     if (!cursor_done(&c) || how > RUN_UNDONE) return false;
-    complete->outputs = transcript_text_outputs(complete->of, 1);
+    complete->outputs = transcript_text_list(complete->of, "outputs", 1);
     struct known_run *run = transcript_run_find(t, event.run);
-    if (run) run->n_ended++;
+    complete->text = run ? transcript_text_find(t, run->text) : NULL;
+    if (run) complete->statement = ++run->n_ended;
     show(t, &event);
     return true;
 }

@@ -113,7 +113,11 @@ struct transcript_row {
     uint32_t description; /* rows of one description can be shown as one table */
     struct bytes
         outputs; /* as in the text's fields, of this very statement: "masked, -, clear"; may be empty */
+    const struct transcript_text *text; /* of the run; NULL: not known */
+    uint32_t statement;                 /* of the text's, from 1 */
 };
+/* One of the lists among a text's fields ("outputs", "values") for one of its statements; may be empty. */
+struct bytes transcript_text_list(const struct transcript_text *text, const char *name, uint32_t statement);
 /* The next column's state in a list of outputs: "masked", "clear" or "-"; empty behind its end. */
 struct bytes transcript_output_next(struct bytes *outputs);
 
@@ -124,6 +128,8 @@ struct transcript_complete {
     const struct transcript_text
         *of;              /* EXECUTE, FETCH: whose rows they are; NULL: the run's own, or not known */
     struct bytes outputs; /* where `of` is known: its columns' states, as with rows */
+    const struct transcript_text *text; /* the run's own; NULL: not known */
+    uint32_t statement;                 /* of it, from 1 */
 };
 
 /* EVENT_REPORT: an error or a notice, from the server or from the gateway itself (a refusal). */
@@ -152,6 +158,8 @@ struct transcript_event {
         struct {
             bool in; /* from the client */
             struct bytes data;
+            const struct transcript_text *text; /* of the run; NULL: not known */
+            uint32_t statement;
         } copy;
         struct transcript_complete complete;
         struct transcript_report report;

@@ -10,7 +10,7 @@ void tree_leaf_hash(struct sha256 *h, struct bytes leaf, uint8_t hash_out[32])
     sha256_end(h, hash_out);
 }
 
-static void join(struct sha256 *h, const uint8_t left[32], const uint8_t right[32], uint8_t out[32])
+void tree_join(struct sha256 *h, const uint8_t left[32], const uint8_t right[32], uint8_t out[32])
 {
     sha256_begin(h);
     sha256_add(h, bytes_make("\1", 1));
@@ -25,7 +25,7 @@ void tree_append(struct tree *t, struct sha256 *h, const uint8_t leaf_hash[32])
     uint8_t hash[32];
     memcpy(hash, leaf_hash, sizeof hash);
     for (uint64_t carry = t->size; carry & 1; carry >>= 1)
-        join(h, t->spine[--n], hash, hash);
+        tree_join(h, t->spine[--n], hash, hash);
     memcpy(t->spine[n], hash, sizeof hash);
     t->size++;
 }
@@ -39,5 +39,5 @@ void tree_root(const struct tree *t, struct sha256 *h, uint8_t root_out[32])
     }
     memcpy(root_out, t->spine[--n], 32);
     while (n > 0)
-        join(h, t->spine[--n], root_out, root_out);
+        tree_join(h, t->spine[--n], root_out, root_out);
 }

@@ -4,9 +4,11 @@
  * the first bad one, once the checkpoint behind it has told which of the two heads is the true one. */
 #include "base/map.h"
 #include "crypto/random.h"
+#include "record/anchored.h"
 #include "record/blocks.h"
 #include "record/checkpoint.h"
 #include "record/heads.h"
+#include "record/key-chain.h"
 #include "record/opener.h"
 #include "record/reader.h"
 #include "record/tree.h"
@@ -32,11 +34,14 @@ struct walked {
 struct verify {
     struct record_verify_result *result;
     const uint8_t *public_key;
+    struct key_chain chain;
+    struct anchored *anchored; /* may be NULL */
     struct heads heads;
     struct opener opener;
     int folder;
     struct segment_file blocks;
     uint64_t segment_size, at; /* of the .blocks file that is walked */
+    struct bytes origin;       /* of the log, from its first checkpoint */
     struct tree tree;
     struct tree proven; /* at the last checkpoint that was right */
     uint64_t proven_at; /* where its last block ends */
@@ -71,6 +76,14 @@ static bool wrong(struct verify *v, uint64_t leaf, const struct format_block *he
     return false;
 }
 
+/* Whether it has the origin of the first, and of what was anchored. */
+static bool same_log(struct verify *v)
+{
+    if (!v->origin.n) v->origin = v->next.origin;
+    return bytes_equal(v->origin, v->next.origin) &&
+           (!v->anchored || bytes_equal(v->anchored->origin, v->origin));
+}
+
 /* Moves on to the next checkpoint of the file. */
 static bool next_checkpoint(struct verify *v)
 {
@@ -80,9 +93,14 @@ static bool next_checkpoint(struct verify *v)
     size_t at = v->notes_at;
     if (!checkpoint_next(bytes_make(v->notes, v->n_notes), &v->notes_at, &v->next))
         return wrong(v, last, NULL, "the checkpoints file is malformed or cut behind its checkpoint");
-    if (!checkpoint_verify(&v->next, v->public_key))
-        return wrong(v, last, NULL, "the next checkpoint is not signed by this key");
-    if (at && v->next.size <= last) return wrong(v, last, NULL, "checkpoints are out of order");
+    bool hands_on = v->next.old_key.n > 0;
+    if (!key_chain_takes(&v->chain, &v->next))
+        return wrong(v, last, NULL,
+                     hands_on ? "the next checkpoint hands on to another key, and is not signed by both"
+                              : "the next checkpoint is not signed by this key");
+    if (at && (v->next.size < last || (v->next.size == last && !hands_on)))
+        return wrong(v, last, NULL, "checkpoints are out of order");
+    if (!same_log(v)) return wrong(v, last, NULL, "the next checkpoint is of another log");
     v->has_next = true;
     v->result->checkpoints++;
     v->result->tree_size = v->next.size;
@@ -192,23 +210,57 @@ static bool frames_are_good(struct verify *v, const struct heads_entry *e)
     return bad_block(v, e, text);
 }
 
-/* The tree has the size of the next checkpoint: its root decides. */
+static bool not_the_root(struct verify *v)
+{
+    char text[160];
+    uint64_t from = v->proven.size;
+    struct heads_entry e;
+    snprintf(text, sizeof text, "the blocks from %" PRIu64 " to %" PRIu64 " do not give the signed root",
+             from, v->next.size - 1);
+    return wrong(v, from, heads_get(&v->heads, from, &e) == HEADS_FOUND ? &e.head : NULL, text);
+}
+
+/* The tree has the size of the next checkpoint: its root decides. A handover signs the same tree once more.
+ */
 static bool at_checkpoint(struct verify *v)
 {
     uint8_t root[32];
     tree_root(&v->tree, v->opener.sha, root);
-    if (memcmp(root, v->next.root, sizeof root) != 0) {
-        char text[160];
-        uint64_t from = v->proven.size;
-        struct heads_entry e;
-        snprintf(text, sizeof text, "the blocks from %" PRIu64 " to %" PRIu64 " do not give the signed root",
-                 from, v->next.size - 1);
-        return wrong(v, from, heads_get(&v->heads, from, &e) == HEADS_FOUND ? &e.head : NULL, text);
-    }
-    v->proven = v->tree;
-    v->proven_at = v->at;
-    v->first_unsigned_us = 0;
-    return next_checkpoint(v);
+    do {
+        if (memcmp(root, v->next.root, sizeof root) != 0) return not_the_root(v);
+        v->proven = v->tree;
+        v->proven_at = v->at;
+        v->first_unsigned_us = 0;
+        if (!next_checkpoint(v)) return false;
+    } while (v->has_next && v->next.size == v->tree.size);
+    return true;
+}
+
+/* The tree has the size of an anchored checkpoint, and another root. */
+static bool rewritten(struct verify *v)
+{
+    char text[300];
+    const struct anchored *a = v->anchored;
+    snprintf(text, sizeof text,
+             "a checkpoint of %" PRIu64 " blocks that was anchored has another root than this log's first "
+             "%" PRIu64
+             " blocks: what was recorded was rewritten and signed again, somewhere from block %" PRIu64
+             " to %" PRIu64,
+             v->tree.size, v->tree.size, a->held, v->tree.size - 1);
+    return wrong(v, a->held, NULL, text);
+}
+
+/* Behind the last block: nothing that was anchored may be missing. */
+static bool anchors_are_covered(struct verify *v)
+{
+    char text[200];
+    const struct anchored *a = v->anchored;
+    if (!a || a->at == a->n) return true;
+    snprintf(text, sizeof text,
+             "it is missing: a checkpoint of %" PRIu64 " blocks was anchored, and the log has %" PRIu64
+             ": it was cut",
+             a->trees[a->n - 1].size, v->tree.size);
+    return wrong(v, v->tree.size, NULL, text);
 }
 
 /* Blocks that no checkpoint covers are of the last moments only. */
@@ -228,14 +280,20 @@ static bool walk_block(struct verify *v, const struct heads_entry *e, bool open)
 {
     uint8_t hash[32];
     if (e->offset != v->at) return bad_block(v, e, "it does not stand where the block before it ends");
-    if (opener_read(&v->opener, &v->blocks, e->offset, e->raw, &e->head) != OPENED)
+    /* Of what was erased the ciphertext may be gone: its head is proven all the same. */
+    bool erased = opener_is_erased(&v->opener, &e->head);
+    bool removed = erased && opener_is_removed(&v->opener, &v->blocks, e->offset, e->raw, &e->head);
+    if (!removed && opener_read(&v->opener, &v->blocks, e->offset, e->raw, &e->head) != OPENED)
         return bad_block(v, e, v->opener.message);
+    v->result->erased += erased;
+    v->result->removed += removed;
     const char *fault = chain_fault(v, &e->head);
     if (fault) return bad_block(v, e, fault);
-    if (open && !frames_are_good(v, e)) return false;
+    if (open && !erased && !frames_are_good(v, e)) return false;
     tree_leaf_hash(v->opener.sha, bytes_make(e->raw, sizeof e->raw), hash);
     if (!remember(v, &e->head, hash)) return wrong(v, e->head.leaf, &e->head, "too many open sessions");
     tree_append(&v->tree, v->opener.sha, hash);
+    if (v->anchored && !anchored_holds(v->anchored, &v->tree, v->opener.sha)) return rewritten(v);
     v->at += FORMAT_BLOCK_HEAD + e->head.cipher_length;
     v->result->blocks++;
     v->result->bytes += FORMAT_BLOCK_HEAD + e->head.cipher_length;
@@ -300,7 +358,7 @@ static bool walk(struct verify *v, const struct segment_list *list, bool open)
         return wrong(v, v->tree.size, NULL, "it is missing: the log ends before its newest checkpoint");
     if (v->proven.size == 0 && v->tree.size > 0)
         return wrong(v, 0, NULL, "no checkpoint signs anything: the checkpoints file is empty");
-    return true;
+    return anchors_are_covered(v);
 }
 
 static int load_notes(struct verify *v)
@@ -333,13 +391,29 @@ static void verify_free(struct verify *v)
     if (v->folder >= 0) close(v->folder);
 }
 
-int record_verify_reaching(const char *folder, const struct record_far *far, const uint8_t public_key[32],
-                           const struct record_keys *keys,
-                           void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
-                           struct record_verify_result *result_out)
+/* Which keys signed it, from the one to verify with. */
+static bool find_keys(struct verify *v)
+{
+    const char *why;
+    if (key_chain_read(bytes_make(v->notes, v->n_notes), v->public_key, &v->chain, &why)) return true;
+    return wrong(v, 0, NULL, why);
+}
+
+int record_verify(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,
+                  void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                  struct record_verify_result *result_out)
+{
+    return record_verify_against(folder, NULL, public_key, keys, NULL, progress, context, result_out);
+}
+
+int record_verify_against(const char *folder, const struct record_far *far, const uint8_t public_key[32],
+                          const struct record_keys *keys, struct anchored *anchored,
+                          void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                          struct record_verify_result *result_out)
 {
     struct verify v = { .result = result_out,
                         .public_key = public_key,
+                        .anchored = anchored,
                         .progress = progress,
                         .context = context,
                         .opener.keys_fd = -1,
@@ -355,17 +429,13 @@ int record_verify_reaching(const char *folder, const struct record_far *far, con
     v.blocks.folder = v.heads.folder;
     struct segment_list list = { 0 };
     if (!error) error = segment_list_read(v.heads.folder, &list);
-    if (!error && result_out->ok && next_checkpoint(&v)) (void)walk(&v, &list, keys != NULL);
+    if (!error && result_out->ok && find_keys(&v) && next_checkpoint(&v)) (void)walk(&v, &list, keys != NULL);
+    result_out->keys = v.chain.n;
+    if (v.chain.n) memcpy(result_out->newest_key, v.chain.keys[v.chain.n - 1], 32);
+    snprintf(result_out->origin, sizeof result_out->origin, "%.*s", BYTES_FMT(v.origin));
     segment_list_free(&list);
     /* What could not be fetched says nothing of what is there. */
     if (!error && !result_out->ok) error = v.blocks.error;
     verify_free(&v);
     return error;
-}
-
-int record_verify(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,
-                  void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
-                  struct record_verify_result *result_out)
-{
-    return record_verify_reaching(folder, NULL, public_key, keys, progress, context, result_out);
 }

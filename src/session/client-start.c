@@ -93,6 +93,7 @@ static enum step on_startup(struct session *s)
         return session_fail(s, REFUSAL_CLEAR, BYTES_LITERAL("this gateway takes credentials over TLS only"),
                             BYTES_LITERAL("Connect with sslmode=require or stronger."));
     negotiate(s);
+    if (client_sasl_wanted(s)) return client_sasl_ask(s);
     size_t at = message_begin(&s->client_out, MESSAGE_AUTHENTICATION);
     buf_put_u32(&s->client_out, 3); /* AuthenticationCleartextPassword: the token travels as the password */
     message_finish(&s->client_out, at);
@@ -126,6 +127,7 @@ enum step client_start_packet(struct session *s, struct bytes in, size_t *used_o
 enum step client_start_password(struct session *s, const struct message *m)
 {
     struct bytes token;
+    if (s->sasl) return client_sasl_message(s, m);
     if (!message_string_decode(m->body, &token))
         return session_fail_text(s, REFUSAL_PROTOCOL, "invalid password packet");
     if (token.n == 0)
@@ -134,18 +136,24 @@ enum step client_start_password(struct session *s, const struct message *m)
     return client_start_identify(s, token);
 }
 
-static enum step refuse_identity(struct session *s, enum identity_refusal refusal, struct bytes detail)
+enum step client_start_refuse(struct session *s, enum refusal_reason reason, const char *sentence,
+                              const char *code, struct bytes detail)
 {
-    struct bytes message =
-        arena_printf(&s->scratch, "sign-in refused: %s", identity_refusal_sentence(refusal));
+    struct bytes message = arena_printf(&s->scratch, "sign-in refused: %s", sentence);
     secret_free(&s->token);
     /* The detail is for the record: it may say more than an attacker should hear. */
-    struct bytes recorded = arena_printf(&s->scratch, "%s%s%.*s", identity_refusal_code(refusal),
-                                         detail.n ? ": " : "", BYTES_FMT(detail));
-    recording_rejected(s, REFUSAL_PASSWORD, message, recorded);
-    recording_end(s, identity_refusal_code(refusal));
+    struct bytes recorded =
+        arena_printf(&s->scratch, "%s%s%.*s", code, detail.n ? ": " : "", BYTES_FMT(detail));
+    recording_rejected(s, reason, message, recorded);
+    recording_end(s, code);
     s->unrecorded = true;
-    return session_fail(s, REFUSAL_PASSWORD, message, (struct bytes){ 0 });
+    return session_fail(s, reason, message, (struct bytes){ 0 });
+}
+
+static enum step refuse_identity(struct session *s, enum identity_refusal refusal, struct bytes detail)
+{
+    return client_start_refuse(s, REFUSAL_PASSWORD, identity_refusal_sentence(refusal),
+                               identity_refusal_code(refusal), detail);
 }
 
 bool session_needs_view(const struct session *s)
@@ -205,6 +213,11 @@ enum step client_start_identify(struct session *s, struct bytes token)
     case IDENTITY_VERIFIED: break;
     }
     secret_free(&s->token);
+    return client_start_admit(s);
+}
+
+enum step client_start_admit(struct session *s)
+{
     if (s->principal.expires_us)
         s->token_due_us = session_now(s) + s->principal.expires_us - clock_wall_us(s->world->clock);
     return admit(s);

@@ -283,6 +283,7 @@ static enum step on_sync(struct session *s, const struct message *m)
     s->skipping = false;
     if (s->copy_in) return STEP_NEXT; /* the server takes no notice of it in mid COPY (W77) */
     s->batch = BATCH_NONE;
+    s->synced = true;
     drop_doomed_bindings(s);
     limit_on_sync(s);
     if (!pending_push(&s->pendings, PENDING_SYNC)) return session_drop(s, "out of memory");

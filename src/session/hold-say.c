@@ -1,4 +1,5 @@
 /* What a client is told of a statement that waits for people, and what the record holds of it. */
+#include "approval/need.h"
 #include "base/codec.h"
 #include "pgwire/report.h"
 #include "session/session-private.h"
@@ -48,6 +49,19 @@ static struct bytes rows_of(struct session *s, const struct desk_request *r)
                         (unsigned long)r->rows, r->rows == 1 ? "" : "s");
 }
 
+/* Several rules, each with its own people: "", where there is one, which the message tells of. */
+static struct bytes rules_of(struct session *s, const struct desk_request *r)
+{
+    struct buf words;
+    if (r->n_needs < 2) return BYTES_LITERAL("");
+    buf_init(&words, 16 * 1024);
+    needs_words(r->needs, r->n_needs, &words);
+    struct bytes all =
+        arena_printf(&s->scratch, " Each rule wants its own: %.*s.", BYTES_FMT(buf_bytes(&words)));
+    buf_free(&words);
+    return all;
+}
+
 void hold_say_waiting(struct session *s, const struct desk_request *r, bool beats)
 {
     char until[28];
@@ -55,11 +69,11 @@ void hold_say_waiting(struct session *s, const struct desk_request *r, bool beat
     struct bytes message =
         beats ? arena_printf(&s->scratch, "still waiting for approval, request %s", r->id)
               : arena_printf(&s->scratch, "waiting for approval: %.*s", BYTES_FMT(r->message));
-    struct bytes detail = beats
-                              ? arena_printf(&s->scratch, "Until %s%.*s.", until, BYTES_FMT(behind(s, r->id)))
-                              : arena_printf(&s->scratch, "Request %s, until %s%.*s.%.*s%s%.*s", r->id, until,
-                                             BYTES_FMT(behind(s, r->id)), BYTES_FMT(rows_of(s, r)),
-                                             r->because.n ? " Asked again: " : "", BYTES_FMT(r->because));
+    struct bytes detail =
+        beats ? arena_printf(&s->scratch, "Until %s%.*s.", until, BYTES_FMT(behind(s, r->id)))
+              : arena_printf(&s->scratch, "Request %s, until %s%.*s.%.*s%.*s%s%.*s", r->id, until,
+                             BYTES_FMT(behind(s, r->id)), BYTES_FMT(rows_of(s, r)), BYTES_FMT(rules_of(s, r)),
+                             r->because.n ? " Asked again: " : "", BYTES_FMT(r->because));
     struct bytes hint = beats ? (struct bytes){ 0 }
                               : BYTES_LITERAL("Cancel it to withdraw. With SET postern.on_hold = fail, it is "
                                               "refused at once and may be sent again when it is approved.");
@@ -70,25 +84,39 @@ void hold_say_progress(struct session *s, const struct desk_entry *entry)
 {
     size_t n = entry->standing.n_decisions;
     uint32_t missing = 0;
-    for (size_t i = 0; i < entry->request->n_needs; i++)
+    struct buf rules;
+    buf_init(&rules, 16 * 1024);
+    for (size_t i = 0; i < entry->request->n_needs; i++) {
         if (entry->standing.missing[i] > missing) missing = entry->standing.missing[i];
+        if (!entry->standing.missing[i]) continue;
+        if (buf_length(&rules)) buf_append_text(&rules, "; ");
+        need_words(&entry->request->needs[i], &rules);
+    }
     struct bytes who = n ? entry->standing.decisions[n - 1].user : (struct bytes){ 0 };
     say(s,
         arena_printf(&s->scratch, "approved by %.*s; %u more approval%s needed, request %s", BYTES_FMT(who),
                      missing, missing == 1 ? " is" : "s are", entry->request->id),
-        (struct bytes){ 0 }, (struct bytes){ 0 }, false);
+        entry->request->n_needs > 1
+            ? arena_printf(&s->scratch, "Still to approve: %.*s.", BYTES_FMT(buf_bytes(&rules)))
+            : (struct bytes){ 0 },
+        (struct bytes){ 0 }, false);
+    buf_free(&rules);
 }
 
 static struct bytes detail_of(struct session *s, enum refusal_reason reason, const struct desk_request *r,
                               struct bytes words, struct bytes hint)
 {
     const struct policy_need *need = r->n_needs ? &r->needs[0] : NULL;
+    size_t n_by = 0;
+    for (size_t i = 0; i < r->n_needs; i++)
+        n_by += r->needs[i].n_by;
+    struct bytes *by = ARENA_ARRAY(&s->scratch, struct bytes, n_by + 1);
     struct detail d = { .reason = reason,
                         .policy = need ? need->policy : (struct bytes){ 0 },
                         .rule = need ? need->rule : (struct bytes){ 0 },
                         .hint = hint,
-                        .by = need ? need->by : NULL,
-                        .n_by = need ? need->n_by : 0,
+                        .by = by,
+                        .n_by = by ? needs_groups(r->needs, r->n_needs, by) : 0,
                         .request = bytes_of(r->id),
                         .link = link_of(s, r->id),
                         .words = words };
@@ -173,9 +201,12 @@ enum record_outcome hold_record_asked(struct session *s, const struct hold_quest
     for (size_t i = 0; i < r->n_needs; i++) {
         struct bytes rule = arena_printf(&s->scratch, "%.*s/%.*s", BYTES_FMT(r->needs[i].policy),
                                          BYTES_FMT(r->needs[i].rule));
-        frame_fields_add(&f, "rule", rule);
-        add_list(&f, "by", r->needs[i].by, r->needs[i].n_by);
-        if (r->needs[i].approvals > 1) frame_fields_add_number(&f, "approvals", r->needs[i].approvals);
+        char names[3][24] = { "rule", "by", "approvals" };
+        for (int k = 0; i && k < 3; k++)
+            snprintf(names[k] + strlen(names[k]), 12, "_%u", (unsigned)i % 100 + 1);
+        frame_fields_add(&f, names[0], rule);
+        add_list(&f, names[1], r->needs[i].by, r->needs[i].n_by);
+        if (r->needs[i].approvals > 1) frame_fields_add_number(&f, names[2], r->needs[i].approvals);
     }
     if (r->counted) frame_fields_add_number(&f, "rows", (int64_t)r->rows);
     if (r->run) frame_fields_add_number(&f, "run", r->run);

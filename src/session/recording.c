@@ -17,8 +17,14 @@ enum {
 static enum record_outcome append(struct session *s, enum record_urgency urgency, enum frame_type type,
                                   uint8_t flags, const struct bytes *parts, size_t n, uint32_t *sequence_out)
 {
-    return record_append(s->world->lane, &s->record, urgency, type, flags, clock_wall_us(s->world->clock),
-                         parts, n, sequence_out);
+    static const uint32_t messages = 1u << FRAME_SESSION_START | 1u << FRAME_QUERY | 1u << FRAME_PARSE |
+                                     1u << FRAME_BIND | 1u << FRAME_EXECUTE | 1u << FRAME_CALL |
+                                     1u << FRAME_CLOSE;
+    if (s->synced && frame_type_bit(type) & messages) flags |= FRAME_SYNCED;
+    enum record_outcome outcome = record_append(s->world->lane, &s->record, urgency, type, flags,
+                                                clock_wall_us(s->world->clock), parts, n, sequence_out);
+    if (flags & FRAME_SYNCED && outcome == RECORD_OK) s->synced = false;
+    return outcome;
 }
 
 static struct bytes number(uint32_t *space, uint32_t value)
@@ -369,6 +375,7 @@ static void add_principal(struct frame_fields *f, const struct session *s, struc
     frame_fields_add(f, "groups", buf_bytes(scratch));
     frame_fields_add_text(f, "machine", s->principal.machine ? "true" : "false");
     if (s->principal.on_behalf_of.n) frame_fields_add(f, "on_behalf_of", s->principal.on_behalf_of);
+    if (s->minted.n) frame_fields_add(f, "minted", s->minted);
     if (s->principal.token_id.n) frame_fields_add(f, "token_id", s->principal.token_id);
     if (s->principal.expires_us) frame_fields_add_number(f, "token_expires_us", s->principal.expires_us);
 }
@@ -393,6 +400,18 @@ static void add_claims(struct frame_fields *f, struct session *s)
             add_claim(f, &s->scratch, options[i]);
 }
 
+/* As they went to the server. */
+static void add_settings(struct frame_fields *f, struct session *s)
+{
+    struct cursor c = cursor_over(buf_bytes(&s->logging_in->settings));
+    while (cursor_left(&c)) {
+        struct bytes name = cursor_counted(&c), value = cursor_counted(&c);
+        if (c.failed) return;
+        name = arena_printf(&s->scratch, "setting.%.*s", BYTES_FMT(bytes_slice(name, 0, 128)));
+        if (name.p) frame_fields_add(f, (const char *)name.p, bytes_slice(value, 0, FIELD_CEILING));
+    }
+}
+
 enum record_outcome recording_start(struct session *s)
 {
     struct buf body, scratch;
@@ -409,8 +428,11 @@ enum record_outcome recording_start(struct session *s)
     frame_fields_add(&f, "login", s->login->user);
     frame_fields_add(&f, "policies", s->terms->policies);
     frame_fields_add(&f, "policy_hash", s->terms->hash);
+    if (s->terms->retain_us) frame_fields_add_number(&f, "retain_us", s->terms->retain_us);
     add_parameters(&f, s);
     add_claims(&f, s);
+    add_settings(&f, s);
+    s->synced = true;
     struct bytes parts[] = { buf_bytes(&body) };
     enum record_outcome outcome =
         body.failed ? RECORD_FULL : append(s, RECORD_INTENT, FRAME_SESSION_START, 0, parts, 1, NULL);

@@ -37,6 +37,7 @@ static struct relay *relay_of_server(struct loop_source *source)
 static void shake_client(struct relay *r)
 {
     char description[100];
+    struct scram_binding binding = { 0 };
     switch (stream_handshake(&r->client.stream, NULL)) {
     case STREAM_AGAIN: break;
     case STREAM_EOF:
@@ -49,7 +50,8 @@ static void shake_client(struct relay *r)
             break;
         }
         stream_describe_tls(&r->client.stream, description);
-        session_on_tls(r->session, bytes_of(description));
+        binding.n = stream_own_end_point(&r->client.stream, binding.hash);
+        session_on_tls(r->session, bytes_of(description), &binding);
         relay_read_some(r, &r->client);
         break;
     }

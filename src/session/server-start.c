@@ -12,6 +12,7 @@ void server_start_free(struct session *s)
 {
     if (!s->logging_in) return;
     buf_free(&s->logging_in->parameters);
+    buf_free(&s->logging_in->settings);
     secret_wipe(s->logging_in, sizeof *s->logging_in);
     free(s->logging_in);
     s->logging_in = NULL;
@@ -78,6 +79,20 @@ static bool is_ours(struct bytes name)
            bytes_starts_with(name, "postern.");
 }
 
+/* What the session begins with is recorded, so that it can be run again. */
+static void keep_setting(struct session *s, struct bytes name, struct bytes value)
+{
+    buf_put_counted(&s->logging_in->settings, name);
+    buf_put_counted(&s->logging_in->settings, value);
+}
+
+/* One that goes in the start-up packet's `options`. */
+static void add_option(struct session *s, struct buf *options, struct bytes name, struct bytes value)
+{
+    startup_options_add(options, name, value);
+    keep_setting(s, name, value);
+}
+
 /* The client's allowed parameters go as start-up parameters, `options` included, so that RESET falls back to
  * them; then what the gateway pins and sets. */
 static enum step send_startup(struct session *s)
@@ -101,6 +116,7 @@ static enum step send_startup(struct session *s)
         encoding |= bytes_is(p.name, "client_encoding");
         if (!parameter_allowed(s, p, &why)) step = refuse_parameter(s, p, why);
         out[n++] = p;
+        keep_setting(s, p.name, p.value);
     }
     if (step == STEP_NEXT && given.n && !startup_options_split(given, &s->scratch, &options, &n_options))
         step = session_fail_text(
@@ -110,14 +126,14 @@ static enum step send_startup(struct session *s)
         detail_choose(s, options[i].name, options[i].value);
         if (bytes_starts_with(options[i].name, "postern.")) continue;
         if (!parameter_allowed(s, options[i], &why)) step = refuse_parameter(s, options[i], why);
-        startup_options_add(&text, options[i].name, options[i].value);
+        add_option(s, &text, options[i].name, options[i].value);
     }
     if (!encoding)
         out[n++] = (struct startup_parameter){ BYTES_LITERAL("client_encoding"), BYTES_LITERAL("UTF8") };
     if (!s->open)
         startup_options_add(&text, BYTES_LITERAL("standard_conforming_strings"), BYTES_LITERAL("on"));
     for (size_t i = 0; i < s->target->n_settings; i++)
-        startup_options_add(&text, s->target->settings[i].name, expand(s, s->target->settings[i].value));
+        add_option(s, &text, s->target->settings[i].name, expand(s, s->target->settings[i].value));
     if (buf_length(&text))
         out[n++] = (struct startup_parameter){ BYTES_LITERAL("options"), buf_bytes(&text) };
     if (step == STEP_NEXT) startup_encode(&s->server_out, out, n);
@@ -135,6 +151,7 @@ void session_on_connected(struct session *s, struct bytes address, const struct 
         return;
     }
     buf_init(&l->parameters, PARAMETERS_CEILING);
+    buf_init(&l->settings, PARAMETERS_CEILING);
     l->server_address = arena_copy(&s->arena, address);
     server_login_init(&l->dialogue, s->login->has_password, nonce, binding);
     s->record = record_session_begin(s->world->lane);

@@ -42,6 +42,7 @@ struct login_state {
     struct server_login dialogue;
     struct bytes server_address;
     struct buf parameters; /* ParameterStatus messages for the client, whole */
+    struct buf settings;   /* that the server got with the start-up packet: counted name, counted value */
     bool is_ordinary;      /* the server says that the login is no superuser */
 };
 
@@ -62,7 +63,10 @@ struct session {
     struct bytes tls;
     bool is_tls, ssl_asked, gss_asked;
     struct startup startup;
-    struct secret token; /* while keys are being fetched */
+    struct secret token;          /* while keys are being fetched */
+    struct scram_binding binding; /* of the certificate that the client was shown */
+    struct client_sasl *sasl;     /* while a client with a minted login proves itself; NULL */
+    struct bytes minted;          /* the login's name, once it has */
     struct principal principal;
     const struct target *target;
     const struct target_login *login;
@@ -121,6 +125,7 @@ struct session {
     struct record_session record;
     struct sha256 *digest; /* of the result that answers now, where the policy keeps no more of it */
     bool digesting;
+    bool synced;                /* the client has sent a Sync since the last frame of what it sent */
     bool recording, unrecorded; /* unrecorded: the policy says to go on without */
     size_t long_at;             /* how far recording_long has come with the message that waits */
     uint32_t long_first;
@@ -155,6 +160,18 @@ void session_settle(struct session *s);
 enum step client_start_packet(struct session *s, struct bytes in, size_t *used_out);
 enum step client_start_password(struct session *s, const struct message *m);
 enum step client_start_identify(struct session *s, struct bytes token);
+/* The client hears the sentence; the record has code and detail as well. */
+enum step client_start_refuse(struct session *s, enum refusal_reason reason, const char *sentence,
+                              const char *code, struct bytes detail);
+/* It is known who asks: s->principal. */
+enum step client_start_admit(struct session *s);
+
+/* ---- client-sasl.c: SCRAM-SHA-256 with whoever gives the name of a minted login */
+bool client_sasl_wanted(const struct session *s);
+enum step client_sasl_ask(struct session *s);
+/* SASLInitialResponse, then SASLResponse. */
+enum step client_sasl_message(struct session *s, const struct message *m);
+void client_sasl_free(struct session *s);
 
 /* ---- server-start.c */
 void server_start(struct session *s, struct bytes address, const struct scram_binding *binding);

@@ -49,6 +49,7 @@ void session_free(struct session *s)
     pending_free_all(&s->pendings, &s->bindings);
     bindings_free(&s->bindings);
     secret_free(&s->token);
+    client_sasl_free(s);
     limit_free(s);
     sift_free(s);
     budget_end(s);
@@ -388,9 +389,10 @@ void session_on_room(struct session *s)
     s->waits_for_room = false;
 }
 
-void session_on_tls(struct session *s, struct bytes tls)
+void session_on_tls(struct session *s, struct bytes tls, const struct scram_binding *binding)
 {
     s->is_tls = true;
+    if (binding) s->binding = *binding;
     s->tls = arena_copy(&s->arena, tls);
     if (s->phase == PHASE_TLS) s->phase = PHASE_STARTUP;
 }

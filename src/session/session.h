@@ -26,6 +26,7 @@ struct catalog;
 struct view_job;
 struct desk;
 struct desk_waiter;
+struct minted;
 
 /* What the sessions of one worker in one database of a target share of its catalogue; their surroundings keep
  * it fresh. */
@@ -109,6 +110,8 @@ struct session_world {
     bool (*ask_job)(struct session_world *world, struct view_job *job);
     /* Where statements wait for approval; NULL: nowhere, and what needs one is refused. */
     struct desk *desk;
+    /* The logins that the gateway mints; NULL: none, and every client is asked for a token. */
+    struct minted *minted;
     /* Whoever is told there for the session: session_on_desk follows on this thread. NULL: no memory. */
     struct desk_waiter *(*desk_join)(struct session_world *world, struct session *session);
     /* The waiter is told nothing any more, and session_on_desk does not follow. */
@@ -163,8 +166,9 @@ bool session_reads_server(const struct session *s);
 /* The client ended its side (or, broken: the connection failed). */
 void session_on_client_end(struct session *s, bool broken);
 void session_on_server_end(struct session *s);
-/* The client's TLS handshake is over. tls: a description for the record. */
-void session_on_tls(struct session *s, struct bytes tls);
+/* The client's TLS handshake is over. tls: a description for the record. binding: of the certificate that it
+ * was shown; NULL: none. */
+void session_on_tls(struct session *s, struct bytes tls, const struct scram_binding *binding);
 /* The server is connected (and TLS, where asked for, is up): binding is NULL in clear. */
 void session_on_connected(struct session *s, struct bytes address, const struct scram_binding *binding);
 /* It could not be reached; message is a sentence. */
@@ -214,6 +218,8 @@ const struct target *session_target(const struct session *s);
 /* For the server's cancel request: the real process id and key. */
 bool session_server_key(const struct session *s, int32_t *pid_out, struct bytes *key_out);
 uint64_t session_id(const struct session *s);
+/* The minted login that it signed in with; empty: a token. */
+struct bytes session_minted(const struct session *s);
 struct session_snapshot *session_snapshot_of(const struct session *s);
 /* Whatever its user hangs on it. */
 void session_set_user(struct session *s, void *user);

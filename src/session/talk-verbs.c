@@ -197,7 +197,7 @@ static void on_unreachable(struct talk *t, const struct talk_line *line)
 static void on_tls(struct talk *t, const struct talk_line *line)
 {
     (void)line;
-    session_on_tls(t->session, BYTES_LITERAL("TLSv1.3"));
+    session_on_tls(t->session, BYTES_LITERAL("TLSv1.3"), NULL);
     talk_pump(t);
 }
 
@@ -606,6 +606,12 @@ static void on_steps_end(struct talk *t, const struct talk_line *line)
     run_all(t, line, lines, sizeof lines / sizeof *lines);
 }
 
+static void on_mints(struct talk *t, const struct talk_line *line)
+{
+    (void)line;
+    if (t->begun || t->world.minted || !talk_world_mints(&t->world)) talk_fail(t, "nothing is minted");
+}
+
 static const struct {
     const char *name;
     void (*run)(struct talk *t, const struct talk_line *line);
@@ -653,6 +659,7 @@ static const struct {
     { "steps-done", on_steps_done, false },
     { "steps-end", on_steps_end, false },
     { "desk", talk_on_desk, true },
+    { "mints", on_mints, true },
     { "approve", talk_on_approve, false },
     { "deny", talk_on_deny, false },
     { "asks", talk_on_asks, true },

@@ -208,9 +208,18 @@ void talk_world_init(struct talk_world *w)
     talk_world_token(w, BYTES_LITERAL("token"));
 }
 
+bool talk_world_mints(struct talk_world *w)
+{
+    static const uint8_t key[PASSWORD_KEY_BYTES] = "a key of tests alone";
+    w->minted = w->world.minted = minted_new(&(struct minted_options){
+        .clock = &w->clock, .lifetime_us = 3600000000, .most_of_one = 4, .key = key });
+    return w->minted != NULL;
+}
+
 void talk_world_free(struct talk_world *w)
 {
     talk_world_desk_free(w);
+    minted_free(w->minted);
     understood_cache_free(w->world.cache);
     catalog_release(w->catalog.newest);
     if (w->snapshot.policies) policy_snapshot_unref(w->snapshot.policies);

@@ -4,6 +4,7 @@
 #ifndef POSTERN_SESSION_TALK_WORLD_H
 #define POSTERN_SESSION_TALK_WORLD_H
 #include "approval/desk.h"
+#include "identity/minted.h"
 #include "policy/compile.h"
 #include "session/session.h"
 #include "session/talk-record.h"
@@ -56,10 +57,13 @@ struct talk_world {
     struct view_job *job;    /* what ask_job was given; done by talk_pump, or when the session is gone */
     enum talk_parser thread; /* that understands long texts in a view: answers, waits or busy */
     bool check_heard, check_fails;
+    struct minted *minted;     /* NULL: none */
     struct desk_waiter waiter; /* of the one session, while it is joined */
     bool joined, told;
     char desk_folder[40], desk_path[64];
 };
+/* Logins are minted from here on, under a key that is always the same. */
+bool talk_world_mints(struct talk_world *w);
 /* Makes the desk; keeps: with a file, for what stays. */
 bool talk_world_desk(struct talk_world *w, bool keeps);
 void talk_world_desk_free(struct talk_world *w);

@@ -51,6 +51,7 @@ static bool add_seen(struct frame_fields *f, struct understood *u, const struct 
         add_seen_list(&s, "clear", seen.clear);
         add_seen_list(&s, "untraced", seen.untraced);
         add_seen_list(&s, "outputs", seen.outputs);
+        add_seen_list(&s, "values", seen.values);
         s.left_out += seen.n_left_out;
     }
     if (s.left_out) frame_fields_add_number(f, "seen_left_out", (int64_t)s.left_out);

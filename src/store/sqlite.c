@@ -1,17 +1,13 @@
 /* A thin coat over libsqlite3: what it adds is one form of failure, text that is always UTF-8, and statements
  * that remember their first error. */
-#include "store/sqlite.h"
 #include "base/log.h"
+#include "store/sqlite-private.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
-
-struct sqlite_db {
-    sqlite3 *handle;
-};
 
 struct sqlite_query {
     struct sqlite_db *db;
@@ -35,13 +31,14 @@ static int errno_of(int code)
     case SQLITE_NOTADB: return -EBADMSG;
     case SQLITE_ERROR:
     case SQLITE_MISUSE:
-    case SQLITE_RANGE: return -EINVAL;
+    case SQLITE_RANGE:
+    case SQLITE_TOOBIG: return -EINVAL;
     default: return -EIO;
     }
 }
 
 /* A busy database and one that is not there are outcomes that callers expect. */
-static int failed(const struct sqlite_db *db, int code, const char *doing)
+int sqlite_db_failed(const struct sqlite_db *db, int code, const char *doing)
 {
     int error = errno_of(code);
     if (error && error != -EBUSY && error != -ENOENT)
@@ -54,8 +51,9 @@ int sqlite_db_open(const char *path, enum sqlite_mode mode, struct sqlite_db **d
 {
     struct sqlite_db *db = calloc(1, sizeof *db);
     if (!db) return -ENOMEM;
-    /* Only its owner reads it; SQLite gives its side files the same mode. */
-    int fd = mode == SQLITE_DB_WRITE ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+    /* Only its owner reads it; SQLite gives its side files the same mode. One that is there is not touched:
+     * closing it would give up the locks that this process has on it. */
+    int fd = mode == SQLITE_DB_WRITE ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
     if (fd >= 0) close(fd);
     int flags = (mode == SQLITE_DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
                 SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
@@ -76,7 +74,7 @@ int sqlite_db_open(const char *path, enum sqlite_mode mode, struct sqlite_db **d
         *db_out = db;
         return 0;
     }
-    int error = failed(db, code, "be opened");
+    int error = sqlite_db_failed(db, code, "be opened");
     sqlite_db_close(db);
     return error;
 }
@@ -90,7 +88,7 @@ void sqlite_db_close(struct sqlite_db *db)
 
 int sqlite_db_run(struct sqlite_db *db, const char *sql)
 {
-    return failed(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL), "run a statement");
+    return sqlite_db_failed(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL), "run a statement");
 }
 
 int sqlite_db_begin(struct sqlite_db *db, unsigned wait_ms)
@@ -109,7 +107,7 @@ int sqlite_db_commit(struct sqlite_db *db)
 void sqlite_db_rollback(struct sqlite_db *db)
 {
     if (!sqlite3_get_autocommit(db->handle))
-        failed(db, sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL), "roll back");
+        sqlite_db_failed(db, sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL), "roll back");
 }
 
 int sqlite_db_version(struct sqlite_db *db)
@@ -142,6 +140,73 @@ int sqlite_db_migrate(struct sqlite_db *db, const char *const *steps, size_t n_s
     return error;
 }
 
+int sqlite_db_copy_into(struct sqlite_db *db, const char *path)
+{
+    struct sqlite_query *q;
+    if (access(path, F_OK) == 0) return -EEXIST;
+    /* Made here, so that it is its owner's alone; VACUUM takes an empty file. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return -errno;
+    close(fd);
+    sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 1); /* VACUUM attaches what it writes */
+    int error = sqlite_query_new(db, "VACUUM INTO ?1", &q);
+    if (!error) {
+        sqlite_query_bind_text(q, 1, bytes_of(path));
+        error = sqlite_query_finish(q);
+        sqlite_query_free(q);
+    }
+    sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
+    if (error) unlink(path);
+    return error;
+}
+
+int64_t sqlite_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool sqlite_wait_a_moment(int64_t until_ms)
+{
+    if (sqlite_now_ms() >= until_ms) return false;
+    nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    return true;
+}
+
+int sqlite_db_replace(struct sqlite_db *db, const char *path, unsigned wait_ms)
+{
+    sqlite3 *from = NULL;
+    int64_t until = sqlite_now_ms() + wait_ms;
+    int code = sqlite3_open_v2(path, &from,
+                               SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_backup *copy = sqlite3_backup_init(db->handle, "main", from, "main");
+        code = copy ? SQLITE_OK : sqlite3_errcode(db->handle);
+        while (copy) {
+            code = sqlite3_backup_step(copy, -1);
+            if ((code != SQLITE_BUSY && code != SQLITE_LOCKED) || !sqlite_wait_a_moment(until)) break;
+        }
+        if (copy) {
+            int finished = sqlite3_backup_finish(copy);
+            code = code == SQLITE_DONE ? finished : code;
+        }
+    }
+    int error = sqlite_db_failed(db, code, "take another's content over");
+    sqlite3_close(from);
+    return error;
+}
+
+int sqlite_db_empty_wal(struct sqlite_db *db, unsigned wait_ms)
+{
+    int64_t until = sqlite_now_ms() + wait_ms;
+    int code;
+    do
+        code = sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    while ((code & 0xFF) == SQLITE_BUSY && sqlite_wait_a_moment(until));
+    return sqlite_db_failed(db, code, "empty its write-ahead log");
+}
+
 int sqlite_query_new(struct sqlite_db *db, const char *sql, struct sqlite_query **query_out)
 {
     struct sqlite_query *q = calloc(1, sizeof *q);
@@ -153,7 +218,7 @@ int sqlite_query_new(struct sqlite_db *db, const char *sql, struct sqlite_query 
         return 0;
     }
     free(q);
-    return failed(db, code, "prepare a statement");
+    return sqlite_db_failed(db, code, "prepare a statement");
 }
 
 void sqlite_query_free(struct sqlite_query *q)
@@ -210,7 +275,7 @@ enum sqlite_step sqlite_query_step(struct sqlite_query *q)
     int code = q->bind_code != SQLITE_OK ? q->bind_code : sqlite3_step(q->statement);
     if (code == SQLITE_ROW) return SQLITE_STEP_ROW;
     if (code == SQLITE_DONE) return SQLITE_STEP_DONE;
-    q->error = failed(q->db, code, "step");
+    q->error = sqlite_db_failed(q->db, code, "step");
     return SQLITE_STEP_FAILED;
 }
 

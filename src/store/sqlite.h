@@ -29,6 +29,22 @@ int sqlite_db_begin(struct sqlite_db *db, unsigned wait_ms) MUST_USE;
 int sqlite_db_commit(struct sqlite_db *db) MUST_USE;
 void sqlite_db_rollback(struct sqlite_db *db);
 
+/* ---- leaving nothing behind. Pages that were freed are zeros, but a page whose rows moved may keep pieces
+ * of them in its gap, and the write-ahead log keeps whole pages until it is emptied. */
+
+/* Writes what is there into a new file, page by page as if it had never held anything else. -EEXIST. */
+int sqlite_db_copy_into(struct sqlite_db *db, const char *path) MUST_USE;
+/* Puts the content of another database file in the place of this one's, as one transaction: whoever has it
+ * open, in whatever process, sees the one or the other. Waits for writers at most wait_ms; -EBUSY. */
+int sqlite_db_replace(struct sqlite_db *db, const char *path, unsigned wait_ms) MUST_USE;
+/* Writes zeros over what the file's pages hold beside their rows, and empties the write-ahead log. Waits for
+ * others at most wait_ms each time. -EBUSY; -EINVAL: a file of 64 GiB or more, which sqlite_db_copy_into and
+ * sqlite_db_replace are for. */
+int sqlite_db_scrub(struct sqlite_db *db, unsigned wait_ms) MUST_USE;
+/* Brings the write-ahead log into the file and cuts it to nothing; waits for readers and writers at most
+ * wait_ms. -EBUSY: somebody reads for longer. */
+int sqlite_db_empty_wal(struct sqlite_db *db, unsigned wait_ms) MUST_USE;
+
 /* A prepared statement. Parameters are numbered from 1, columns from 0. A bind that fails shows at the next
  * step. */
 struct sqlite_query;

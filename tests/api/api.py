@@ -14,6 +14,7 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 import gateway  # noqa: E402
 import postgres  # noqa: E402
 import process  # noqa: E402
+import rawpg  # noqa: E402
 import tally  # noqa: E402
 import web  # noqa: E402
 
@@ -22,6 +23,9 @@ POLICY = [{
     "record": {"rows": "full"}, "allow": ["read", "write", "update", "delete", "schema"],
     "hold": [{"name": "whereless", "effects": ["delete"], "where": "missing", "by": ["dba"], "expires": "15m", "reason": "required"}],
     "deny": [{"name": "no-drop", "statements": ["DROP *"], "message": "ask the data team"}],
+}, {
+    "name": "veiled", "who": {"groups": ["veiled"]}, "on": {"connections": ["everything"]},
+    "mask": [{"columns": ["public.customers.name"], "with": "redact"}],
 }]
 
 
@@ -47,6 +51,9 @@ class Api:
         self.approver = web.Client(self.port, token=mint(sub="dora", groups=["dba"]))
         self.nobody = web.Client(self.port)
         self.shapes = web.Shapes(self.nobody.get("/v1/openapi.json").json)
+
+    def client(self, **claims):
+        return web.Client(self.port, token=self.gate.token(**claims))
 
     def sql(self, text, **changes):
         return subprocess.run(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=0"], input=text, text=True,
@@ -151,6 +158,34 @@ def entries(a, t, one):
             and all(f["client"].startswith("127.0.0.1:") for f in looks), looks)
 
 
+def resolves(a, t):
+    """What is explained is resolved in the catalogue that sessions are judged in, where there is one."""
+    a.sql("CREATE VIEW named AS SELECT name FROM customers", machine=True)
+    asked = {"connection": "everything", "database": "postgres", "sql": "SELECT * FROM named"}
+    nowhere = a.shaped(a.agent, "/v1/policies/explain", method="POST", body={**asked, "database": "nowhere"})
+    t.check("without a catalogue it is explained as it is written, and says why", not nowhere["resolved"] and
+            "no session" in nowhere["catalogue"] and nowhere["statements"][0]["relations"] == ["named"], nowhere)
+    with rawpg.Raw(a.gate.port) as session:
+        session.login(a.gate.token(machine=True))
+        session.simple("SELECT 1")
+
+        def explained(sql, client=a.agent, **more):
+            return a.shaped(client, "/v1/policies/explain", method="POST", body={**asked, "sql": sql, **more})
+        said = process.wait_for(lambda: (lambda x: x["resolved"] and "public.customers" in x["statements"][0]["relations"] and x)(
+            explained("SELECT * FROM named")), "a catalogue that has the view", 60)
+        t.check("with one, names are resolved, through views", set(said["statements"][0]["relations"]) == {"public.named", "public.customers"} and
+                said["search_path"][-1] == "public" and said.get("catalogue") is None, said)
+        missing = explained("SELECT * FROM nothing_of_that_name")
+        t.check("what is not there is said in the server's words", missing["decision"] == "deny" and missing["rule"] == "unknown name" and
+                'relation "nothing_of_that_name" does not exist' in missing["message"], missing)
+        masked = explained("SELECT name FROM named", a.auditor, user="x", groups=["veiled"])
+        t.check("and what is masked for whom, with the text that is sent, for auditors", "public.customers.name" in masked["masks"] and
+                "***" in masked["sent"] and masked["decision"] == "allow", masked)
+        veiled = a.client(sub="vera", groups=["veiled"])
+        masked = explained("SELECT name FROM named", veiled)
+        t.check("others hear which columns, and not how", "public.customers.name" in masked["masks"] and masked.get("sent") is None, masked)
+
+
 def looks_of(a):
     """Who looked at what, from the gateway's own record."""
     done = a.gate.cli("sessions", "replay", "0000000000000", "--json", check=False)
@@ -170,7 +205,7 @@ def rest(a, t):
     t.check("and for others their own", sum(b["statements"] for b in own["buckets"]) == 1 and
             [p["name"] for p in own["principals"]] == ["bob"], own)
     policies = a.shaped(a.auditor, "/v1/policies")
-    t.check("policies are told with their text", [p["name"] for p in policies["items"]] == ["agents"] and
+    t.check("policies are told with their text", [p["name"] for p in policies["items"]] == ["agents", "veiled"] and
             "no-drop" in policies["text"])
     asked = {"sql": "DROP TABLE customers", "connection": "everything"}
     said = a.shaped(a.agent, "/v1/policies/explain", method="POST", body=asked)
@@ -180,9 +215,11 @@ def rest(a, t):
                                        ("of others to nobody else", a.agent, {"user": "x"}, 403)]:
         answer = client.post("/v1/policies/explain", {**asked, **body})
         t.check(f"it is explained {name}", answer.status == status, answer)
+    resolves(a, t)
     t.check("connections are told with the place", a.shaped(a.agent, "/v1/connections")["items"][0]["port"] == a.gate.port)
     token = a.shaped(a.agent, "/v1/token", method="POST")
-    t.check("whoever came with a token gets it back", token["token"] == a.agent.token and token["user"] == "agent-7")
+    t.check("whoever came with a token gets a login of their own", token["token"] not in a.agent.token and token["user"] == "agent-7" and
+            token["login"].startswith("postern-"), token)
     note = process.wait_for(lambda: a.agent.get("/v1/log/checkpoint").status == 200 and
                             a.shaped(a.agent, "/v1/log/checkpoint"), "a checkpoint", 60)
     t.check("the newest checkpoint is a signed note", "\n\n— " in note["note"] and "+" in note["key"], note)

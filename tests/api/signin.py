@@ -131,7 +131,7 @@ class World:
         config["roles"] = {"admin": {"groups": ["platform"]}, "auditor": {"groups": ["security"]}}
         config["identity"]["oidc"] = [
             {"issuer": self.issuer, "audience": "postern", "client_id": "web", "login_client_id": "cli", "client_secret": f"${{file:{self.folder}/secret}}",
-             "scopes": "openid postern", "resource": "urn:postern:test", "machine_claim": "token_use", "machine_value": "machine"},
+             "scopes": "openid offline_access postern", "resource": "urn:postern:test", "machine_claim": "token_use", "machine_value": "machine"},
             {"issuer": self.liar.url, "audience": "postern", "client_id": "mine"}]
 
     def start(self, browser, issuer=None, to=None):
@@ -247,6 +247,48 @@ def lies(w, t):
     t.check("an ID token is refused: another's signature", come_back({}, key=stranger)[0] == 401)
 
 
+def minted(w, t, env, run):
+    """postern token --minted, and postern login --out, which ends what it gave."""
+    words = dict(line.split("=", 1) for line in run("token", "--minted").stdout.splitlines())
+    t.check("postern token --minted prints what libpq takes", sorted(words) == ["PGPASSWORD", "PGUSER"] and words["PGUSER"].startswith("postern-"), words)
+    one = json.loads(run("token", "--minted", "--json").stdout)
+    t.check("or says it as JSON, with whom it stands for", one["user"] == "ada" and one["login"] != words["PGUSER"], one)
+
+    def psql():
+        return subprocess.run(["psql", "-X", "-At", "-c", "select 'let in'"], env={**env, **words, "PGHOST": "127.0.0.1",
+                              "PGPORT": str(w.gate.port), "PGDATABASE": "postgres"}, capture_output=True, text=True, timeout=120)
+    t.check("psql comes in with it", psql().stdout == "let in\n", psql())
+    w.psql_with_minted = psql
+
+
+def refreshes(w, t, file, run):
+    """A token that is over is renewed with the provider's refresh token, which changes with each use."""
+    def lapse(**changes):
+        file.write_text(json.dumps({**json.loads(file.read_text()), "expires": int(time.time()) - 5, **changes}))
+    before = json.loads(file.read_text())
+    t.check("the provider gave a refresh token, for scopes that ask for it", before.get("refresh"), sorted(before))
+    lapse()
+    token = run("token").stdout.strip()
+    after = json.loads(file.read_text())
+    me = web.Client(w.port, token=token).get("/v1/me")
+    t.check("a token that is over is renewed, and is good", token != before["token"] and me.status == 200 and me.json["user"] == "ada", me)
+    t.check("the new one is kept, in a file that only its owner reads", after["token"] == token and after["expires"] > time.time() and
+            stat.S_IMODE(file.stat().st_mode) == 0o600, after["expires"])
+    t.check("and is not asked for again while it is good", run("token").stdout.strip() == token)
+    lapse()
+    t.check("and so is the next", run("token").stdout.strip() not in (token, before["token"]))
+    last = json.loads(file.read_text())
+    lapse(refresh="x" * 43)
+    none = run("token", check=False)
+    t.check("a refresh token that the provider does not take says so, and what to do", none.returncode == 1 and
+            "postern login" in none.stderr and "invalid_grant" in none.stderr, none)
+    t.check("and the file is left as it is", json.loads(file.read_text())["refresh"] == "x" * 43)
+    lapse(refresh=last["refresh"], issuer="http://127.0.0.1:1")
+    none = run("token", check=False)
+    t.check("a provider that does not answer is named", none.returncode == 1 and "http://127.0.0.1:1" in none.stderr, none)
+    file.write_text(json.dumps(last))
+
+
 def device(w, t):
     """postern login, token, connect: the device flow, a file that only its owner reads, and a client that is let in."""
     home = w.folder / "home"
@@ -283,7 +325,10 @@ def device(w, t):
     t.check("postern connect lets psql in with it", asked.stdout == "let in\n", asked)
     shown = [e for e in w.gate.replay(process.wait_for(w.gate.sessions, "the session", 60)[0]) if e["event"] == "start"][0]["fields"]
     t.check("as the person", shown["principal"] == "ada", shown)
+    minted(w, t, env, run)
+    refreshes(w, t, home / ".config" / "postern" / "login.json", run)
     t.check("postern login --out forgets it", run("login", "--out").returncode == 0 and run("token", check=False).returncode == 1)
+    t.check("and ends what was minted", "no such login" in w.psql_with_minted().stderr)
 
 
 def main():
@@ -293,12 +338,19 @@ def main():
         browser, client, csrf = signs_in(w, t)
         guards(w, t, client, csrf)
         refuses(w, t)
+        login = client.ask("POST", "/v1/token", headers={"Content-Length": "0", "Origin": w.base, "X-CSRF-Token": csrf}).json
+
+        def psql():
+            env = {**w.gate.environment(), "PGUSER": login["login"], "PGPASSWORD": login["token"]}
+            return subprocess.run(["psql", "-X", "-At", "-c", "select 'let in'"], env=env, capture_output=True, text=True, timeout=120)
+        t.check("what a browser's sign-in minted lets in", psql().stdout == "let in\n", psql())
         held = dict(client.cookies)
         out = client.ask("POST", "/v1/sign-out", headers={"Content-Length": "0", "Origin": w.base, "X-CSRF-Token": csrf})
         t.check("signing out tells where the provider does the same", out.status == 200 and out.json["provider"].startswith(w.issuer), out)
         t.check("and takes the cookie away", "postern=;" in out.header("set-cookie") and not client.cookies, out)
         client.cookies = held
         t.check("which is worth nothing any more", client.get("/v1/me").status == 401)
+        t.check("and what was minted in it is over", "no such login" in psql().stderr, psql())
         if "--without-cli" not in sys.argv:
             device(w, t)
         t.check("secrets are not in the gateway's log", SECRET not in w.gate.stderr() and "eyJ" not in w.gate.stderr(), w.gate.stderr()[-2000:])

@@ -26,6 +26,8 @@ POLICY = {
         {"name": "whereless", "effects": ["delete", "update"], "where": "missing", "by": ["dba"], "expires": "10m"},
         {"name": "bulk", "effects": ["delete", "update", "write"], "by": ["dba"], "unless": {"affected_rows": "<= 5"}},
         {"name": "drops", "statements": ["DROP *"], "by": ["dba"], "approvals": 2, "reason": "required"},
+        {"name": "owners", "statements": ["ALTER TABLE"], "by": ["dba"]},
+        {"name": "watched", "statements": ["ALTER TABLE"], "by": ["security"], "reason": "required"},
         {"name": "short", "statements": ["TRUNCATE"], "by": ["dba"], "expires": "1s"},
     ],
 }
@@ -209,6 +211,34 @@ def two_people(w):
     assert w.sql("SELECT to_regclass('doomed')").strip() == ""
 
 
+def two_rules(w):
+    """Two rules with people of their own: none of them can do it alone, and neither can two of one group."""
+    w.sql("CREATE TABLE wide (); ALTER TABLE wide OWNER TO app")
+    held = w.hold("ALTER TABLE wide ADD COLUMN note text")
+    request = held.request()
+    said = next(detail for _, detail in held.notices if "Each rule" in detail)
+    assert "agents/owners: somebody of dba; agents/watched: somebody of security, with a reason" in said, said
+    shown = w.cli("show", request).stdout
+    assert "agents/owners: somebody of dba; 1 still needed" in shown and "with a reason; 1 still needed" in shown, shown
+
+    def waits():
+        return held.is_alive() and w.sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 'wide'::regclass AND attname = 'note'").strip() == "0"
+    assert w.cli("approve", request).returncode == 0 and waits()
+    w.cli("approve", request, "--reason", "me too", who="dave")
+    assert waits(), "two of one group were enough"
+    shown = w.cli("show", request).stdout
+    assert "agents/owners: somebody of dba; approved" in shown and "1 still needed" in shown, shown
+    assert "reason" in w.cli("approve", request, who="sue", group="security").stderr and waits()
+    assert w.cli("approve", request, "--reason", "quarter's end", who="sue", group="security").returncode == 0
+    assert held.end().error is None and not waits()
+    asked = process.wait_for(lambda: [e for s in w.gate.sessions() for e in w.gate.replay(s) if e["event"] == "approval" and
+                                      e["fields"].get("rule") == "agents/owners"], "the record", 60)
+    fields = asked[0]["fields"]
+    assert (fields["by"], fields["rule_2"], fields["by_2"]) == ("dba", "agents/watched", "security"), fields
+    assert "of dba, and of security" in asked[0]["words"], asked[0]
+    w.sql("DROP TABLE wide")
+
+
 def four_eyes(w):
     held = w.hold("DELETE FROM t")
     request = held.request()
@@ -384,6 +414,7 @@ def main():
                 ("a table that changed while people decided is asked about anew", changed),
                 ("so is a trigger that appeared", swapped),
                 ("two people approve where the rule wants two, each with a reason", two_people),
+                ("where two rules hold it, each wants its own people", two_rules),
                 ("nobody decides on what they asked for, or what was asked for them, nor a machine", four_eyes),
                 ("of two at once one decides", at_once),
                 ("on_hold = fail answers at once, outlives restarts, and serves once", fails_at_once),

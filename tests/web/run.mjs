@@ -3,7 +3,7 @@
 import { openBrowser } from './browser.mjs';
 
 const wanted = process.argv.slice(2);
-const files = ['test-pages.mjs', 'test-hostile.mjs'];
+const files = ['test-pages.mjs', 'test-access.mjs', 'test-hostile.mjs'];
 const all = (await Promise.all(files.map((file) => import(`./${file}`)))).flatMap(({ tests }) => tests);
 const chosen = all.filter(([fact]) => !wanted.length || wanted.some((words) => fact.includes(words)));
 const browser = await openBrowser();

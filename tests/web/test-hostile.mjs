@@ -2,8 +2,8 @@
 // without it.
 import assert from 'node:assert/strict';
 import { shapes } from './contract.mjs';
-import { settled, visit } from './pages.mjs';
-import { makeWorld, Script } from './world.mjs';
+import { settled, until, visit } from './pages.mjs';
+import { approval, makeWorld, Script, session } from './world.mjs';
 
 export const tests = [];
 const payload = (name) => `<img src=x onerror="window.hit='${name}'"><script>window.hit='${name}'</script>"'--><svg onload=window.hit=1>\u202e${name}`;
@@ -77,6 +77,7 @@ for (const [how, bypassCSP] of [['', false], [' without the security policy too'
           await page.getByText('End of the session').waitFor();
           await page.getByLabel('protocol').check();
           await page.evaluate(() => document.querySelectorAll('details').forEach((one) => (one.open = true)));
+          await page.getByText(payload('sent').replace('\u202e', 'RLO')).waitFor();
         }
         const found = await page.evaluate(() => ({
           hit: window.hit,
@@ -94,6 +95,62 @@ for (const [how, bypassCSP] of [['', false], [' without the security policy too'
       const all = seen.join('\n');
       for (const name of ['sql', 'parameter', 'column', 'row', 'prompt', 'task', 'application_name', 'message', 'detail', 'hint', 'notice', 'severity', 'channel', 'payload', 'reason', 'copied', 'damage', 'sent', 'beside', 'because', 'decider', 'decision', 'string', 'comment', 'Session.principal', 'Session.on_behalf_of', 'Session.login', 'Session.client', 'Approval.sql', 'Approval.principal', 'Approval.message', 'ApprovalRelation.name', 'Parameter.value', 'Statement.shape', 'Rejection.reason', 'Rejection.principal', 'Connection.name', 'Me.user', 'OverviewCount.name', 'OverviewSlow.shape', 'Explanation.message', 'ExplainedStatement.relations', 'Policies.text'])
         assert.ok(all.includes(`window.hit='${name}'`), `${name} is shown, as text`);
+      await end();
+    },
+  ]);
+
+/** No element, no script, no mark that turns text came of what is shown. */
+async function harmless(page, where) {
+  const found = await page.evaluate(() => ({
+    hit: window.hit,
+    made: document.querySelectorAll('img, main script, svg[onload], [onerror], iframe, object').length,
+    turned: /[\u202a-\u202e\u2066-\u2069]/.test(document.body.textContent + document.title),
+  }));
+  assert.deepEqual(found, { hit: undefined, made: 0, turned: false }, where);
+}
+
+for (const [how, bypassCSP] of [['', false], [', without the security policy too', true]])
+  tests.push([
+    `what is told while a page is open, said aloud, asked in a dialogue or answered as a problem is anything but HTML${how}`,
+    async (browser) => {
+      const world = makeWorld();
+      const { page, server, end } = await visit(browser, '/approvals', { world, context: { bypassCSP } });
+      await page.getByText('Live', { exact: true }).waitFor();
+      server.tell('approval', poison(approval(Date.now(), world.holder, { beside: 'x', because: 'x', not_counted: 'x', counted_rows: null, decisions: [{ who: 'x', approve: true, reason: 'x', time: world.waiting.created }] }), 'Approval'));
+      await page.locator('[role=status].said', { hasText: "window.hit='Approval.principal'" }).waitFor();
+      await page.locator('.inbox', { hasText: "window.hit='Approval.sql'" }).waitFor();
+      await harmless(page, 'an approval that comes');
+      await page.goto(`${server.origin}/sessions`);
+      await page.getByText('Live', { exact: true }).waitFor();
+      server.tell('session', poison(session(Date.now(), { live: true, ended: null }), 'Session'));
+      await page.locator('tbody tr', { hasText: "window.hit='Session.principal'" }).waitFor();
+      await harmless(page, 'a session that comes');
+      poison(world.holder, 'Session');
+      await page.goto(`${server.origin}/sessions/${world.holder.id}`);
+      await until('its stream is up', async () => server.listeners(world.holder.id) > 0);
+      await page.getByText('The session is open').waitFor();
+      const script = world.scripts.get(world.holder.id);
+      const known = script.events.length;
+      script.run(payload('live sql'), { columns: [{ name: payload('live column'), oid: 25 }], rows: [[payload('live row')]], more: { sent: payload('live sent') } });
+      script.run(payload('live other'), { report: { sqlstate: payload('state'), message: payload('live message'), detail: payload('live detail') } });
+      for (const event of script.events.slice(known)) server.tell('entry', event);
+      await page.locator('.step', { hasText: "window.hit='live message'" }).waitFor();
+      for (const name of ['live sql', 'live column', 'live row', 'live detail']) assert.ok((await page.locator('.transcript').textContent()).includes(`window.hit='${name}'`), name);
+      await page.getByRole('button', { name: 'End it…' }).click();
+      await page.getByRole('dialog').getByText("window.hit='Session.principal'").waitFor();
+      await harmless(page, 'an open session and its dialogue');
+      for (const [handler, path] of [['sessions_list', '/sessions'], ['approvals_one', `/approvals/${world.waiting.id}`], ['sessions_entries', `/sessions/${world.report.id}`], ['overview', '/overview'], ['statements', '/statements']]) {
+        server.fail.set(handler, [503, payload(`detail of ${handler}`), payload('rule')]);
+        await page.goto(server.origin + path);
+        await page.locator('.problem', { hasText: `window.hit='detail of ${handler}'` }).waitFor();
+        await harmless(page, path);
+        server.fail.clear();
+      }
+      await page.goto(`${server.origin}/sessions?who=${encodeURIComponent(payload('address'))}&text=${encodeURIComponent(payload('words'))}`);
+      await settled(page);
+      await harmless(page, 'filters of an address');
+      await page.goto(`${server.origin}/?problem=${encodeURIComponent(payload('problem'))}&detail=${encodeURIComponent(payload('detail'))}`);
+      await harmless(page, 'a problem of an address');
       await end();
     },
   ]);

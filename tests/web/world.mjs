@@ -31,6 +31,8 @@ export function approval(at, of, changes = {}) {
     not_counted: null, not_undone: [], created: stamp(at), expires: stamp(at + 15 * 60_000), since: stamp(at), digest: hash(`approval ${made}`), decisions: [],
     can_decide: true, cannot: null, ...changes,
   };
+  const given = one.decisions.filter((decision) => decision.approve).length;
+  one.rules ??= [{ policy: one.policy, rule: one.rule, by: one.by, approvals: one.approvals_needed, missing: Math.max(0, one.approvals_needed - given), reason_required: one.reason_required }];
   return one;
 }
 
@@ -330,7 +332,7 @@ export function makeWorld() {
         case 'policies': return world.policies;
         case 'policies_explain': return world.explain(body);
         case 'connections': return { items: world.connections };
-        case 'token': return { token: 'eyJhbGciOiJFUzI1NiJ9.not-a-token.for-tests', expires: stamp(Date.now() + 900_000), user: world.me.user };
+        case 'token': return { login: 'postern-6h01xh9magsah', token: 'not-a-token-but-forty-three-characters-long-1', expires: stamp(Date.now() + 900_000), user: world.me.user };
         case 'checkpoint': return { note: 'postern.example.test/log\n48213\nq3Y1m0i7yQk7r6Vn2m1v0kqv3Q0mW3l5s5eN0O5y8sE=\n\n— postern.example.test/log Az3grlgt\n', key: 'postern.example.test/log+0337e0ae+AQ==' };
         default: throw new Error(`world.mjs has no answer for ${handler}`);
       }

@@ -52,7 +52,7 @@ export function Filters({ fields, label }: { fields: Field[]; label: string }) {
   const { query } = usePlace();
   const [open, setOpen] = useState(false);
   const used = fields.filter((field) => query.get(field.name));
-  const first = fields[0]!;
+  const first = fields[0]?.kind === 'search' ? fields[0] : undefined;
   const control = (field: Field) => {
     const value = query.get(field.name) ?? '';
     if (typeof field.kind === 'object')
@@ -69,16 +69,18 @@ export function Filters({ fields, label }: { fields: Field[]; label: string }) {
   };
   return (
     <form class={`filters ${open ? 'filters-open' : ''}`} role="search" aria-label={label} onSubmit={(event) => event.preventDefault()}>
-      <label class="filter-first">
-        <span class="hidden">{first.label}</span>
-        <Glyph d="M7 11.4a4.4 4.4 0 1 0 0-8.8 4.4 4.4 0 0 0 0 8.8zM10.3 10.3L13.6 13.6" />
-        {control(first)}
-      </label>
+      {first && (
+        <label class="filter-first">
+          <span class="hidden">{first.label}</span>
+          <Glyph d="M7 11.4a4.4 4.4 0 1 0 0-8.8 4.4 4.4 0 0 0 0 8.8zM10.3 10.3L13.6 13.6" />
+          {control(first)}
+        </label>
+      )}
       <button type="button" class="filters-toggle" aria-expanded={open} onClick={() => setOpen(!open)}>
         Filters{used.length ? ` (${used.length})` : ''}
       </button>
       <div class="filters-rest">
-        {fields.slice(1).map((field) => (
+        {fields.slice(first ? 1 : 0).map((field) => (
           <label key={field.name}>
             <span>{field.label}</span>
             {control(field)}

@@ -111,7 +111,7 @@ export function TimePlot({ overview, onPick }: { overview: Overview; onPick: (fr
       </div>
       <details class="plot-table">
         <summary>As a table</summary>
-        <table class="list">
+        <table class="list" aria-label="The plot’s numbers">
           <thead>
             <tr>
               <th scope="col">From</th>

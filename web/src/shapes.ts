@@ -320,6 +320,8 @@ export interface Approval {
   message: string;
   /** The groups that may approve */
   by: string[];
+  /** Each rule that holds it; policy and rule are those of the first, by those of all */
+  rules: ApprovalRule[];
   /** Of different people */
   approvals_needed: number;
   /** A decision needs a reason */
@@ -362,6 +364,22 @@ export interface Parameter {
   type?: string | null;
   /** How it was sent */
   binary: boolean;
+}
+
+/** A rule that holds a statement; each wants its own approvals. */
+export interface ApprovalRule {
+  /** Whose rule it is */
+  policy: string;
+  /** Its name */
+  rule: string;
+  /** The groups of which somebody may approve for it */
+  by: string[];
+  /** Of so many different people */
+  approvals: number;
+  /** How many of them are still needed */
+  missing: number;
+  /** Each with a reason */
+  reason_required: boolean;
 }
 
 /** A relation that a held statement touches. */
@@ -456,12 +474,16 @@ export interface Explanation {
   up_to_rows?: number | null;
   /** Held: the groups that may approve */
   by?: string[] | null;
-  /** The text that is sent to the server: names written out, masks in place; left out where it is the text itself */
+  /** To auditors and admins, where columns are masked: the text that is sent to the server, names written out and masks in place */
   sent?: string | null;
   /** The columns that are masked in what is sent: public.customers.email */
   masks?: string[] | null;
   /** Names were resolved in the database's catalogue; else they were judged as written */
   resolved: boolean;
+  /** Not resolved: why, as a sentence */
+  catalogue?: string | null;
+  /** Resolved: in which schemas, in order; a session's own may be another */
+  search_path?: string[] | null;
   /** Each statement of the text */
   statements: ExplainedStatement[];
 }
@@ -504,12 +526,26 @@ export interface Connection {
 
 /** A login for a database client. */
 export interface Token {
-  /** The password */
+  /** The user name that a client gives */
+  login: string;
+  /** The password that belongs to it, for SCRAM-SHA-256; it is kept nowhere and not told again */
   token: string;
-  /** When it ends */
+  /** When it ends, and with it the sessions that signed in with it */
   expires: string;
   /** Whom it stands for */
   user: string;
+}
+
+/** Ending minted logins. */
+export interface EndRequest {
+  /** Its user name; left out: all of the caller's */
+  login?: string | null;
+}
+
+/** What was ended. */
+export interface Ended {
+  /** How many logins */
+  ended: number;
 }
 
 /** The log's newest signed checkpoint. */

@@ -1,8 +1,8 @@
 // Showing text that others wrote. Everything goes through reveal(): nothing is HTML, nothing is hidden without a word.
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { count, plural } from './format';
 import { oddities, reveal, type Piece } from './reveal';
-import { tokenPieces, tokens } from './sql';
+import { putIn, tokenPieces, tokens } from './sql';
 
 function Pieces({ of }: { of: Piece[] }) {
   return (
@@ -56,12 +56,14 @@ export function Prose({ text, most = 3000 }: { text: string; most?: number }) {
 
 const COLOURED = 200_000; /* characters; what is longer is shown without colours */
 
-function Code({ text }: { text: string }) {
+function Code({ text, from }: { text: string; from?: string | undefined }) {
+  const marks = useMemo(() => (from === undefined || text.length > COLOURED ? undefined : putIn(tokens(from), tokens(text))), [text, from]);
   if (text.length > COLOURED) return <Pieces of={reveal(text)} />;
   return (
     <>
       {tokens(text).map((token, i) => {
-        const pieces = <Pieces of={tokenPieces(token)} />;
+        const plain = <Pieces of={tokenPieces(token)} />;
+        const pieces = marks?.[i] ? <ins key={i}>{plain}</ins> : plain;
         const kind = token.key ? 'key' : token.kind;
         return kind === 'word' || kind === 'blank' ? (
           pieces
@@ -97,15 +99,16 @@ function cutLines(text: string, lines: number): { head: string; between: string;
   return { head, tail, between: `${plural(between.split('\n').length, 'line')}, ${plural(hidden, 'character')}` };
 }
 
-/** A statement. Long ones show their beginning and their end, and a button between. */
-export function Sql({ text, lines = 40, onWhole, label = 'SQL' }: { text: string; lines?: number; onWhole?: () => void; label?: string }) {
+/** A statement. Long ones show their beginning and their end, and a button between. from: the text that it was made from;
+ *  what it has besides is marked. */
+export function Sql({ text, lines = 40, onWhole, label = 'SQL', from }: { text: string; lines?: number; onWhole?: () => void; label?: string; from?: string }) {
   const [whole, setWhole] = useState(false);
   const cut = whole ? undefined : cutLines(text, lines);
   if (!cut)
     return (
       <pre class="sql" dir="ltr" tabIndex={0} aria-label={label}>
         <code>
-          <Code text={text} />
+          <Code text={text} from={from} />
         </code>
       </pre>
     );

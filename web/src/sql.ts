@@ -76,6 +76,28 @@ export function tokens(text: string): Token[] {
   return found;
 }
 
+const MOST = 1_000_000; /* comparisons of tokens; beyond, nothing is marked */
+
+/** Which tokens of `after` are not of `before`, from which it was made by putting in and taking out. */
+export function putIn(before: Token[], after: Token[]): boolean[] {
+  const old = before.filter((one) => one.kind !== 'blank');
+  const width = old.length + 1;
+  const marks = after.map(() => false);
+  if (width * after.length > MOST) return marks;
+  // longest[i * width + j]: how many tokens the rest of after from i has in common with that of old from j.
+  const longest = new Uint16Array((after.length + 1) * width);
+  for (let i = after.length - 1; i >= 0; i--)
+    for (let j = old.length - 1; j >= 0; j--)
+      longest[i * width + j] = after[i]!.text === old[j]!.text ? longest[(i + 1) * width + j + 1]! + 1 : Math.max(longest[(i + 1) * width + j]!, longest[i * width + j + 1]!);
+  for (let i = 0, j = 0; i < after.length; i++) {
+    if (after[i]!.kind === 'blank') continue;
+    while (j < old.length && after[i]!.text !== old[j]!.text && longest[i * width + j + 1]! === longest[i * width + j]!) j++;
+    if (j < old.length && after[i]!.text === old[j]!.text) j++;
+    else marks[i] = true;
+  }
+  return marks;
+}
+
 /** The pieces of a token; letters that only look like others are marked where names and words stand. */
 export function tokenPieces(one: Token): Piece[] {
   const pieces = reveal(one.text);

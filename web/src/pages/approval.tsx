@@ -70,7 +70,7 @@ function Parameters({ of }: { of: Approval['parameters'] }) {
   return (
     <section class="card">
       <h2>Parameters</h2>
-      <table class="parameters">
+      <table class="parameters" aria-label="Parameters">
         <thead>
           <tr>
             <th scope="col">No.</th>
@@ -98,9 +98,10 @@ function Decide({ one, seen, onDecided }: { one: Approval; seen: boolean; onDeci
   const [reason, setReason] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
-  const given = one.decisions.filter((decision) => decision.approve).length;
+  const rules = one.rules;
+  const reasoned = rules.some((rule) => rule.reason_required);
   const field = useRef<HTMLTextAreaElement>(null);
-  const short = one.reason_required && !reason.trim();
+  const short = reasoned && !reason.trim();
   const decide = async (approve: boolean) => {
     if (short) {
       field.current?.focus();
@@ -124,9 +125,9 @@ function Decide({ one, seen, onDecided }: { one: Approval; seen: boolean; onDeci
       {problem && <ProblemBox problem={problem} />}
       <label>
         <span>
-          Reason{one.reason_required ? '' : ' (may be left out)'} <span class="soft">— the requester and the record see it</span>
+          Reason{reasoned ? '' : ' (may be left out)'} <span class="soft">— the requester and the record see it</span>
         </span>
-        <textarea ref={field} rows={2} maxLength={1000} value={reason} required={one.reason_required} placeholder={one.reason_required ? 'Reason' : 'Reason, if there is one to give'} onInput={(event) => setReason(event.currentTarget.value)} />
+        <textarea ref={field} rows={2} maxLength={1000} value={reason} required={reasoned} placeholder={reasoned ? 'Reason' : 'Reason, if there is one to give'} onInput={(event) => setReason(event.currentTarget.value)} />
       </label>
       <div class="decide-buttons">
         <button type="button" class="deny" disabled={busy} onClick={() => decide(false)}>
@@ -140,8 +141,10 @@ function Decide({ one, seen, onDecided }: { one: Approval; seen: boolean; onDeci
       <p class={seen ? 'soft small decide-note' : 'soft small'}>
         {!seen
           ? 'Part of the text is not shown yet: show all of it to approve.'
-          : one.approvals_needed > 1
-            ? `${given} of ${one.approvals_needed} approvals are there; they come from different people.`
+          : rules.length > 1
+            ? `${rules.length} rules hold it, and each wants its own approvals: see "Why it is held".`
+          : rules[0]!.approvals > 1
+            ? `${rules[0]!.approvals - rules[0]!.missing} of ${rules[0]!.approvals} approvals are there; they come from different people.`
             : 'An approval is for exactly this text, these values and this count, and for one run.'}
       </p>
     </form>
@@ -336,18 +339,24 @@ export function ApprovalPage({ id }: { id: string }) {
           </section>
           <section class="card">
             <h2>Why it is held</h2>
-            <Facts>
-              <Fact name="Rule" wide>
-                <Shown text={one.policy} /> / <b><Shown text={one.rule} /></b>
-              </Fact>
-              <Fact name="Says" wide>
-                <Prose text={one.message} />
-              </Fact>
-              <Fact name="May approve" wide>
-                {one.by.length ? <Tags of={one.by} /> : <span class="soft">nobody is named</span>}
-                {one.approvals_needed > 1 && <span class="soft small"> {one.approvals_needed} different people</span>}
-              </Fact>
-            </Facts>
+            {one.rules.map((rule, i) => (
+              <Facts key={i}>
+                <Fact name="Rule" wide>
+                  <Shown text={rule.policy} /> / <b><Shown text={rule.rule} /></b>
+                </Fact>
+                {i === 0 && (
+                  <Fact name="Says" wide>
+                    <Prose text={one.message} />
+                  </Fact>
+                )}
+                <Fact name="May approve" wide>
+                  {rule.by.length ? <Tags of={rule.by} /> : <span class="soft">nobody is named</span>}
+                  {rule.approvals > 1 && <span class="soft small"> {rule.approvals} different people</span>}
+                  {one.state === 'waiting' && rule.approvals > 1 && <span class="soft small">, {rule.approvals - rule.missing} so far</span>}
+                  {rule.reason_required && <span class="soft small"> with a reason</span>}
+                </Fact>
+              </Facts>
+            ))}
           </section>
           <section class="card">
             <h2>Who asks</h2>

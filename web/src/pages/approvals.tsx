@@ -87,9 +87,9 @@ export function ApprovalsPage() {
   return (
     <>
       <Head title="Approvals" lead="Statements that a policy holds until a person has looked at them.">
-        <div class="tabs" role="tablist">
+        <div class="tabs" role="group" aria-label="Which">
           {tabs.map(([key, name]) => (
-            <button key={key} type="button" role="tab" aria-selected={over === (key !== '')} onClick={() => setQuery({ show: key ? 'over' : undefined })}>
+            <button key={key} type="button" aria-pressed={over === (key !== '')} onClick={() => setQuery({ show: key ? 'over' : undefined })}>
               {name}
             </button>
           ))}

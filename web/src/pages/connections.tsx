@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { asProblem, get, me, post, useLoad, type Problem } from '../api';
 import { Copy, Dialog, Empty, Fact, Facts, Head, ProblemBox, Tags, Time, Waiting } from '../parts';
 import type { Connection, Connections, Token } from '../shapes';
+import { flat } from '../reveal';
 import { Shown } from '../shown';
 import { useStore } from '../store';
 
@@ -22,18 +23,23 @@ function Login({ onClose }: { onClose: () => void }) {
       {token ? (
         <>
           <p>
-            For <b><Shown text={token.user} /></b>, until <Time at={token.expires} />. It is the password; whoever has it comes in as you. It is not shown again.
+            For <b><Shown text={token.user} /></b>, until <Time at={token.expires} />. Whoever has both comes in as you. They are not shown again.
           </p>
-          <textarea class="token" readOnly rows={5} value={token.token} aria-label="The login" onFocus={(event) => event.currentTarget.select()} />
-          <p>
-            <Copy text={token.token} what="The login is">
-              Copy
-            </Copy>
-          </p>
+          {([['User name', token.login], ['Password', token.token]] as const).map(([name, text]) => (
+            <label key={name} class="token">
+              {name}
+              <span>
+                <input type="text" aria-label={name} readOnly value={flat(text)} onFocus={(event) => event.currentTarget.select()} />
+                <Copy text={text} what={`The ${name.toLowerCase()} is`}>
+                  Copy<span class="hidden"> the {name.toLowerCase()}</span>
+                </Copy>
+              </span>
+            </label>
+          ))}
         </>
       ) : (
         <>
-          <p>It stands for you, with your groups as they are now, is used as the password, and lasts for a short while.</p>
+          <p>A user name and a password that stand for you, with your groups as they are now, and last for a short while. Clients that can send a token of your own need none.</p>
           <p>
             <button type="button" class="primary" onClick={ask}>
               Show it
@@ -45,8 +51,8 @@ function Login({ onClose }: { onClose: () => void }) {
   );
 }
 
-function Card({ one, user }: { one: Connection; user: string }) {
-  const command = `psql "host=${one.host ?? 'HOST'} port=${one.port ?? 'PORT'} dbname=${one.name} user=${user}"`;
+function Card({ one }: { one: Connection }) {
+  const command = `psql "host=${one.host ?? 'HOST'} port=${one.port ?? 'PORT'} dbname=${one.name} user=LOGIN"`;
   const connect = `postern connect ${quoted(one.name)}`;
   return (
     <li class="card connection" data-row tabIndex={-1}>
@@ -100,7 +106,7 @@ export function ConnectionsPage() {
   const [login, setLogin] = useState(false);
   return (
     <>
-      <Head title="Connections" lead="The databases behind the gateway. Clients use the gateway’s address, and a login of yours as the password.">
+      <Head title="Connections" lead="The databases behind the gateway. Clients use the gateway’s address, and a login that is yours for a while.">
         <button type="button" onClick={() => setLogin(true)}>
           Get a login
         </button>
@@ -111,7 +117,7 @@ export function ConnectionsPage() {
         (found.data.items.length ? (
           <ul class="cards connections">
             {found.data.items.map((one) => (
-              <Card key={one.name} one={one} user={who?.user ?? ''} />
+              <Card key={one.name} one={one} />
             ))}
           </ul>
         ) : (

@@ -38,7 +38,11 @@ function Answer({ of, sql }: { of: Explanation; sql: string }) {
           May approve: <Tags of={of.by} />
         </p>
       )}
-      {!of.resolved && <p class="soft small">Names were judged as they are written: the gateway has no catalogue of that database now.</p>}
+      {!of.resolved && (
+        <p class="soft small">
+          Names were judged as they are written. <Shown text={of.catalogue ?? 'The gateway has no catalogue of that database now.'} />
+        </p>
+      )}
       {of.masks && of.masks.length > 0 && (
         <p>
           Masked: <Tags of={of.masks} kind="tag-masked" />
@@ -47,7 +51,8 @@ function Answer({ of, sql }: { of: Explanation; sql: string }) {
       {of.sent && of.sent !== sql && (
         <>
           <h3>What goes to the server</h3>
-          <Sql text={of.sent} label="The text that would go to the server" />
+          <Sql text={of.sent} from={sql} label="The text that would go to the server" />
+          <p class="soft small">What the gate puts in is underlined.</p>
         </>
       )}
       {of.statements.length > 0 && <h3>{of.statements.length === 1 ? 'What it is' : 'Its statements'}</h3>}
@@ -119,6 +124,7 @@ function Explain() {
     <section aria-label="Explain a statement">
       <form
         class="card explain"
+        aria-label="What to explain"
         onSubmit={(event) => {
           event.preventDefault();
           void explain();
@@ -203,7 +209,7 @@ function InForce() {
     );
   return (
     <section aria-label="In force">
-      <table class="list">
+      <table class="list" aria-label="Policies in force">
         <thead>
           <tr>
             <th scope="col">Policy</th>

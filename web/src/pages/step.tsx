@@ -44,7 +44,7 @@ function Rows({ result, onAll }: { result: Result; onAll: () => Promise<void> })
   };
   return (
     <div class="rows" tabIndex={0} role="region" aria-label={`Rows: ${count(total)}`}>
-      <table>
+      <table aria-label={`Rows: ${count(total)}`}>
         <thead>
           <tr>
             {columns.map((column, i) => (
@@ -64,7 +64,7 @@ function Rows({ result, onAll }: { result: Result; onAll: () => Promise<void> })
           {result.rows.slice(0, most).map((row, i) => (
             <tr key={i}>
               {row.map((value, j) => (
-                <td key={j} class={`${numeric.has(columns[j]?.oid ?? 0) ? 'number' : ''} ${columns[j]?.masked ? 'masked' : ''}`}>
+                <td key={j} class={`${numeric.has(columns[j]?.oid ?? 0) ? 'number' : ''} ${columns[j]?.masked ? 'masked' : ''} ${asText(value).length <= 24 ? 'value-short' : ''}`}>
                   <Value value={value} />
                 </td>
               ))}
@@ -146,18 +146,28 @@ function Parameters({ of }: { of: Happening['parameters'] }) {
   );
 }
 
+function Sent({ written, sent }: { written: string; sent: string }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details class="sent" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>As it went to the server</summary>
+      {open && (
+        <>
+          <Sql text={sent} from={written} lines={24} label="The text that went to the server" />
+          <p class="soft small">What the gate put in is underlined.</p>
+        </>
+      )}
+    </details>
+  );
+}
+
 function Statement({ step, onAllRows }: { step: Step; onAllRows: (step: Step) => Promise<void> }) {
   const { first } = step;
   const alone = step.results.length === 1;
   return (
     <>
       <Sql text={asText(first.sql)} lines={24} />
-      {first.sent && asText(first.sent) !== asText(first.sql) && (
-        <details class="sent">
-          <summary>As it went to the server</summary>
-          <Sql text={asText(first.sent)} lines={24} label="The text that went to the server" />
-        </details>
-      )}
+      {first.sent && asText(first.sent) !== asText(first.sql) && <Sent written={asText(first.sql)} sent={asText(first.sent)} />}
       <Parameters of={first.parameters} />
       {step.reports.map((report, i) => (
         <Report key={i} of={report} />
@@ -183,7 +193,7 @@ function Statement({ step, onAllRows }: { step: Step; onAllRows: (step: Step) =>
             </div>
           ),
       )}
-      <div class="step-end">
+      <div class="step-foot">
         {alone && <Outcome result={step.results[0]!} alone />}
         {(first.relations || first.effects) && (
           <p class="soft small">
@@ -264,7 +274,15 @@ function Other({ of }: { of: Happening }) {
   if (of.event === 'report') return <Report of={of} />;
   return (
     <>
-      {of.fields && <Fields of={of.fields} hidden={of.event === 'approval' ? ['state'] : ['what']} />}
+      {of.fields &&
+        (of.event === 'approval' ? (
+          <details class="as-recorded">
+            <summary>As it is recorded</summary>
+            <Fields of={of.fields} hidden={['state']} />
+          </details>
+        ) : (
+          <Fields of={of.fields} hidden={['what']} />
+        ))}
       {of.sql != null && <Sql text={asText(of.sql)} lines={12} />}
       {of.event === 'notification' && (
         <p>
@@ -340,14 +358,14 @@ export function StepView({
               )}
             </>
           ) : (
-            <h3>
+            <h2>
               {names[step.kind] ?? step.kind}
               {what && (
                 <>
                   : <Shown text={what} />
                 </>
               )}
-            </h3>
+            </h2>
           )}
           {step.verdict === 'error' && statement && <Verdict name="error" />}
           <span class="grow" />

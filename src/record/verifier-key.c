@@ -1,6 +1,6 @@
 /* Reading a verifier key. The hash is the first 32 bits of SHA-256 over name, line feed, algorithm and key.
  */
-#include "cli/verifier-key.h"
+#include "record/verifier-key.h"
 #include "base/codec.h"
 #include "crypto/hash.h"
 #include <errno.h>
@@ -17,33 +17,52 @@ static struct bytes up_to(struct bytes *text, char mark)
     return part;
 }
 
-static bool hash_is(struct bytes name, struct bytes key, struct bytes hash_hex)
+void verifier_key_id(struct bytes name, const uint8_t public_key[32], uint8_t id_out[4])
 {
     uint8_t digest[SHA256_SIZE];
     struct buf b;
     buf_init(&b, 4096);
     buf_append(&b, name);
     buf_put_u8(&b, '\n');
-    buf_append(&b, key);
+    buf_put_u8(&b, ED25519);
+    buf_append(&b, bytes_make(public_key, 32));
+    CHECK(!b.failed);
     sha256_once(buf_bytes(&b), digest);
-    buf_consume(&b, buf_length(&b));
-    codec_hex(bytes_make(digest, 4), &b);
-    bool good = bytes_equal(buf_bytes(&b), hash_hex) && !b.failed;
+    memcpy(id_out, digest, 4);
     buf_free(&b);
-    return good;
+}
+
+void verifier_key_write(struct bytes name, const uint8_t public_key[32], struct buf *out)
+{
+    uint8_t id[4], typed[33] = { ED25519 };
+    verifier_key_id(name, public_key, id);
+    memcpy(typed + 1, public_key, 32);
+    buf_append(out, name);
+    buf_put_u8(out, '+');
+    codec_hex(bytes_make(id, sizeof id), out);
+    buf_put_u8(out, '+');
+    codec_base64(CODEC_BASE64, bytes_make(typed, sizeof typed), out);
 }
 
 bool verifier_key_parse(struct bytes text, uint8_t public_key_out[32], struct bytes *name_out)
 {
     if (text.n > TEXT_MOST) return false;
     struct bytes name = up_to(&text, '+'), hash = up_to(&text, '+');
-    struct buf key;
+    uint8_t id[4];
+    struct buf key, hex;
     buf_init(&key, TEXT_MOST);
+    buf_init(&hex, 64);
     bool good = name.n && codec_unbase64(CODEC_BASE64, text, &key) && buf_length(&key) == 33 &&
-                buf_bytes(&key).p[0] == ED25519 && hash_is(name, buf_bytes(&key), hash);
+                buf_bytes(&key).p[0] == ED25519;
+    if (good) {
+        verifier_key_id(name, buf_bytes(&key).p + 1, id);
+        codec_hex(bytes_make(id, sizeof id), &hex);
+        good = bytes_equal(buf_bytes(&hex), hash);
+    }
     if (good) memcpy(public_key_out, buf_bytes(&key).p + 1, 32);
     if (good && name_out) *name_out = name;
     buf_free(&key);
+    buf_free(&hex);
     return good;
 }
 
