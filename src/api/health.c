@@ -48,6 +48,7 @@ static int64_t index_lag_us(struct api_call *call)
     struct bytes folder = arena_printf(call->arena, "%s/log", call->options->data);
     if (error || !folder.p || record_reader_open((const char *)folder.p, NULL, &reader)) return -1;
     int64_t lag = 0;
+    record_reader_follow_types(reader, 0); /* heads tell when; blocks may be in the archive */
     if (record_reader_follow(reader, progress.position, &block) == RECORD_READ_FRAME)
         lag = call->now_us > block.time_us ? call->now_us - block.time_us : 0;
     record_reader_free(reader);

@@ -2,6 +2,9 @@
 #include "record/test-log.h"
 
 #include "record/archive.h"
+#include "record/backup.h"
+#include "record/erase.h"
+#include "record/segment-whole.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -118,8 +121,8 @@ static int open_segments(const struct away *a)
     return fd;
 }
 
-/* Writes some segments, closes the log, and moves the blocks of all sealed ones away. */
-static size_t make_away(struct away *a)
+/* Writes some segments and closes the log. */
+static void make_segments(struct away *a)
 {
     world_make(&a->world, "/tmp", 1);
     a->world.options.segment_bytes = 1 << 20;
@@ -140,6 +143,12 @@ static size_t make_away(struct away *a)
     world_append(lane, &s, FRAME_SESSION_END, "");
     assert_true(record_lane_commit(lane));
     world_close(&a->world);
+}
+
+/* And moves the blocks of all sealed ones away. */
+static size_t make_away(struct away *a)
+{
+    make_segments(a);
     snprintf(a->store, sizeof a->store, "%s/store", a->world.folder);
     assert_int_equal(mkdir(a->store, 0700), 0);
     struct archive_view view;
@@ -272,6 +281,120 @@ static void the_checkpoints_of_segments_are_the_file_in_parts(void **state)
     world_free(&a.world);
 }
 
+/* ---- what was erased */
+
+static void erase_all(struct away *a, uint64_t *blocks_out)
+{
+    char path[256];
+    uint64_t bytes;
+    struct session_grave grave = { .erasure = 1, .erased_us = 2 };
+    snprintf(path, sizeof path, "%s/keys", a->world.folder);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(session_keys_erase(fd, &a->session, 1, &grave), 1);
+    close(fd);
+    assert_int_equal(erase_blocks(a->world.folder, &a->session, 1, blocks_out, &bytes), 0);
+}
+
+static void erasing_leaves_what_is_away_alone_and_it_verifies(void **state)
+{
+    (void)state;
+    static struct away a;
+    uint64_t here;
+    a = (struct away){ 0 };
+    (void)make_away(&a);
+    struct record_far far = { .context = &a, .read = read_store };
+    struct record_verify_result result;
+    erase_all(&a, &here);
+    for (int keys = 0; keys < 2; keys++) {
+        assert_int_equal(record_verify_against(a.world.folder, &far, a.world.keys.keys.public_key,
+                                               keys ? &a.world.keys.keys : NULL, NULL, NULL, NULL, &result),
+                         0);
+        assert_true(result.ok);
+        assert_int_equal(result.removed, here);
+        assert_true(result.erased > here);
+    }
+    /* Nothing of it is fetched to say that it was erased. */
+    struct record_reader *reader;
+    struct session_grave grave;
+    a.fails = 1;
+    assert_int_equal(record_reader_open(a.world.folder, &a.world.keys.keys, &reader), 0);
+    assert_true(record_reader_is_erased(reader, a.session, &grave));
+    assert_int_equal(grave.erasure, 1);
+    record_reader_free(reader);
+    world_free(&a.world);
+}
+
+/* Its own first block is not erased: the log's lane has a word to say. */
+static void a_segment_in_which_sessions_were_erased_is_whole_and_a_changed_one_is_not(void **state)
+{
+    (void)state;
+    static struct away a;
+    struct archive_view view;
+    struct stat st;
+    char path[256];
+    uint64_t removed, blocks;
+    a = (struct away){ 0 };
+    make_segments(&a);
+    int segments = open_segments(&a), folder = open(a.world.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(archive_look(segments, &view), 0);
+    uint64_t first = view.segments[1].first_leaf, end = view.segments[2].first_leaf;
+    assert_int_equal(segment_is_whole(folder, first, end, &removed), 0);
+    assert_int_equal(removed, 0);
+    assert_int_equal(segment_is_whole(folder, first, end - 1, &removed), -EBADMSG);
+    /* Zeros alone are damage. */
+    uint64_t bytes;
+    assert_int_equal(erase_blocks(a.world.folder, &a.session, 1, &blocks, &bytes), 0);
+    assert_int_equal(segment_is_whole(folder, first, end, &removed), -EBADMSG);
+    erase_all(&a, &blocks);
+    assert_int_equal(segment_is_whole(folder, first, end, &removed), 0);
+    assert_int_equal(removed, end - first);
+    snprintf(path, sizeof path, "%s/segments/%012llu.blocks", a.world.folder, (unsigned long long)first);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(pwrite(fd, "x", 1, st.st_size / 2), 1);
+    assert_int_equal(segment_is_whole(folder, first, end, &removed), -EBADMSG);
+    assert_int_equal(pwrite(fd, "", 1, st.st_size / 2), 1);
+    assert_int_equal(segment_is_whole(folder, first, end, &removed), 0);
+    assert_int_equal(pwrite(fd, "", 1, st.st_size), 1);
+    assert_int_equal(segment_is_whole(folder, first, end, &removed), -EBADMSG);
+    close(fd);
+    archive_view_free(&view);
+    close(segments);
+    close(folder);
+    world_free(&a.world);
+}
+
+static void a_backup_has_the_receipts_of_what_is_away(void **state)
+{
+    (void)state;
+    static struct away a;
+    char data[100], log[120], copy[120], path[140];
+    struct backup_result copied;
+    struct record_verify_result result;
+    a = (struct away){ 0 };
+    (void)make_away(&a);
+    struct record_far far = { .context = &a, .read = read_store };
+    /* The log stands in a data folder. */
+    snprintf(data, sizeof data, "%.90s-data", a.world.folder);
+    assert_int_equal(mkdir(data, 0700), 0);
+    snprintf(log, sizeof log, "%s/log", data);
+    assert_int_equal(rename(a.world.folder, log), 0);
+    snprintf(a.world.folder, sizeof a.world.folder, "%s", data);
+    snprintf(a.store, sizeof a.store, "%s/store", log);
+    snprintf(path, sizeof path, "%s/log.pub", data);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    close(fd);
+    snprintf(copy, sizeof copy, "%s/copy", data);
+    assert_int_equal(backup_folder(data, copy, false, &copied), 0);
+    snprintf(path, sizeof path, "%s/log", copy);
+    assert_int_equal(record_verify_against(path, &far, a.world.keys.keys.public_key, &a.world.keys.keys, NULL,
+                                           NULL, NULL, &result),
+                     0);
+    assert_true(result.ok);
+    assert_int_equal(record_verify(path, a.world.keys.keys.public_key, NULL, NULL, NULL, &result), -ENOLINK);
+    world_free(&a.world);
+}
+
 /* ---- the spool */
 
 static atomic_uint told_of_room;
@@ -355,6 +478,9 @@ int main(void)
         cmocka_unit_test(a_log_whose_blocks_are_away_is_read_and_verified_from_there),
         cmocka_unit_test(a_log_whose_blocks_are_away_is_opened_and_goes_on),
         cmocka_unit_test(the_checkpoints_of_segments_are_the_file_in_parts),
+        cmocka_unit_test(erasing_leaves_what_is_away_alone_and_it_verifies),
+        cmocka_unit_test(a_segment_in_which_sessions_were_erased_is_whole_and_a_changed_one_is_not),
+        cmocka_unit_test(a_backup_has_the_receipts_of_what_is_away),
         cmocka_unit_test(intents_are_refused_at_the_bound_and_outcomes_are_not),
         cmocka_unit_test(a_segment_that_is_old_enough_is_sealed_though_nothing_more_comes),
     };

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The archive against a real Ceph object gateway with object lock: recording under load while the bucket is stopped, started, made
 slow and full, and the gateway is killed. Afterwards every entry is in exactly one place and verifies, and a locked segment
-cannot be deleted. --long goes round more often."""
+cannot be deleted; sessions are erased wherever their blocks are. --long goes round more often."""
 import json
 import os
 import pathlib
@@ -257,6 +257,9 @@ def in_parts(counted, world, cluster, store):
     """A segment that goes up in parts: the gateway is killed behind the first, and sends only the others."""
     a = Archive(world, cluster, store, "parts", segment=18 << 20, spool=64 << 20, drop_local=False)
     with psycopg.connect(host="127.0.0.1", port=a.gate.port, user="agent", password=a.gate.token(), dbname="postgres", autocommit=True) as c:
+        c.execute("SELECT 'the small one'").fetchall()
+    small = a.gate.wait_for_ends()[0]
+    with psycopg.connect(host="127.0.0.1", port=a.gate.port, user="agent", password=a.gate.token(), dbname="postgres", autocommit=True) as c:
         a.proxy.rate = 4_000_000
         while len(a.leaves("blocks")) < 2:
             c.execute("SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 40000)").fetchall()
@@ -273,6 +276,66 @@ def in_parts(counted, world, cluster, store):
     counted.check("what went up in parts verifies from there", good.returncode == 0, good.stdout + good.stderr)
     counted.check("without drop_local it is here as well", len(a.leaves("blocks")) == 2 and len(a.leaves("archived")) == 1)
     counted.check("no upload was left behind there either", a.bucket.uploads(BUCKET) == 0)
+    return a, small
+
+
+def erase(a, session):
+    done = a.gate.cli("store", "erase", session, "--reason", "asked to", "--json", check=False)
+    return done.returncode == 0 and json.loads(done.stdout), done.stderr
+
+
+def verifies(counted, a, fact):
+    for more in ((), ("--archive",)):
+        done = a.gate.cli("audit", "verify", *more, check=False)
+        counted.check(" ".join((fact, *more)), done.returncode == 0, done.stdout + done.stderr)
+
+
+def erased_away(counted, a):
+    """Sessions are erased whose blocks are in the bucket alone: nothing there is touched, and everything goes on to verify."""
+    before = a.bucket.versions(BUCKET, PREFIX), a.leaves("blocks"), a.leaves("archived")
+    listed = [one for one in gateway.parse_json(a.gate.cli("sessions", "list", "--json", "--limit", "0").stdout) if one["statements"]]
+    gone = listed[-1]["session"]
+    said, why = erase(a, gone)
+    counted.check("a session whose blocks are away is erased", said and said["keys"] >= 1 and said["blocks"] == 0, [said, why])
+    counted.check("and nothing was touched in the bucket", before == (a.bucket.versions(BUCKET, PREFIX), a.leaves("blocks"), a.leaves("archived")))
+    done = a.gate.cli("sessions", "replay", gone, check=False)
+    counted.check("its replay says so", done.returncode == 1 and "erased" in done.stdout + done.stderr, done.stdout + done.stderr)
+    verifies(counted, a, "all of it verifies")
+    done = a.gate.cli("store", "reindex", check=False)
+    counted.check("the index is made anew from the bucket", done.returncode == 0, done.stderr)
+    again = [one["session"] for one in gateway.parse_json(a.gate.cli("sessions", "list", "--json", "--limit", "0").stdout)]
+    counted.check("with what was there before", set(again) >= {one["session"] for one in listed} - {gone} and gone not in again, again)
+    copy = a.gate.folder / "copy"
+    done = a.gate.cli("store", "backup", copy, check=False)
+    counted.check("a backup has the receipts of what is away", done.returncode == 0 and
+                  sorted(path.stem for path in (copy / "log/segments").glob("*.archived")) == a.leaves("archived"), done.stderr)
+    done = a.gate.cli("audit", "verify", "--heads-only", "--data", copy, check=False)
+    counted.check("and verifies with the bucket", done.returncode == 0, done.stdout + done.stderr)
+
+
+def erased_here(counted, a, small):
+    """Sessions are erased whose blocks are here: before the bucket's receipt is written, and behind it."""
+    big = next(one for one in a.gate.sessions() if one != small)
+    leaf = a.leaves("archived")[0]
+    (a.segments / f"{leaf}.archived").unlink()  # as if the gateway had died behind the transfer
+    said, why = erase(a, big)
+    counted.check("a session is erased whose segment went to the bucket without a receipt", said and said["blocks"] > 0, [said, why])
+    a.gate.start()
+    process.wait_for(lambda: a.metric("segments_total") == 1, "the segment with zeros in it", every=0.2)
+    a.gate.stop()
+    receipt = (a.segments / f"{leaf}.archived").read_text()
+    counted.check("its segment goes there beside what it was before", re.search(rf"/{leaf}-[0-9a-f]{{16}}\.blocks$", receipt, re.M), receipt)
+    verifies(counted, a, "it verifies")
+    said, why = erase(a, small)
+    counted.check("another session is erased, which the bucket has too", said and said["blocks"] > 0, [said, why])
+    verifies(counted, a, "it verifies with zeros here that the bucket does not have")
+    a.gate.config["store"]["drop_local"] = True
+    a.gate.write()
+    a.gate.start()
+    process.wait_for(lambda: a.metric('segments{where="archive"}') == 1, "the segment away", every=0.2)
+    a.gate.stop()
+    counted.check("and the segment is removed here all the same", leaf not in a.leaves("blocks"))
+    verifies(counted, a, "it verifies from the bucket")
 
 
 def pgbench(cluster, gate):
@@ -324,8 +387,12 @@ def main():
         step("locked")
         unreachable(counted, a, store)
         step("unreachable")
-        in_parts(counted, world, cluster, store)
+        erased_away(counted, a)
+        step("erased_away")
+        parts, small = in_parts(counted, world, cluster, store)
         step("in_parts")
+        erased_here(counted, parts, small)
+        step("erased_here")
     counted.finish()
 
 
