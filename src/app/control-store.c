@@ -1,4 +1,4 @@
-/* `store-note` writes GATEWAY frames of the kinds below and no others: whoever has this socket may erase, and
+/* `store_note` writes GATEWAY frames of the kinds below and no others: whoever has this socket may erase, and
  * what erasing says of itself is all it can write. */
 #include "app/control-store.h"
 #include "app/wipe.h"
@@ -39,7 +39,7 @@ bool control_store(struct workers *workers, struct record_log *log, struct journ
                    const struct control_line *line, const char **verdict_out, const char **message_out)
 {
     *message_out = NULL;
-    if (bytes_is(line->verb, "store-note")) {
+    if (bytes_is(line->verb, "store_note")) {
         *verdict_out = on_note(journal, line, message_out) ? "ok" : "error";
         return true;
     }

@@ -149,7 +149,7 @@ static void on_line(struct control *control, struct client *c, const struct cont
         answer(c, verdict, message);
     } else if (!on_approvals(control, c, line)) {
         answer(c, "error",
-               "unknown verb; there are kill, watch, reload, ping, note, store-note, wipe, approvals, "
+               "unknown verb; there are kill, watch, reload, ping, note, store_note, wipe, approvals, "
                "approval, decide");
     }
 }

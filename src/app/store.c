@@ -58,7 +58,7 @@ static bool note_running(struct store *s, struct bytes body)
 {
     struct buf out;
     buf_init(&out, CONTROL_LINE_MOST);
-    control_line_begin(&out, "store-note");
+    control_line_begin(&out, "store_note");
     bool good = frame_fields_each(body, put_field, &out);
     control_line_end(&out);
     good = good && !out.failed && ask(s, buf_bytes(&out)) == 1;

@@ -57,12 +57,13 @@ const char index_views_sql[] =
     " FROM failure f LEFT JOIN session s ON s.id = f.session LEFT JOIN shape h ON h.id = f.shape;"
 
     "CREATE VIEW audit_approvals AS SELECT a.request, CASE WHEN a.session IS NOT NULL THEN " ID("a.session")
-    " END AS session, a.principal, a.on_behalf_of, a.connection, a.rule, a.state, " TIME("a.asked_us")
+    " END AS session, coalesce(a.principal, s.principal) AS principal, coalesce(a.on_behalf_of, s.on_behalf_of) AS on_behalf_of, a.connection, a.rule, a.state, " TIME("a.asked_us")
     " AS asked, CASE WHEN a.state_us > 0 THEN " TIME("a.state_us") " END AS state_since,"
     " a.rows AS counted_rows, d.user AS decided_by, d.subject AS decided_by_subject,"
     " d.issuer AS decided_by_issuer, d.decision, d.via, CASE WHEN d.time_us > 0 THEN " TIME("d.time_us")
     " END AS decided, a.asked_us, d.time_us AS decided_us, a.session AS session_number"
-    " FROM approval a LEFT JOIN approval_decision d ON d.request = a.request;"
+    " FROM approval a LEFT JOIN approval_decision d ON d.request = a.request"
+    " LEFT JOIN session s ON s.id = a.session;"
 
     "CREATE VIEW audit_rejections AS SELECT " TIME("time_us") " AS time, reason, sqlstate, principal, client,"
     " time_us FROM rejection;"

@@ -129,7 +129,7 @@ def approved(w):
     assert done.returncode == 0, done.stderr
     held.end()
     assert held.result == 10 and w.rows() == 10, (held.error, held.result)
-    session = w.gate.sessions()[0]
+    session = process.wait_for(w.gate.sessions, "the session in the index", 60)[0]
     held.connection.close()
     def states():
         return [e["fields"]["state"] for e in w.gate.replay(session) if e["event"] == "approval"]

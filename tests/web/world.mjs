@@ -229,7 +229,7 @@ export function makeWorld() {
   for (let i = 0; i < 80; i++) {
     const [shape, tags, effects, relations, decision, rule] = shapesOf[(i * 7) % shapesOf.length];
     const one = sessions[1 + (i % 12)];
-    statements.push({ session: one.id, principal: one.principal, connection: one.connection, shape, tags, effects, relations, decision, policy: 'agents-on-orders', rule, error: decision === 'deny' ? '42501' : i % 13 === 0 ? '23505' : null, time: stamp(now - i * 4 * minute), executions: decision === 'allow' ? 1 + ((i * 17) % 240) : 1, errors: decision === 'deny' ? 1 : i % 13 === 0 ? 2 : 0, rows: decision === 'allow' ? (i * 131) % 4000 : 0, us: 2100 * (1 + ((i * 17) % 240)), first_sequence: 3 + i, last_sequence: 40 + i });
+    statements.push({ session: one.id, principal: one.principal, connection: one.connection, shape, tags, effects, relations, decision, policy: 'agents-on-orders', rule, error: decision === 'deny' ? '42501' : i % 13 === 0 ? '23505' : null, time: stamp(now - i * 4 * minute), executions: decision === 'allow' ? 1 + ((i * 17) % 240) : 1, errors: decision === 'deny' ? 1 : i % 13 === 0 ? 2 : 0, rows: decision === 'allow' ? (i * 131) % 4000 : 0, us: 2100 * (1 + ((i * 17) % 240)), on_behalf_of: one.on_behalf_of, longest_us: 2100 + i * 17, most_rows: decision === 'allow' ? (i * 131) % 4000 : 0, first_sequence: 3 + i, last_sequence: 40 + i });
   }
   const page = (items, { limit = 50, cursor }) => {
     const from = cursor ? Number(cursor) : 0;

@@ -202,6 +202,8 @@ export interface Statement {
   session: string;
   /** Who */
   principal: string;
+  /** For whom the token says that it acts; verified */
+  on_behalf_of?: string | null;
   /** Where */
   connection: string;
   /** The statement without its literals */
@@ -230,6 +232,10 @@ export interface Statement {
   rows: number;
   /** Microseconds, together */
   us: number;
+  /** Of the longest outcome */
+  longest_us: number;
+  /** Of the outcome with the most */
+  most_rows: number;
   /** The entry of the first: /v1/sessions/{session}/entries?from=… */
   first_sequence: number;
   /** The entry of the last */
