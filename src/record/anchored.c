@@ -36,7 +36,7 @@ enum anchored_outcome anchored_read(struct bytes notes, struct anchored *a)
         a->origin = c.origin;
     }
     if (a->n == 0) return ANCHORED_MALFORMED;
-    qsort(a->trees, a->n, sizeof *a->trees, by_size);
+    if (a->n) qsort(a->trees, a->n, sizeof *a->trees, by_size);
     for (size_t i = 1; i < a->n; i++)
         if (a->trees[i].size == a->trees[i - 1].size &&
             memcmp(a->trees[i].root, a->trees[i - 1].root, 32) != 0)

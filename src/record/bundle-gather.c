@@ -122,7 +122,7 @@ static enum bundle_outcome find_blocks(struct bundle_gather *g)
         if (leaf >= g->checkpoint.size) return BUNDLE_LATER;
         if (!keep(g, &room, &e)) return bundle_refuse(g->out, "out of memory");
     }
-    qsort(g->blocks, g->n_blocks, sizeof *g->blocks, by_session);
+    if (g->n_blocks) qsort(g->blocks, g->n_blocks, sizeof *g->blocks, by_session);
     return BUNDLE_WRITTEN;
 }
 

@@ -149,7 +149,7 @@ void session_set_sort(struct session_set *set)
 {
     size_t n = 0;
     if (!set->n) return;
-    qsort(set->sessions, set->n, sizeof *set->sessions, by_number);
+    if (set->n) qsort(set->sessions, set->n, sizeof *set->sessions, by_number);
     for (size_t i = 0; i < set->n; i++)
         if (!n || set->sessions[n - 1] != set->sessions[i]) set->sessions[n++] = set->sessions[i];
     set->n = n;

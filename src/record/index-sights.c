@@ -202,7 +202,7 @@ static void show(struct asking *a, void (*visit)(void *context, const struct ind
         lines[n++] = line;
     if (!lines) a->error = -ENOMEM;
     if (!a->error) a->error = sqlite_query_new(a->index->db, "SELECT text FROM shape WHERE id = ?1", &shape);
-    if (!a->error) qsort(lines, n, sizeof *lines, compare);
+    if (!a->error && n) qsort(lines, n, sizeof *lines, compare);
     for (size_t i = 0; i < most && !a->error; i++) {
         const struct line *l = lines[i];
         sqlite_query_reset(shape);
