@@ -1,7 +1,7 @@
 /* Opening looks at the newest segments only: it begins at the .open file of the last segment that starts at
  * or before both the newest checkpoint and from_leaf. Blocks that the checkpoint covers must be there and
  * give its root; behind it a block that is not whole is where a crash stopped the writer, and is cut off (its
- * frames are still in the tail). */
+ * frames are still in the tail), unless its session was erased: then zeros are what it is made of. */
 #include "record/blocks-scan.h"
 #include "base/log.h"
 #include "record/segment-list.h"
@@ -99,6 +99,16 @@ static int take(struct scan *s, const struct format_block *head, const uint8_t r
     return error ? error : check_root(s);
 }
 
+/* What s->cipher holds is zeros, and the block's key was erased. */
+static bool is_removed(const struct scan *s, const struct format_block *head)
+{
+    uint8_t wrapped[FORMAT_WRAPPED_KEY];
+    for (size_t i = 0; i < head->cipher_length; i++)
+        if (s->cipher[i]) return false;
+    return session_keys_read(s->pack->keys->fd, head->key, head->session, wrapped, NULL) ==
+           SESSION_KEY_ERASED;
+}
+
 /* Whether a whole block stands at `at`: head, length, and behind the checkpoint the digest too. */
 static bool block_is_whole(struct scan *s, uint64_t at, uint64_t file_size, uint8_t raw[FORMAT_BLOCK_HEAD],
                            struct format_block *head)
@@ -113,7 +123,7 @@ static bool block_is_whole(struct scan *s, uint64_t at, uint64_t file_size, uint
         (ssize_t)head->cipher_length)
         return false;
     sha256_of(s->b->sha, bytes_make(s->cipher, head->cipher_length), digest);
-    return memcmp(digest, head->digest, sizeof digest) == 0;
+    return memcmp(digest, head->digest, sizeof digest) == 0 || is_removed(s, head);
 }
 
 /* Makes entry n of the .heads file what it should be; *good stays true while nothing had to be mended. */

@@ -265,6 +265,45 @@ static void zeros_of_what_was_not_erased_are_damage(void **state)
     bed_free(&b);
 }
 
+static void what_was_erased_this_moment_is_no_torn_block(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct record_verify_result before, after;
+    struct session_grave grave = { .erasure = 1, .erased_us = 2 };
+    uint64_t ids[3], blocks, bytes;
+    char path[160];
+    world_make(&w, "/tmp", 1);
+    world_open(&w);
+    for (int i = 0; i < 3; i++) {
+        struct record_lane *lane = record_log_lane(w.log, 0);
+        struct record_session s = record_session_begin(lane);
+        ids[i] = s.id;
+        world_append(lane, &s, FRAME_QUERY, "some text");
+        world_append(lane, &s, FRAME_SESSION_END, "");
+        assert_true(record_lane_commit(lane));
+    }
+    world_close(&w);
+    assert_int_equal(record_verify(w.folder, w.keys.keys.public_key, NULL, NULL, NULL, &before), 0);
+    assert_true(before.ok);
+    /* As a crash leaves it, before a checkpoint covers the blocks. */
+    snprintf(path, sizeof path, "%s/checkpoints", w.folder);
+    assert_int_equal(truncate(path, 0), 0);
+    snprintf(path, sizeof path, "%s/keys", w.folder);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(session_keys_erase(fd, &ids[0], 1, &grave), 1);
+    close(fd);
+    assert_int_equal(erase_blocks(w.folder, ids, 1, &blocks, &bytes), 0);
+    assert_true(blocks > 0);
+    world_open(&w);
+    world_close(&w);
+    assert_int_equal(record_verify(w.folder, w.keys.keys.public_key, &w.keys.keys, NULL, NULL, &after), 0);
+    assert_true(after.ok && after.removed == blocks);
+    assert_int_equal(after.sessions, 3);
+    assert_true(after.blocks >= before.blocks);
+    world_free(&w);
+}
+
 static void nothing_is_erased_that_is_held_or_cannot_be_recorded(void **state)
 {
     (void)state;
@@ -400,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_is_what_the_log_gives),
         cmocka_unit_test(zeros_of_what_was_not_erased_are_damage),
+        cmocka_unit_test(what_was_erased_this_moment_is_no_torn_block),
         cmocka_unit_test(nothing_is_erased_that_is_held_or_cannot_be_recorded),
         cmocka_unit_test(what_was_interrupted_is_finished),
         cmocka_unit_test(every_table_of_the_index_is_purged_or_known),
