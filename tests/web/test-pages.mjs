@@ -443,6 +443,7 @@ test('where two rules hold a statement, each is shown with its groups and what i
   const one = approval(Date.now(), world.holder, { rules });
   world.approvals.push(one);
   const { page, end } = await visit(browser, `/approvals/${one.id}`, { world });
+  await settled(page);
   const text = await page.locator('main').innerText();
   for (const words of ['2 rules hold it', 'whereless', 'payments', 'security', 'finance', '2 different people', '1 so far', 'with a reason']) assert.ok(text.includes(words), `${words} in: ${text}`);
   await end();
