@@ -22,7 +22,8 @@ struct statement {
     struct message_parse parse; /* CARRIER_PARSE */
     struct bytes text;
     struct understood *understood; /* pinned */
-    bool without_view;  /* a transaction that has failed: the server refuses it, whatever it names */
+    bool without_view; /* a transaction that has failed: the server refuses it, whatever it names */
+    bool unseen; /* refused, since there is no view: what is understood is recorded, and decides nothing */
     bool foreign_types; /* it gives its parameters types that are not PostgreSQL's own, which matters here */
     bool refused;
     enum refusal_reason reason;
@@ -130,6 +131,11 @@ static enum step step_view(struct session *s, struct statement *st)
     refuse(st, REFUSAL_CATALOGUE, "view", "", "");
     st->says = says;
     st->hint = hint;
+    st->unseen = true;
+    /* It is recorded as what it is, which takes no view. */
+    if (st->text.n > SQL_INLINE_BYTES || sql_may_hold_secret(st->text)) return STEP_NEXT;
+    st->understood = understood_find(s->world->cache, &context, st->text);
+    if (!st->understood) st->understood = understood_make(s->world->cache, &context, st->text);
     return STEP_NEXT;
 }
 
@@ -328,7 +334,9 @@ static struct refusal *make_refusal(struct session *s, struct statement *st)
     st->renewal = NULL;
     if (renewal) return renewal;
     const struct policy_verdict *v =
-        st->understood && (st->understood->refused || st->understood->held) ? &st->understood->verdict : NULL;
+        st->understood && !st->unseen && (st->understood->refused || st->understood->held)
+            ? &st->understood->verdict
+            : NULL;
     struct detail detail = { st->reason, st->policy, st->rule, st->hint, v ? v->by : NULL, v ? v->n_by : 0 };
     return refusal_new_as(st->reason, st->code, st->place, st->says, detail_text(s, &detail, st->run),
                           st->hint);
@@ -408,9 +416,10 @@ static enum step step_forward(struct session *s, struct statement *st)
         struct refusal *refusal = make_refusal(s, st);
         if (!refusal) return session_drop(s, "out of memory");
         /* A parser's words quote the text. */
-        bool quotes = u && u->outcome == SQL_UNKNOWN;
+        bool quotes = u && !st->unseen && u->outcome == SQL_UNKNOWN;
         refused_tell(s, refusal->reason, st->policy, st->rule, quotes ? u->verdict.message : st->says);
-        return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
+        return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, st->unseen ? NULL : u,
+                                st->text_number);
     }
     if (st->carrier == CARRIER_QUERY && !s->limiting.again.replaying)
         session_counts_add(&s->world->counts.sent);
@@ -469,7 +478,7 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
     if (step != STEP_WAIT && step != STEP_MORE) view_statement_over(s);
     buf_free(&st.edited);
     free(st.renewal); /* what waits is looked at again */
-    if (step == STEP_WAIT && st.understood)
+    if (step == STEP_WAIT && st.understood && !st.unseen)
         s->parsed = st.understood; /* the next try of this message begins with it */
     else if (st.understood)
         understood_unpin(s->world->cache, st.understood);
