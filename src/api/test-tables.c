@@ -12,7 +12,7 @@ static bool is_shape(const char *name)
 static void every_shape_that_is_named_is_there(void **state)
 {
     (void)state;
-    static const char *const words[] = { "TEXT", "NDJSON", "EVENTS", "REDIRECT", "ANY" };
+    static const char *const words[] = { "TEXT", "NDJSON", "TAR", "EVENTS", "REDIRECT", "ANY" };
     struct api_route route;
     for (size_t i = 0; api_route_at(i, &route); i++) {
         bool known = is_shape(route.answer);
