@@ -74,8 +74,9 @@ class Receiver:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for one in self.connections:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-            one.close()
+            if one.fileno() >= 0:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+                one.close()
 
     def entries(self):
         with self.lock:
@@ -151,12 +152,12 @@ class World:
         self.world, self.cluster = world, postgres.Cluster(world)
         self.cluster.sql("CREATE TABLE kept (id int)")
 
-    def gateway(self, name, streams, **more):
+    def gateway(self, name, streams, start=True, **more):
         admin = process.free_port()
 
         def change(config):
             config.update(policies=POLICY, streams=streams, admin={"listen": f"127.0.0.1:{admin}"}, **more)
-        g = gateway.Gateway(self.world, self.cluster, name=name, change=change)
+        g = gateway.Gateway(self.world, self.cluster, name=name, change=change, start=start)
         g.admin = admin
         return g
 
