@@ -63,10 +63,6 @@ static int make(struct making *m)
 {
     if (!evidence_open(m->call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &m->evidence))
         return CLI_FAILED;
-    struct bytes period = cli_option_bytes(m->call, "period");
-    if (!evidence_look(m->call, &m->evidence, "report", 0, "period",
-                       period.p ? period : BYTES_LITERAL("30d")))
-        return CLI_FAILED;
     m->head.index_path = m->evidence.index_path;
     m->plan.log_folder = m->evidence.log;
     int error = report_make(m->evidence.index, &m->plan);
