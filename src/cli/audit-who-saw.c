@@ -104,6 +104,9 @@ static int ask(struct sights *s, struct evidence *e, struct index_filter *filter
         return cli_fail(s->call, "\"%s\" is no column: write people.mail, public.people.mail or people.*",
                         s->call->arguments[0]);
     if (session && !evidence_session(s->call, e, session, &filter->session)) return CLI_FAILED;
+    if (!evidence_look(s->call, e, cli_option(s->call, "value") ? "who-saw-value" : "who-saw",
+                       filter->session, "column", bytes_of(s->call->arguments[0])))
+        return CLI_FAILED;
     if (cli_option(s->call, "value")) {
         const struct who_saw_value asked = { relation, column, cli_option_bytes(s->call, "value"),
                                              cli_option(s->call, "scan") != NULL, s->json };

@@ -4,6 +4,7 @@ answered. SIGTERM: each ends what it is at; then the program ends. What does not
 
 usage: clients.py LANE PORT SEED LEDGER TOKENS (a file, a JSON object by subject)"""
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -53,7 +54,7 @@ class Client(threading.Thread):
             try:
                 self.once()
             except (psycopg.Error, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, rawpg.Closed, OSError,
-                    Gone, asyncio.TimeoutError):
+                    EOFError, Gone):
                 STOP.wait(self.rng.uniform(0.2, 1.0))
 
     def pause(self, times=1.0):
@@ -335,11 +336,16 @@ class Cancelled(Client):
     def once(self):
         with self.connect() as c:
             while self.pause():
-                timer = threading.Timer(self.rng.uniform(0.0, 0.6), c.cancel)
+                timer = threading.Timer(self.rng.uniform(0.0, 0.6), self.cancel, (c,))
                 timer.daemon = True
                 timer.start()
                 self.ask(c, f"SELECT pg_sleep({self.rng.choice([0.3, 3])}), '{{m}}'")
                 timer.join(PATIENCE)
+
+    @staticmethod
+    def cancel(c):
+        with contextlib.suppress(psycopg.Error, OSError):
+            c.cancel()
 
 
 class Coming(Client):

@@ -10,6 +10,7 @@ import process
 
 WARM = 0.25  # of the time, at most ten minutes: caches fill, and every kind of client has come
 MOST_GROWTH_MB = 16
+MORE_THREADS = 2
 FILLING_MB, FILLED_HOURS = 64, 0.5  # what is allowed where caches have not had the time to fill: 8,192 texts of each worker
 MORE_FILES = 12  # segments of the log and connections to SQLite are opened when they are wanted
 MOST_SIZE_MB = 700
@@ -67,7 +68,7 @@ def flat(t, lane, samples):
                 f"{per_hour * hours:+.1f} MB ({per_hour:+.1f} MB an hour; {min(values):.0f} to {max(values):.0f} MB); at most "
                 f"{most} MB are allowed", per_hour * hours <= most, [round(v) for v in values])
     for name, more, value in (("files that are open", MORE_FILES, lambda one: one.files - one.sockets),
-                              ("threads", 0, lambda one: one.threads)):
+                              ("threads", MORE_THREADS, lambda one: one.threads)):
         values = [value(one) for one in judged]
         third = max(1, len(values) // 3)
         t.check(f"{lane.name}: {name} do not grow: {min(values[:third])} at least in the first third, {min(values[-third:])} in the last",
