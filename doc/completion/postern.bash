@@ -20,7 +20,7 @@ _postern() {
     "sessions kill"|"sessions kill "*) words=" --reason --config --data --key-file --json --no-color --help" ;;
     "audit report"|"audit report "*) words=" --period --format --output --section --rows --config --data --key-file --json --no-color --help" ;;
     "audit search"|"audit search "*) words=" --literal --principal --on-behalf-of --connection --session --relation --effect --verdict --error --least-time --least-rows --since --until --limit --cursor --config --data --key-file --json --no-color --help" ;;
-    "audit verify"|"audit verify "*) words=" --key --against --partial --heads-only --config --data --key-file --json --no-color --help" ;;
+    "audit verify"|"audit verify "*) words=" --key --against --partial --key --archive --heads-only --config --data --key-file --json --no-color --help" ;;
     "audit export"|"audit export "*) words=" --output --against --config --data --key-file --json --no-color --help" ;;
     "audit who-saw"|"audit who-saw "*) words=" --principal --connection --session --state --value --scan --since --until --limit --config --data --key-file --json --no-color --help" ;;
     "approvals list"|"approvals list "*) words=" --token --all --config --data --key-file --json --no-color --help" ;;

@@ -202,7 +202,7 @@ int api_start(const struct api_options *options, struct api **out)
         return -ENOMEM;
     }
     api->options = *options;
-    api->readers = readers_new(options->data, options->keys);
+    api->readers = readers_new(options->data, options->keys, options->far);
     api->people = people_new(options->clock, options->session_us, options->seed);
     api->looks = looks_new();
     api->events = events_new(api);

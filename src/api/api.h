@@ -22,6 +22,15 @@ struct api_issuer {
     struct bytes audience;             /* of tokens for the database */
     struct identity_issuer_options id; /* how its ID tokens are judged: audience is the client's id */
 };
+/* Segments of the log that are sealed, and where they are. */
+struct api_archive {
+    bool there; /* there is an archive at all */
+    bool failing, full;
+    uint64_t waiting_bytes, spool_bytes;
+    uint64_t n_waiting, n_kept, n_away;
+    uint64_t sent, sent_bytes, dropped, failed;
+    int64_t behind_us; /* since when something waits */
+};
 /* A place where checkpoints are kept besides. */
 struct api_anchor {
     const char *name;
@@ -43,6 +52,7 @@ struct api_health {
     size_t sessions;
     uint64_t sent, refused, held; /* statements, since the start: struct session_counts */
     struct record_stats stats;
+    struct api_archive archive;
     struct notify_counts notified[NOTIFY_RECEIVERS];
     size_t n_notified;
     struct api_stream streams[API_STREAMS];
@@ -72,6 +82,7 @@ struct api_options {
     struct bytes host;  /* where database clients connect to; may be empty */
     uint16_t port;
     const struct record_keys *keys; /* for reading the log; asked by one thread at a time */
+    const struct record_far *far;   /* where blocks in the archive are read; may be NULL */
     struct journal *journal;
     struct record_log *log;
     struct desk *desk;     /* NULL: nothing is held here */

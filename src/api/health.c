@@ -2,6 +2,7 @@
 #include "api/anchored.h"
 #include "api/authenticate.h"
 #include "api/handlers.h"
+#include "api/health-archive.h"
 #include "api/health-streams.h"
 #include "api/private.h"
 #include "approval/desk.h"
@@ -47,6 +48,7 @@ static int64_t index_lag_us(struct api_call *call)
     struct bytes folder = arena_printf(call->arena, "%s/log", call->options->data);
     if (error || !folder.p || record_reader_open((const char *)folder.p, NULL, &reader)) return -1;
     int64_t lag = 0;
+    record_reader_follow_types(reader, 0); /* heads tell when; blocks may be in the archive */
     if (record_reader_follow(reader, progress.position, &block) == RECORD_READ_FRAME)
         lag = call->now_us > block.time_us ? call->now_us - block.time_us : 0;
     record_reader_free(reader);
@@ -83,6 +85,7 @@ void api_ready(struct api_call *call)
     say(out, "keys", n_issuers > 0 && n_with_keys == n_issuers);
     /* A late index makes lists stale and no session worse: it is said, and does not take the gateway out. */
     say(out, "index", lag >= 0 && lag < LATE_US);
+    health_say_archive(out, &health.archive);
     health_streams_ready(&health, out);
     anchored_ready(&health, out);
     if (!good) call->x->status = 503;
@@ -201,6 +204,7 @@ static void write_metrics(struct api_call *call, struct buf *out)
     metric(out, "http_refused_total", "counter", "Connections that were no HTTP, too slow or too many.",
            http.refused);
     metric(out, "http_connections", "gauge", "Connections that are open.", http.connections);
+    health_write_archive(out, &h.archive);
     write_notify(out, &h);
     health_streams_metrics(&h, out);
     anchored_metrics(&h, out);

@@ -10,6 +10,7 @@ enum { INDEXES = 8, READINGS = 8, OUT_MOST = 24, TRANSCRIPT_CEILING = 64 << 20 }
 struct readers {
     char log[4200], index[4200];
     const struct record_keys *keys;
+    const struct record_far *far;
     struct record_keys locked; /* the same, by one thread at a time */
     pthread_mutex_t lock, keys_lock;
     struct index *indexes[INDEXES];
@@ -27,7 +28,7 @@ static int locked_unwrap(void *context, const uint8_t wrapped[60], uint8_t key_o
     return error;
 }
 
-struct readers *readers_new(const char *data, const struct record_keys *keys)
+struct readers *readers_new(const char *data, const struct record_keys *keys, const struct record_far *far)
 {
     struct readers *r = calloc(1, sizeof *r);
     if (!r || strlen(data) > 4096) {
@@ -37,6 +38,7 @@ struct readers *readers_new(const char *data, const struct record_keys *keys)
     snprintf(r->log, sizeof r->log, "%s/log", data);
     snprintf(r->index, sizeof r->index, "%s/index.db", data);
     r->keys = keys;
+    r->far = far;
     r->locked = (struct record_keys){ .context = r, .unwrap = locked_unwrap };
     memcpy(r->locked.public_key, keys->public_key, sizeof r->locked.public_key);
     pthread_mutex_init(&r->lock, NULL);
@@ -142,6 +144,7 @@ static int reading_new(struct readers *r, uint64_t session, struct reading **out
     g->next = 1;
     g->transcript = transcript_new(TRANSCRIPT_CEILING);
     int error = g->transcript ? record_reader_open(r->log, &r->locked, &g->reader) : -ENOMEM;
+    if (!error) record_reader_reach(g->reader, r->far);
     if (!error) {
         switch (record_reader_session(g->reader, session, 1)) {
         case RECORD_READ_FRAME: break;

@@ -8,7 +8,8 @@
 #include "record/transcript.h"
 
 struct readers;
-struct readers *readers_new(const char *data, const struct record_keys *keys) MUST_USE;
+struct readers *readers_new(const char *data, const struct record_keys *keys,
+                            const struct record_far *far /* may be NULL */) MUST_USE;
 void readers_free(struct readers *readers);
 
 /* 0; -ENOENT: there is no index yet; -EBUSY: too many are out; or -errno. */

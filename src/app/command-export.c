@@ -113,6 +113,7 @@ static enum bundle_outcome write_bundle(struct export *x, int fd)
     struct progress bar = progress_begin(x->call, "proving");
     struct bundle_request request = { .folder = x->evidence.log,
                                       .keys = &x->evidence.keys.keys,
+                                      .far = x->evidence.far,
                                       .public_key = x->public_key,
                                       .sessions = x->sessions,
                                       .n_sessions = x->n,

@@ -63,6 +63,7 @@ static int run(struct cli_call *call)
         }
     }
     keys_vault_close(vault);
+    if (place.far) place.far_free(place.far);
     buf_free(&place.data);
     buf_free(&place.key_command);
     secret_free(&place.key);

@@ -1,4 +1,5 @@
 /* The data folder and the key-encryption key as the configuration names them. */
+#include "app/archive-far.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/keys-source.h"
@@ -60,6 +61,20 @@ static void read_key(const struct config *config, struct cli_place *place)
     }
 }
 
+static void far_free(const struct record_far *far)
+{
+    archive_far_free(far->context);
+}
+
+static bool find_far(const struct config *config, struct cli_place *place)
+{
+    struct archive_far *far;
+    if (archive_far_new(config, &clock_system, NULL, &far)) return false;
+    place->far = archive_far_reach(far);
+    place->far_free = far_free;
+    return true;
+}
+
 bool command_locate(const struct cli_world *world, const char *path, struct cli_place *place_out)
 {
     struct yaml_errors errors;
@@ -70,6 +85,7 @@ bool command_locate(const struct cli_world *world, const char *path, struct cli_
     if (config) {
         buf_put_cstring(&place_out->data, config->data);
         read_key(config, place_out);
+        if (!find_far(config, place_out)) fprintf(world->err, "postern: there is no memory\n");
     } else {
         yaml_errors_print(&errors, &out);
         fprintf(world->err, "%.*s", BYTES_FMT(buf_bytes(&out)));

@@ -43,6 +43,7 @@ static int fill(struct store *s, struct index *index, uint64_t *blocks_out)
     struct record_reader *reader = NULL;
     struct index_progress progress = { 0 };
     int error = record_reader_open(s->e.log, &s->e.keys.keys, &reader);
+    if (!error) record_reader_reach(reader, s->e.far);
     while (!error && !progress.at_end) {
         error = index_follow(index, reader, &progress);
         *blocks_out += progress.blocks;

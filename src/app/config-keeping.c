@@ -3,20 +3,33 @@
 
 static void check_store(struct yaml_reader *reader, void *object)
 {
-    const struct config_store *store = object;
+    struct config_store *store = object;
     if (!bytes_is(store->index, "sqlite"))
         yaml_errors_add(reader->errors, yaml_place_of(store->at, "index"),
                         "an index other than sqlite " CONFIG_UNSUPPORTED);
-    if (!bytes_is(store->archive, "none"))
-        yaml_errors_add(reader->errors, yaml_place_of(store->at, "archive"),
-                        "an archive other than none " CONFIG_UNSUPPORTED);
+    config_archive_check(reader, store);
 }
 
 static const struct yaml_field store_fields[] = {
     { "index", YAML_TEXT, YAML_AT(config_store, index),
       "Where the searchable index is: sqlite, a file in the data folder.", .fallback = "sqlite" },
     { "archive", YAML_TEXT, YAML_AT(config_store, archive),
-      "Where full segments go besides the data folder: none.", .fallback = "none" },
+      "Where full segments go besides the data folder: none, or s3://bucket/prefix.", .fallback = "none" },
+    { "s3", YAML_OBJECT, YAML_AT(config_store, s3), "The service that has the bucket.",
+      .shape = &config_s3_shape },
+    { "lock", YAML_OBJECT, YAML_AT(config_store, lock), "How the bucket keeps what is archived.",
+      .shape = &config_lock_shape },
+    { "spool", YAML_SIZE, YAML_AT(config_store, spool),
+      "What may wait for the archive here; beyond it statements are refused as on_failure says.",
+      .fallback = "4GB", .min = 4 << 20 },
+    { "drop_local", YAML_BOOL, YAML_AT(config_store, drop_local),
+      "Whether blocks are removed here once the archive's copy was read back and is right.",
+      .fallback = "false" },
+    { "segment", YAML_SIZE, YAML_AT(config_store, segment), "How large a segment gets.", .fallback = "64MB",
+      .min = 1 << 20, .max = 1 << 30 },
+    { "seal_after", YAML_DURATION, YAML_AT(config_store, seal_after_us),
+      "With an archive: how old a segment gets before another begins, however small it is.",
+      .fallback = "15m", .min = 1000000, .max = 30 * 86400000000 },
     { "key", YAML_SECRET, YAML_AT(config_store, key),
       "Where the key is that wraps the keys of the records; without it, a file in the data folder.",
       .example = "${file:/etc/postern/kek}" },

@@ -117,11 +117,30 @@ struct config_roles {
     const struct yaml_node *at;
     struct config_people admin, auditor, approver;
 };
+struct config_s3 {
+    const struct yaml_node *at;
+    struct bytes endpoint, region, ca /* file; empty: the system's authorities */;
+    struct yaml_secret access_key, secret_key, session_token;
+};
+enum config_lock_mode { CONFIG_LOCK_NONE = 0, CONFIG_LOCK_GOVERNANCE, CONFIG_LOCK_COMPLIANCE };
+struct config_lock {
+    const struct yaml_node *at;
+    enum config_lock_mode mode;
+    int64_t days;
+    bool legal_hold;
+};
 struct config_store {
     const struct yaml_node *at;
-    struct bytes index;     /* "sqlite" */
-    struct bytes archive;   /* "none" */
-    struct yaml_secret key; /* wraps the sessions' data keys; NONE: a key file in the data folder */
+    struct bytes index;   /* "sqlite" */
+    struct bytes archive; /* "none", or "s3://bucket/prefix" */
+    struct config_s3 s3;
+    struct config_lock lock;
+    struct bytes bucket, prefix; /* of archive; bucket.n == 0: there is none */
+    int64_t spool;               /* bytes of segments that may wait for the archive */
+    bool drop_local;             /* what the archive holds is removed here */
+    int64_t segment;             /* bytes after which another segment begins */
+    int64_t seal_after_us;       /* with an archive: the time after which one does */
+    struct yaml_secret key;      /* wraps the sessions' data keys; NONE: a key file in the data folder */
 };
 enum config_notify_way { CONFIG_NOTIFY_WEBHOOK = 0, CONFIG_NOTIFY_SLACK, CONFIG_NOTIFY_COMMAND };
 struct config_notify {

@@ -19,6 +19,7 @@ enum { VALUE_FRAMES = 2000 };
 struct follower {
     char log[4200], index[4200];
     const struct record_keys *keys;
+    const struct record_far *far;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t woken;
@@ -81,6 +82,7 @@ static void *run(void *context)
     while (go_on) {
         go_on = sleep_until_woken(f);
         int error = !values ? -ENOMEM : reader ? 0 : record_reader_open(f->log, f->keys, &reader);
+        if (!error) record_reader_reach(reader, f->far);
         if (!error && !index) error = index_open(f->index, INDEX_WRITE, &index);
         if (error)
             say(f, error, "it cannot be opened");
@@ -93,7 +95,8 @@ static void *run(void *context)
     return NULL;
 }
 
-int follower_start(const char *data, const struct record_keys *keys, struct follower **out)
+int follower_start(const char *data, const struct record_keys *keys, const struct record_far *far,
+                   struct follower **out)
 {
     struct follower *f = calloc(1, sizeof *f);
     pthread_condattr_t attributes;
@@ -105,6 +108,7 @@ int follower_start(const char *data, const struct record_keys *keys, struct foll
     snprintf(f->log, sizeof f->log, "%s/log", data);
     snprintf(f->index, sizeof f->index, "%s/index.db", data);
     f->keys = keys;
+    f->far = far;
     pthread_mutex_init(&f->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -5,6 +5,8 @@
 #include "app/gateway.h"
 #include "app/anchors.h"
 #include "app/approvals.h"
+#include "app/archive-far.h"
+#include "app/archive.h"
 #include "app/child.h"
 #include "app/config.h"
 #include "app/control.h"
@@ -46,6 +48,9 @@ struct gateway {
     size_t n_logins;
     struct record_keys record_keys, follower_keys, surface_keys, stream_keys[CONFIG_STREAMS];
     struct record_log *log;
+    struct archive_store *store; /* NULL, with the two below: there is no archive */
+    struct archive_far *far;
+    struct archive *archive;
     struct journal *journal; /* what the gateway itself has to say, from any thread but the workers' */
     struct workers workers;
     struct follower *follower;
@@ -80,6 +85,8 @@ static void on_blocks(void *context)
     struct gateway *g = context;
     struct follower *follower = __atomic_load_n(&g->follower, __ATOMIC_ACQUIRE);
     if (follower) follower_wake(follower);
+    struct archive *archive = __atomic_load_n(&g->archive, __ATOMIC_ACQUIRE);
+    if (archive) archive_wake(archive);
     streams_wake(__atomic_load_n(&g->streams, __ATOMIC_ACQUIRE));
     struct control *control = __atomic_load_n(&g->control, __ATOMIC_ACQUIRE);
     if (control) control_blocks(control);
@@ -186,6 +193,9 @@ static int start_log(struct gateway *g)
     struct record_options options = { .folder = folder,
                                       .origin = g->origin,
                                       .n_lanes = g->workers.n + 2, /* that of the desk, and the journal's */
+                                      .segment_bytes = (uint64_t)g->config->store.segment,
+                                      .segment_us =
+                                          g->config->store.bucket.n ? g->config->store.seal_after_us : 0,
                                       .clock = &clock_system,
                                       .keys = &g->record_keys,
                                       .on_room = on_room,
@@ -194,10 +204,28 @@ static int start_log(struct gateway *g)
     return error ? error : record_log_open(&options, &g->log);
 }
 
+static int start_archive(struct gateway *g)
+{
+    int error = archive_store_open(g->config, &clock_system, &g->store);
+    if (!error) error = archive_far_new(g->config, &clock_system, g->store, &g->far);
+    if (error || !g->store) return error;
+    struct archive_options options = {
+        .store = g->store, .clock = &clock_system, .data = g->data, .origin = g->origin, .log = g->log
+    };
+    struct archive *archive = NULL;
+    error = archive_start(&options, &archive);
+    __atomic_store_n(&g->archive, archive, __ATOMIC_RELEASE);
+    return error;
+}
+
 static int start_streams(struct gateway *g)
 {
-    struct streams_options options = { g->config, g->data, bytes_of(g->origin), g->stream_keys,
-                                       &clock_system };
+    struct streams_options options = { .config = g->config,
+                                       .data = g->data,
+                                       .gateway = bytes_of(g->origin),
+                                       .keys = g->stream_keys,
+                                       .far = archive_far_reach(g->far),
+                                       .clock = &clock_system };
     struct streams *streams = NULL;
     int error = streams_start(&options, &streams);
     __atomic_store_n(&g->streams, streams, __ATOMIC_RELEASE);
@@ -318,6 +346,8 @@ static int start_surfaces(struct gateway *g)
                                         .keys = &g->surface_keys,
                                         .desk = approvals_desk(g->approvals),
                                         .keeper = g->keeper,
+                                        .archive = g->archive,
+                                        .far = archive_far_reach(g->far),
                                         .database = &g->addresses[0],
                                         .lost = &g->lost };
     struct surfaces *surfaces = NULL;
@@ -385,6 +415,7 @@ static int start(struct gateway *g)
     g->workers.desk = approvals_desk(g->approvals);
     if (!error) error = notices_start(g->config, g->workers.desk, g->workers.clock, &g->workers.notices);
     if (!error) error = start_log(g);
+    if (!error) error = start_archive(g);
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
     if (!error && g->config->admin.at) error = make_minted(g);
@@ -400,7 +431,7 @@ static int start(struct gateway *g)
     if (!error) error = start_workers(g);
     if (!error) {
         struct follower *follower = NULL;
-        error = follower_start(g->data, &g->follower_keys, &follower);
+        error = follower_start(g->data, &g->follower_keys, archive_far_reach(g->far), &follower);
         __atomic_store_n(&g->follower, follower, __ATOMIC_RELEASE);
     }
     if (!error) error = start_streams(g);
@@ -477,6 +508,7 @@ static void stop(struct gateway *g)
     struct control *control = g->control;
     __atomic_store_n(&g->control, NULL, __ATOMIC_RELEASE);
     retention_stop(g->retention);
+    archive_store_cancel(g->store); /* nobody waits for the bucket from here on */
     surfaces_stop(g->surfaces);
     struct worker **all = g->workers.all;
     for (unsigned i = 0; all && i < g->workers.n; i++)
@@ -495,6 +527,7 @@ static void stop(struct gateway *g)
     approvals_close(g->approvals);
     notices_stop(g->workers.notices); /* what the desk withdrew just now is told as well */
     anchors_stop(g->anchors);
+    archive_stop(g->archive);
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
     anchors_free(g->anchors);
@@ -502,6 +535,9 @@ static void stop(struct gateway *g)
     journal_free(g->journal);
     follower_stop(g->follower);
     streams_stop(g->streams);
+    archive_free(g->archive); /* the sequencer woke it up to its end */
+    archive_far_free(g->far);
+    archive_store_free(g->store);
     if (g->keys_child) keys_child_stop(g->keys_child);
     if (g->parser_child) parser_child_stop(g->parser_child);
     session_snapshot_release(g->workers.snapshot);

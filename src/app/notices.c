@@ -1,16 +1,12 @@
 /* The secrets live here as long as the notifier does. A source is read once, at the start. */
 #include "app/notices.h"
-#include "app/keys-source.h"
+#include "app/secret-source.h"
 #include "base/log.h"
-#include "base/secret.h"
 #include "http/client.h"
-#include "notify/command.h"
 #include "notify/sign.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { EXEC_MS = 10000 };
 
 struct notices {
     const struct config *config;
@@ -22,49 +18,12 @@ struct notices {
     struct notify *notify;
 };
 
-static struct bytes trim(struct bytes text)
-{
-    while (text.n && text.p[text.n - 1] <= ' ')
-        text.n--;
-    return text;
-}
-
-static int read_command(struct bytes text, struct secret *out)
-{
-    struct buf output;
-    char why[160];
-    const char *argv[] = { "/bin/sh", "-c", (const char *)text.p, NULL };
-    struct command command = { .argv = argv, .deadline_ms = EXEC_MS, .output = &output };
-    buf_init(&output, KEYS_SECRET_MOST);
-    int status = command_run(&command, why);
-    if (status == 0 && !output.failed) *out = secret_copy(trim(buf_bytes(&output)));
-    if (status)
-        log_line(LOG_ERROR, "a secret cannot be read source=exec reason=%s", why);
-    else if (!out->data)
-        log_line(LOG_ERROR, "a secret cannot be read source=exec reason=empty or too long");
-    if (output.data) secret_wipe(output.data, output.size);
-    buf_free(&output);
-    return out->data ? 0 : -ENOKEY;
-}
-
-static int read_source(const struct yaml_secret *from, struct secret *out)
-{
-    *out = (struct secret){ 0 };
-    switch (from->source) {
-    case YAML_SOURCE_ENV: return keys_source_read(KEYS_SOURCE_ENV, from->name, out);
-    case YAML_SOURCE_FILE: return keys_source_read(KEYS_SOURCE_FILE, from->name, out);
-    case YAML_SOURCE_EXEC: return read_command(from->name, out);
-    case YAML_SOURCE_NONE: break;
-    }
-    return -ENOKEY;
-}
-
 int notices_read_key(const struct yaml_secret *from, const char *name, struct secret *out)
 {
     struct secret text;
-    int error = read_source(from, &text);
+    int error = secret_source_read(from, &text);
     if (error) return error;
-    if (!sign_key_read(trim(secret_bytes(&text)), out)) {
+    if (!sign_key_read(secret_source_trim(secret_bytes(&text)), out)) {
         log_line(LOG_ERROR, "%s: the secret is not base64 of %d to %d bytes", name, NOTIFY_KEY_LEAST,
                  NOTIFY_KEY_MOST);
         error = -EINVAL;
@@ -76,9 +35,9 @@ int notices_read_key(const struct yaml_secret *from, const char *name, struct se
 static int read_url(const struct config_notify *from, const char *name, struct secret *out,
                     struct bytes *url_out)
 {
-    int error = read_source(&from->slack, out);
+    int error = secret_source_read(&from->slack, out);
     if (error) return error;
-    *url_out = trim(secret_bytes(out));
+    *url_out = secret_source_trim(secret_bytes(out));
     if (http_url_kind(*url_out) != HTTP_URL_REFUSED) return 0;
     log_line(LOG_ERROR, "notify: %s: what \"slack\" names holds no https:// URL (http:// only on loopback)",
              name);

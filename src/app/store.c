@@ -181,6 +181,7 @@ static bool open_index(struct store *s)
                  error == -ENOENT ? "; no gateway has run with this data folder yet" : "");
         return false;
     }
+    record_reader_reach(s->e.reader, s->e.far);
     error = index_open(s->e.index_path, INDEX_WRITE, &s->e.index);
     if (!error) return catch_up(s);
     cli_fail(s->call, "the index %s: %s; `postern store reindex` makes it anew", s->e.index_path,

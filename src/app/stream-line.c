@@ -78,7 +78,8 @@ static struct live *live_new(void)
     return NULL;
 }
 
-struct stream_lines *stream_lines_new(const char *log, const struct record_keys *keys, struct bytes gateway,
+struct stream_lines *stream_lines_new(const char *log, const struct record_keys *keys,
+                                      const struct record_far *far, struct bytes gateway,
                                       enum config_stream_text text,
                                       void (*emit)(void *context, const struct stream_entry *entry),
                                       void *context)
@@ -89,7 +90,10 @@ struct stream_lines *stream_lines_new(const char *log, const struct record_keys 
     keep_init(&l->sessions, SESSIONS, live_free);
     arena_init(&l->arena, 64 * 1024, SHAPE_MEMORY);
     buf_init(&l->line, LINE);
-    if (record_reader_open(log, keys, &l->again) == 0) return l;
+    if (record_reader_open(log, keys, &l->again) == 0) {
+        record_reader_reach(l->again, far);
+        return l;
+    }
     stream_lines_free(l);
     return NULL;
 }

@@ -25,9 +25,10 @@ struct stream_entry {
 };
 
 struct stream_lines;
-/* log: its folder. gateway: the log's origin. emit: borrowed bytes. NULL: no memory, or the log is not
- * there. */
-struct stream_lines *stream_lines_new(const char *log, const struct record_keys *keys, struct bytes gateway,
+/* log: its folder. far: as record_reader_reach takes it. gateway: the log's origin. emit: borrowed bytes.
+ * NULL: no memory, or the log is not there. */
+struct stream_lines *stream_lines_new(const char *log, const struct record_keys *keys,
+                                      const struct record_far *far, struct bytes gateway,
                                       enum config_stream_text text,
                                       void (*emit)(void *context, const struct stream_entry *entry),
                                       void *context) MUST_USE;

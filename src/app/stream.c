@@ -45,6 +45,7 @@ struct stream {
 struct streams {
     const struct clock *clock;
     struct bytes gateway;
+    const struct record_far *far;
     const struct config *config;
     char log[4200];
     struct stream *items;
@@ -115,8 +116,9 @@ static int open_log(struct stream *s)
     if (s->reader) return 0;
     int error = record_reader_open(all->log, s->keys, &s->reader);
     if (error) return error;
+    record_reader_reach(s->reader, all->far);
     record_reader_follow_types(s->reader, stream_lines_types());
-    s->lines = stream_lines_new(all->log, s->keys, all->gateway, s->to->text, on_entry, s);
+    s->lines = stream_lines_new(all->log, s->keys, all->far, all->gateway, s->to->text, on_entry, s);
     return s->lines ? 0 : -ENOMEM;
 }
 
@@ -251,6 +253,7 @@ int streams_start(const struct streams_options *options, struct streams **out)
     }
     *all = (struct streams){ .clock = options->clock,
                              .gateway = options->gateway,
+                             .far = options->far,
                              .config = config_ref(options->config),
                              .items = items,
                              .n = n };

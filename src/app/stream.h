@@ -13,6 +13,7 @@ struct streams_options {
     const char *data;
     struct bytes gateway;           /* the log's origin; borrowed */
     const struct record_keys *keys; /* one for each stream: each is asked by one thread */
+    const struct record_far *far;   /* outlives them; NULL: there is no archive */
     const struct clock *clock;
 };
 /* *out NULL, and 0: there are none. -errno: said in the log. */

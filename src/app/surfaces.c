@@ -80,6 +80,26 @@ static bool claim(void *context, uint64_t session, struct bytes fields)
     return workers_claim(s->options.workers, session, fields);
 }
 
+static void give_archive(struct surfaces *s, struct api_health *out)
+{
+    struct archive_state state;
+    if (!s->options.archive) return;
+    archive_tell(s->options.archive, &state);
+    out->archive = (struct api_archive){ .there = true,
+                                         .failing = state.failing,
+                                         .full = state.full,
+                                         .waiting_bytes = state.waiting_bytes,
+                                         .spool_bytes = state.spool_bytes,
+                                         .n_waiting = state.n_waiting,
+                                         .n_kept = state.n_kept,
+                                         .n_away = state.n_away,
+                                         .sent = state.sent,
+                                         .sent_bytes = state.sent_bytes,
+                                         .dropped = state.dropped,
+                                         .failed = state.failed,
+                                         .behind_us = state.behind_us };
+}
+
 static void give_health(void *context, struct api_health *out)
 {
     struct surfaces *s = context;
@@ -92,6 +112,7 @@ static void give_health(void *context, struct api_health *out)
     out->sessions = atomic_load(&s->options.workers->n_sessions);
     struct worker_counts counts = { 0 };
     workers_count(s->options.workers, &counts);
+    give_archive(s, out);
     out->sent = counts.sent;
     out->refused = counts.refused;
     out->held = counts.held;
@@ -229,6 +250,7 @@ static int start_api(struct surfaces *s)
                                    .host = bytes_of(s->host),
                                    .port = port,
                                    .keys = s->options.keys,
+                                   .far = s->options.far,
                                    .journal = s->options.journal,
                                    .log = s->options.log,
                                    .desk = s->options.desk,

@@ -3,6 +3,7 @@
 #ifndef POSTERN_APP_SURFACES_H
 #define POSTERN_APP_SURFACES_H
 #include "api/api.h"
+#include "app/archive.h"
 #include "app/config.h"
 #include "app/worker.h"
 #include "record/journal.h"
@@ -21,6 +22,8 @@ struct surfaces_options {
     const struct record_keys *keys;
     struct desk *desk; /* NULL: nothing is held */
     struct keeper *keeper;
+    struct archive *archive;        /* NULL: there is none, nor far */
+    const struct record_far *far;   /* outlives it */
     const struct address *database; /* where database clients connect to */
     bool *lost;                     /* atomic: a child is gone */
 };

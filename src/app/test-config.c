@@ -161,10 +161,42 @@ static void what_is_not_built_yet_is_refused(void **state)
         "postern.yaml:1:65: \"saml\" is not supported by this version\n"
         "postern.yaml:2:31: via: agent is not supported by this version; use via: direct\n"
         "postern.yaml:4:17: an index other than sqlite is not supported by this version\n"
-        "postern.yaml:4:42: an archive other than none is not supported by this version\n");
+        "postern.yaml:4:42: \"archive\" is none, or s3://bucket/prefix\n");
     expect_errors(
         LEAST "durability: power\n",
         "postern.yaml:4:13: durability: power is not supported by this version; use durability: process\n");
+}
+
+static void an_archive_is_a_bucket_of_a_service_with_keys(void **state)
+{
+    (void)state;
+    const struct config *c = good(
+        LEAST "store:\n"
+              "  archive: s3://records/gateways/one/\n"
+              "  s3: { endpoint: \"https://s3.example.com:9000\", region: eu-1, access_key: \"${env:A}\", "
+              "secret_key: \"${file:s}\" }\n"
+              "  lock: { mode: compliance, days: 400 }\n"
+              "  spool: 1GB\n  segment: 16MB\n  drop_local: true\n");
+    assert_bytes(c->store.bucket, "records");
+    assert_bytes(c->store.prefix, "gateways/one");
+    assert_int_equal(c->store.lock.mode, CONFIG_LOCK_COMPLIANCE);
+    assert_int_equal(c->store.spool, 1 << 30);
+    config_unref(c);
+    expect_errors(LEAST "store: { archive: \"s3://b\" }\n",
+                  "postern.yaml:4:19: \"archive\" is none, or s3://bucket/prefix\n");
+    expect_errors(LEAST "store: { archive: \"s3://records/a b\" }\n",
+                  "postern.yaml:4:19: \"archive\" is none, or s3://bucket/prefix\n");
+    expect_errors(
+        LEAST "store: { archive: \"s3://records\", spool: 8MB }\n",
+        "postern.yaml:4:19: an archive needs \"s3\" with \"endpoint\", \"access_key\" and "
+        "\"secret_key\"\n"
+        "postern.yaml:4:42: \"spool\" is at least twice \"segment\": one is written while another is "
+        "sent\n");
+    expect_errors(LEAST "store: { drop_local: true }\n",
+                  "postern.yaml:4:8: \"s3\", \"lock\" and \"drop_local\" need an \"archive\"\n");
+    expect_errors(LEAST "store: { s3: { endpoint: \"http://s3.example.com\" } }\n",
+                  "postern.yaml:4:26: \"endpoint\" is an https:// URL (http:// only on loopback) without a "
+                  "path\n");
 }
 
 static void who_is_told_has_one_way_and_a_secret(void **state)
@@ -552,6 +584,7 @@ int main(void)
         cmocka_unit_test(the_address_for_people_is_a_host_and_nothing_more),
         cmocka_unit_test(a_typing_mistake_is_told_with_what_was_meant),
         cmocka_unit_test(what_is_not_built_yet_is_refused),
+        cmocka_unit_test(an_archive_is_a_bucket_of_a_service_with_keys),
         cmocka_unit_test(who_is_told_has_one_way_and_a_secret),
         cmocka_unit_test(streams_go_to_a_file_or_to_syslog),
         cmocka_unit_test(a_stream_that_leads_nowhere_is_refused),

@@ -16,6 +16,8 @@ static const struct cli_option options[] = {
       "is the data folder's log.pub" },
     { "against", 0, "FILE", "Checkpoints that were kept elsewhere: what they sign must still be there" },
     { "partial", 0, NULL, "Let a bundle pass whose sessions had not ended, or were erased" },
+    { "key", 0, "FILE", "The public key to verify with; the default is the data folder's log.pub" },
+    { "archive", 0, NULL, "Verify what is in the archive from there, even where it is here too" },
     { "heads-only", 0, NULL, "Prove the blocks and do not open them; needs no key-encryption key" },
     { 0 },
 };
@@ -142,8 +144,22 @@ static bool choose_key(struct cli_call *call, const struct evidence *e, const st
     return true;
 }
 
+static int say_failure(struct cli_call *call, const struct evidence *e, int error)
+{
+    if (error == -ENOLINK)
+        return cli_fail(call,
+                        "a part of the log %s is in the archive: name the configuration with --config (and "
+                        "the folder with --data)",
+                        e->log);
+    if (e->far && (error == -EHOSTUNREACH || error == -EACCES || error == -ENOENT))
+        return cli_fail(call, "a part of the log is in the archive, which does not give it");
+    return cli_fail(call, "the log %s: %s", e->log, strerror(-error));
+}
+
 static int verify(struct cli_call *call, struct evidence *e, const struct pinned *pinned)
 {
+    if (cli_option(call, "archive") && !e->far)
+        return cli_fail(call, "--archive wants a configuration with an archive");
     struct record_verify_result result = { 0 };
     struct buf origin, notes;
     struct anchored anchored = { 0 };
@@ -158,12 +174,14 @@ static int verify(struct cli_call *call, struct evidence *e, const struct pinned
                             BYTES_FMT(buf_bytes(&origin)));
         else if (some != PINNED_BAD) {
             struct anchored *against = some == PINNED_SOME ? &anchored : NULL;
+            struct record_far far = e->far ? *e->far : (struct record_far){ 0 };
             struct progress bar = progress_begin(call, "verifying");
-            int error = record_verify_against(e->log, key, e->has_keys ? &e->keys.keys : NULL, against,
-                                              progressed, &bar, &result);
+            far.first = cli_option(call, "archive");
+            int error =
+                record_verify_against(e->log, e->far ? &far : NULL, key, e->has_keys ? &e->keys.keys : NULL,
+                                      against, progressed, &bar, &result);
             progress_end(&bar);
-            code = error ? cli_fail(call, "the log %s: %s", e->log, strerror(-error))
-                         : print(call, e, key, &result, against);
+            code = error ? say_failure(call, e, error) : print(call, e, key, &result, against);
         }
     }
     anchored_free(&anchored);

@@ -22,6 +22,7 @@ struct cli_option {
     const char *help;  /* one sentence without a full stop */
 };
 
+struct record_far;
 struct cli_call;
 struct cli_command {
     const char *name;                  /* "sessions list" */
@@ -42,6 +43,9 @@ struct cli_place {
     /* NULL, or what asks the source, which takes a while: fills key or key_problem. */
     void (*read_key)(struct cli_place *place);
     struct buf key_command; /* for read_key */
+    /* Where blocks that are in the archive are read, and what frees it; NULL: there is no archive. */
+    const struct record_far *far;
+    void (*far_free)(const struct record_far *far);
 };
 
 /* What a command gets of the world. */

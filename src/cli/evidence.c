@@ -152,11 +152,15 @@ static bool open_parts(const struct cli_call *call, unsigned wanted, struct cli_
 {
     bool good = become_owner(call, e->data);
     if (good && wanted & EVIDENCE_KEYS) good = find_keys(call, e, place);
+    e->far = place->far;
+    e->far_free = place->far_free;
     if (good && wanted & EVIDENCE_READER) {
         int error = record_reader_open(e->log, &e->keys.keys, &e->reader);
         if (error)
             cli_fail(call, "the log %s: %s%s", e->log, strerror(-error),
                      error == -ENOENT ? "; no gateway has run with this data folder yet" : "");
+        else
+            record_reader_reach(e->reader, e->far);
         good = error == 0;
     }
     return good && (!(wanted & EVIDENCE_INDEX) || open_index(call, e));
@@ -185,6 +189,7 @@ void evidence_close(struct evidence *e)
 {
     index_free(e->index);
     record_reader_free(e->reader);
+    if (e->far) e->far_free(e->far);
     if (e->has_keys) keys_memory_wipe(&e->keys);
     memset(e, 0, sizeof *e);
 }

@@ -13,6 +13,8 @@ struct evidence {
     bool has_keys;
     struct keys_memory keys;
     struct record_reader *reader;
+    const struct record_far *far; /* NULL: no archive, or --data without --config */
+    void (*far_free)(const struct record_far *far);
     struct index *index; /* NULL unless wanted */
     struct index_progress progress;
 };

@@ -93,3 +93,9 @@ void hkdf_sha256(struct bytes secret, struct bytes salt, struct bytes info, uint
     CHECK(EVP_KDF_derive(context, out, n_out, params) == 1);
     EVP_KDF_CTX_free(context);
 }
+
+bool md5_once(struct bytes data, uint8_t out[MD5_SIZE])
+{
+    size_t n = 0;
+    return EVP_Q_digest(NULL, "MD5", NULL, data.p, data.n, out, &n) == 1 && n == MD5_SIZE;
+}

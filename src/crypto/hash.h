@@ -1,5 +1,5 @@
-/* SHA-256 and HMAC-SHA-256, and what is derived with them. A struct sha256 is a context with the algorithm
- * already fetched, for whoever hashes often; one thread at a time. */
+/* SHA-256 and HMAC-SHA-256, and what is derived with them; MD5, where a protocol wants it. A struct sha256 is
+ * a context with the algorithm already fetched, for whoever hashes often; one thread at a time. */
 #ifndef POSTERN_CRYPTO_HASH_H
 #define POSTERN_CRYPTO_HASH_H
 #include "base/bytes.h"
@@ -27,4 +27,9 @@ void hmac_sha256(struct bytes key, struct bytes data, uint8_t out[SHA256_SIZE]);
 void pbkdf2_sha256(struct bytes password, struct bytes salt, unsigned iterations, uint8_t out[SHA256_SIZE]);
 /* RFC 5869, extract and expand; n_out is at most 255 * 32. */
 void hkdf_sha256(struct bytes secret, struct bytes salt, struct bytes info, uint8_t *out, size_t n_out);
+
+/* RFC 1321: protects nothing from anybody. Object storage names parts by it, and wants it as a checksum of
+ * transfers. False: libcrypto refuses it (FIPS). */
+enum { MD5_SIZE = 16 };
+bool md5_once(struct bytes data, uint8_t out[MD5_SIZE]) MUST_USE;
 #endif

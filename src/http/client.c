@@ -2,8 +2,8 @@
 #include "http/client.h"
 #include "base/clock.h"
 #include "base/secret.h"
+#include "http/client-private.h"
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static void curl_begin(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static void curl_ready(void)
+void http_curl_ready(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, curl_begin);
@@ -66,7 +66,7 @@ static CURLU *url_parse(struct bytes text)
 
 enum http_url_kind http_url_kind(struct bytes text)
 {
-    curl_ready();
+    http_curl_ready();
     CURLU *url = url_parse(text);
     enum http_url_kind kind = url ? parsed_kind(url) : HTTP_URL_REFUSED;
     curl_url_cleanup(url);
@@ -170,20 +170,19 @@ static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, 
     return t->get->cancel && atomic_load(t->get->cancel);
 }
 
-/* Called with the address that libcurl is about to connect to. */
-static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+curl_socket_t http_curl_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)purpose;
-    const struct transfer *t = context;
+    const bool *loopback_only = context;
     const struct sockaddr_in *v4 = (const void *)&address->addr;
     const struct sockaddr_in6 *v6 = (const void *)&address->addr;
     bool loopback = (address->family == AF_INET && ntohl(v4->sin_addr.s_addr) >> 24 == 127) ||
                     (address->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr));
-    if (t->loopback_only && !loopback) return CURL_SOCKET_BAD;
+    if (*loopback_only && !loopback) return CURL_SOCKET_BAD;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static bool header_add(struct curl_slist **list, struct buf *line, const char *name, struct bytes value)
+bool http_curl_header(struct curl_slist **list, struct buf *line, const char *name, struct bytes value)
 {
     for (size_t i = 0; i < value.n; i++)
         if (value.p[i] < ' ' || value.p[i] == 0x7F) return false;
@@ -202,11 +201,11 @@ static bool headers_prepare(CURL *curl, const struct http_get *get, struct curl_
     bool ok = true;
     *list_out = NULL;
     buf_init(&line, 64 * 1024);
-    if (get->authorization.n) ok = header_add(list_out, &line, "Authorization", get->authorization);
+    if (get->authorization.n) ok = http_curl_header(list_out, &line, "Authorization", get->authorization);
     if (ok && get->form.p && get->json)
-        ok = header_add(list_out, &line, "Content-Type", BYTES_LITERAL("application/json"));
+        ok = http_curl_header(list_out, &line, "Content-Type", BYTES_LITERAL("application/json"));
     for (size_t i = 0; ok && i < get->n_headers; i++)
-        ok = header_add(list_out, &line, get->headers[i].name, get->headers[i].value);
+        ok = http_curl_header(list_out, &line, get->headers[i].name, get->headers[i].value);
     if (line.data) secret_wipe(line.data, line.size);
     buf_free(&line);
     if (get->form.p) {
@@ -235,8 +234,8 @@ static bool transfer_prepare(CURL *curl, struct transfer *t, const char *url, in
     ok &= curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
     ok &= curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK;
     ok &= curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t) == CURLE_OK;
-    ok &= curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket) == CURLE_OK;
-    ok &= curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK;
+    ok &= curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, http_curl_socket) == CURLE_OK;
+    ok &= curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &t->loopback_only) == CURLE_OK;
     /* Proxies of the environment stand for HTTPS, where they see nothing; never for loopback. */
     if (t->loopback_only) ok &= curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK;
     return ok;
@@ -279,7 +278,7 @@ enum http_outcome http_get(const struct http_get *get, struct buf *body, struct 
     struct transfer t = { .get = get, .body = body, .answer = answer_out };
     int64_t deadline_us = clock_monotonic_us(&clock_system) + get->deadline_ms * 1000;
     enum http_outcome outcome = HTTP_FAILED;
-    curl_ready();
+    http_curl_ready();
     *answer_out = (struct http_answered){ .max_age_s = -1, .why = "the URL is not one that may be fetched" };
     enum http_url_kind kind = http_url_kind(get->url);
     char *url = kind == HTTP_URL_REFUSED ? NULL : strndup((const char *)get->url.p, get->url.n);

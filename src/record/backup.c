@@ -109,21 +109,37 @@ static int newest_size(struct copier *c, uint64_t *size_out)
     return error;
 }
 
+static bool has_file(struct copier *c, const char *name)
+{
+    return faccessat(c->to, name, F_OK, 0) == 0;
+}
+
+/* Of a segment that is in the archive there are receipt and heads; and its blocks, or not any more. */
+static int copy_segment(struct copier *c, uint64_t first_leaf)
+{
+    static const char *const suffixes[] = { "open", "heads", "blocks", "archived" };
+    char base[32], name[64];
+    bool has_blocks = false;
+    int error = 0;
+    for (size_t k = 0; k < 4 && !error; k++) {
+        blocks_name(first_leaf, suffixes[k], base);
+        snprintf(name, sizeof name, "log/segments/%s", base);
+        error = copy_file(c, name, k != 1);
+        if (k == 2) has_blocks = has_file(c, name);
+    }
+    /* The receipt comes last: it stands before the blocks go. */
+    return error || has_blocks || has_file(c, name) ? error : -ENOENT;
+}
+
 static int copy_segments(struct copier *c, uint64_t size)
 {
-    static const char *const suffixes[] = { "open", "heads", "blocks" };
-    char base[32], name[64];
     struct segment_list list = { 0 };
     int folder = openat(c->from, "log/segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int error = folder < 0 ? -errno : segment_list_read(folder, &list);
     if (folder >= 0) close(folder);
     for (size_t i = 0; i < list.n && !error; i++) {
         if (list.first_leaf[i] > size) break;
-        for (size_t k = 0; k < 3 && !error; k++) {
-            blocks_name(list.first_leaf[i], suffixes[k], base);
-            snprintf(name, sizeof name, "log/segments/%s", base);
-            error = copy_file(c, name, k == 0);
-        }
+        error = copy_segment(c, list.first_leaf[i]);
     }
     segment_list_free(&list);
     return error;

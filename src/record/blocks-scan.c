@@ -168,6 +168,36 @@ static int open_segment(struct blocks *b, uint64_t first_leaf, uint64_t *size_ou
     return 0;
 }
 
+/* A segment whose blocks went to the archive: the heads that stayed here give the tree, and the checkpoint
+ * behind them says whether they are right. */
+static int scan_away(struct scan *s, uint64_t first_leaf)
+{
+    char name[32];
+    uint8_t raw[FORMAT_ENTRY];
+    struct format_block head;
+    int error = 0;
+    blocks_name(first_leaf, "heads", name);
+    int fd = openat(s->b->folder, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    for (off_t at = 0; !error && pread(fd, raw, sizeof raw, at) == (ssize_t)sizeof raw; at += sizeof raw) {
+        if (!format_block_decode(raw, &head) || head.leaf != s->b->tree.size) {
+            log_line(LOG_ERROR, "the entry of block %" PRIu64 " is damaged", s->b->tree.size);
+            error = -EBADMSG;
+        } else {
+            error = take(s, &head, raw);
+        }
+    }
+    close(fd);
+    return error;
+}
+
+static bool is_here(int folder, uint64_t first_leaf)
+{
+    char name[32];
+    blocks_name(first_leaf, "blocks", name);
+    return faccessat(folder, name, F_OK, 0) == 0;
+}
+
 static int scan_segment(struct scan *s, uint64_t first_leaf, bool newest)
 {
     struct blocks *b = s->b;
@@ -175,6 +205,7 @@ static int scan_segment(struct scan *s, uint64_t first_leaf, bool newest)
     uint8_t raw[FORMAT_BLOCK_HEAD];
     uint64_t file_size = 0;
     bool heads_good = true;
+    if (!newest && !is_here(b->folder, first_leaf)) return scan_away(s, first_leaf);
     int error = open_segment(b, first_leaf, &file_size);
     while (!error && b->size < file_size && file_size - b->size >= FORMAT_BLOCK_HEAD &&
            block_is_whole(s, b->size, file_size, raw, &head)) {

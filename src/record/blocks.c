@@ -96,7 +96,7 @@ int blocks_checkpoint(struct blocks *b, const struct record_keys *keys, const ch
 
 bool blocks_segment_is_full(const struct blocks *b)
 {
-    return b->fd < 0 || b->size + buf_length(&b->out) >= BLOCKS_SEGMENT_BYTES;
+    return b->fd < 0 || b->size + buf_length(&b->out) >= b->segment_bytes;
 }
 
 /* Makes a file whole or not at all, and syncs it. */

@@ -8,13 +8,14 @@
 #include "record/format.h"
 #include "record/tree.h"
 
-enum { BLOCKS_SEGMENT_BYTES = 64 << 20 };
+enum { BLOCKS_SEGMENT_BYTES = 64 << 20 /* unless told otherwise */ };
 
 struct blocks {
     int folder;                /* segments/ */
     int fd, heads_fd;          /* of the newest segment, -1: none yet */
     int checkpoints_fd;        /* open for appending */
     uint64_t first_leaf;       /* of the newest segment */
+    uint64_t segment_bytes;    /* how large one gets */
     uint64_t size, heads_size; /* what is written of the newest segment's files */
     uint64_t checkpoints_size;
     struct buf out, heads_out; /* not written yet: kept where the disk is full, written again in full */

@@ -93,12 +93,13 @@ static bool is_included(struct walk *w, const struct format_block *head, const u
 static bool open_block(struct walk *w, const uint8_t raw[FORMAT_BLOCK_HEAD], const struct format_block *head)
 {
     struct opener *o = &w->check->opener;
+    struct segment_file blocks = segment_file_of(w->check->fd);
     struct frame f;
     char text[128];
     int got;
     if (w->blocks->size - w->at - FORMAT_BLOCK_HEAD < head->cipher_length)
         return bad_block(w, head, "the block is cut off");
-    if (opener_read(o, w->check->fd, w->blocks->at + w->at, raw, head) != OPENED ||
+    if (opener_read(o, &blocks, w->blocks->at + w->at, raw, head) != OPENED ||
         opener_open_with(o, raw, head, w->key) != OPENED)
         return bad_block(w, head, o->message);
     while ((got = opener_next(o, &f)) > 0)

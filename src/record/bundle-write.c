@@ -18,9 +18,9 @@
 struct writer {
     struct bundle_gather g;
     struct opener opener; /* for its ciphertexts: each is checked against its head on its way */
-    int fd, keys_fd, blocks_fd;
-    uint64_t segment; /* that blocks_fd is of */
-    uint64_t left;    /* of the member that is being written */
+    int fd, keys_fd;
+    struct segment_file blocks;
+    uint64_t left; /* of the member that is being written */
     struct sha256 *sha;
     struct buf sums; /* SHA256SUMS */
     char name[BUNDLE_TAR_NAME];
@@ -142,15 +142,13 @@ static bool is_open(struct writer *w, const struct format_block *head)
     return found;
 }
 
-static bool open_segment(struct writer *w, uint64_t first_leaf)
+static const char *open_segment(struct writer *w, uint64_t first_leaf)
 {
-    char name[32];
-    if (w->blocks_fd >= 0 && w->segment == first_leaf) return true;
-    if (w->blocks_fd >= 0) close(w->blocks_fd);
-    blocks_name(first_leaf, "blocks", name);
-    w->blocks_fd = openat(w->g.heads.folder, name, O_RDONLY | O_CLOEXEC);
-    w->segment = first_leaf;
-    return w->blocks_fd >= 0;
+    int error = segment_file_open(&w->blocks, first_leaf);
+    return !error              ? NULL
+           : error == -ENOLINK ? "its segment is in the archive, and no way there is known"
+           : error == -EBADMSG ? "the receipt of its segment is damaged"
+                               : "its segment is missing";
 }
 
 static enum bundle_outcome write_blocks(struct writer *w, const struct part *p)
@@ -168,10 +166,9 @@ static enum bundle_outcome write_blocks(struct writer *w, const struct part *p)
         const struct heads_entry *e = &p->blocks[i].entry;
         size_t cipher = is_open(w, &e->head) ? e->head.cipher_length : 0;
         /* What was erased is proven by its head alone; its ciphertext may be gone. */
-        const char *why = w->left < FORMAT_BLOCK_HEAD + cipher        ? "its session was erased this moment"
-                          : cipher && !open_segment(w, e->first_leaf) ? "its segment is missing"
-                                                                      : NULL;
-        if (!why && cipher && opener_read(&w->opener, w->blocks_fd, e->offset, e->raw, &e->head) != OPENED)
+        const char *why = w->left < FORMAT_BLOCK_HEAD + cipher ? "its session was erased this moment" : NULL;
+        if (!why && cipher) why = open_segment(w, e->first_leaf);
+        if (!why && cipher && opener_read(&w->opener, &w->blocks, e->offset, e->raw, &e->head) != OPENED)
             why = w->opener.message;
         if (why) return bundle_refuse(w->g.out, "block %" PRIu64 ": %s", e->head.leaf, why);
         add(w, e->raw, FORMAT_BLOCK_HEAD);
@@ -310,11 +307,14 @@ static enum bundle_outcome all_are_there(const struct bundle_gather *g)
 
 enum bundle_outcome bundle_write(const struct bundle_request *request, int fd, struct bundle_written *out)
 {
-    struct writer w = { .fd = fd, .keys_fd = -1, .blocks_fd = -1, .opener.keys_fd = -1 };
+    struct writer w = { .fd = fd, .keys_fd = -1, .blocks.fd = -1, .opener.keys_fd = -1 };
     *out = (struct bundle_written){ 0 };
     buf_init(&w.sums, 256 << 20);
     enum bundle_outcome got = bundle_gather(request, &w.g, out);
-    if (got == BUNDLE_WRITTEN) got = all_are_there(&w.g);
+    if (got == BUNDLE_WRITTEN) {
+        segment_file_init(&w.blocks, w.g.heads.folder, request->far);
+        got = all_are_there(&w.g);
+    }
     if (got == BUNDLE_WRITTEN) {
         out->tree_size = w.g.checkpoint.size;
         w.sha = sha256_new();
@@ -329,7 +329,7 @@ enum bundle_outcome bundle_write(const struct bundle_request *request, int fd, s
     sha256_free(w.sha);
     opener_free(&w.opener);
     if (w.keys_fd >= 0) close(w.keys_fd);
-    if (w.blocks_fd >= 0) close(w.blocks_fd);
+    segment_file_free(&w.blocks);
     bundle_gather_free(&w.g);
     return got;
 }

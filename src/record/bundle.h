@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "record/anchored.h"
 #include "record/lane.h"
+#include "record/segment-file.h"
 
 enum { BUNDLE_SESSIONS_MAX = 100000 };
 
@@ -14,6 +15,7 @@ enum { BUNDLE_SESSIONS_MAX = 100000 };
 struct bundle_request {
     const char *folder;             /* of the log */
     const struct record_keys *keys; /* unwrap is used */
+    const struct record_far *far;   /* where what is in the archive is read; may be NULL */
     const uint8_t *public_key;      /* of the log, now */
     const uint64_t *sessions;       /* each once, ascending */
     size_t n_sessions;

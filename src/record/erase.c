@@ -228,8 +228,9 @@ int erase_blocks(const char *log, const uint64_t *sessions, size_t n, uint64_t *
             blocks_name(e.first_leaf, "blocks", name);
             fd = openat(heads.folder, name, O_RDWR | O_CLOEXEC);
             segment = e.first_leaf;
+            if (fd < 0 && errno != ENOENT) error = -errno;
         }
-        if (fd < 0) continue; /* it is elsewhere */
+        if (error || fd < 0) continue; /* it is in the archive, which keeps what nobody can read */
         error = punch(fd, e.offset + FORMAT_BLOCK_HEAD, e.head.cipher_length);
         *blocks_out += !error;
         *bytes_out += error ? 0 : e.head.cipher_length;

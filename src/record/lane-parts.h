@@ -28,7 +28,10 @@ struct lane_shared {
     _Atomic int mode;      /* enum sequencer_mode */
     atomic_bool stalled;   /* blocks cannot be written at present */
     atomic_bool tail_full; /* a segment could not be allocated */
-    atomic_bool wipes;     /* segments that are let go are removed, not kept */
+    /* record_log_allow: what may be stored, and that it is. */
+    _Atomic uint64_t most_stored;
+    atomic_bool spool_full;
+    atomic_bool wipes; /* segments that are let go are removed, not kept */
     const struct clock *clock;
     _Atomic uint64_t leaves; /* blocks in the log */
     size_t segment_size;

@@ -80,6 +80,16 @@ static enum record_outcome lane_refuse(struct record_lane *lane, size_t need, ui
     return atomic_load(&shared->stalled) || atomic_load(&shared->tail_full) ? RECORD_FULL : RECORD_WAIT;
 }
 
+/* The spool is at its bound: room comes when the archive takes some of it. */
+static bool lane_spool_is_full(struct record_lane *lane)
+{
+    struct lane_shared *shared = lane->shared;
+    if (!atomic_load_explicit(&shared->spool_full, memory_order_relaxed)) return false;
+    atomic_store(&lane->refused_ready, UINT64_MAX); /* unlike `ready`: told of room whatever that is */
+    atomic_store(&lane->wants_room, 1);
+    return atomic_load(&shared->spool_full);
+}
+
 static void lane_next_segment(struct record_lane *lane)
 {
     uint64_t number = lane->segment->number + 1;
@@ -209,6 +219,7 @@ enum record_outcome record_append(struct record_lane *lane, struct record_sessio
     CHECK(n <= FORMAT_BODY_MAX);
     if (atomic_load_explicit(&lane->dead, memory_order_relaxed) || session->next_sequence == 0)
         return RECORD_FULL;
+    if (urgency == RECORD_INTENT && lane_spool_is_full(lane)) return RECORD_FULL;
     size_t need = FORMAT_FRAME_HEAD + n;
     uint64_t reserve = urgency == RECORD_INTENT ? lane_reserve_bytes(lane) : 0;
     if (!lane_fits(lane, need, reserve)) {
@@ -242,6 +253,7 @@ static void lane_count_reserved(struct record_lane *lane, int change)
 enum record_outcome record_reserve(struct record_lane *lane, struct record_session *session)
 {
     if (atomic_load_explicit(&lane->dead, memory_order_relaxed)) return RECORD_FULL;
+    if (lane_spool_is_full(lane)) return RECORD_FULL;
     uint64_t reserve = lane_reserve_bytes(lane) + LANE_RESERVE + FORMAT_BATCH_HEAD + 8;
     if (!lane_fits(lane, 0, reserve)) {
         enum record_outcome refused = lane_refuse(lane, 0, reserve);

@@ -32,6 +32,8 @@ struct record_options {
     const char *origin;        /* the log's name in checkpoints, "postern.example/log-1" */
     unsigned n_lanes;          /* workers, plus one for the gateway itself: lane n_lanes - 1 */
     size_t tail_segment_bytes; /* 0: 64 MiB */
+    uint64_t segment_bytes;    /* of blocks: a fuller segment is followed by another; 0: 64 MiB */
+    int64_t segment_us;        /* an older one too; 0: however old it is */
     const struct clock *clock; /* asked by the workers and by the log's own threads */
     const struct record_keys *keys;
     /* Called from the sequencer thread when a lane that answered RECORD_WAIT or RECORD_FULL has room again.
@@ -52,10 +54,15 @@ void record_log_close(struct record_log *log);
 /* Lane i, owned by the log; used by one thread. */
 struct record_lane *record_log_lane(struct record_log *log, unsigned i);
 
+/* From any thread: once so many bytes of blocks more are stored, intents are refused with RECORD_FULL, until
+ * this is called with room again. UINT64_MAX, as in the beginning: there is no such bound. */
+void record_log_allow(struct record_log *log, uint64_t more_bytes);
+
 /* For /metrics and readiness; read without a lock, each number for itself. */
 struct record_stats {
     uint64_t frames, bytes_appended, blocks, bytes_stored, tail_backlog_bytes;
-    bool refusing; /* some lane has no room for intents */
+    bool refusing;   /* some lane has no room for intents */
+    bool spool_full; /* all are refused, since record_log_allow said so */
 };
 void record_log_stats(struct record_log *log, struct record_stats *stats_out);
 

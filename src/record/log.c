@@ -159,6 +159,8 @@ static int prepare(struct record_log *log)
     buf_init(&log->blocks.out, (size_t)16 << 20);
     buf_init(&log->blocks.heads_out, (size_t)16 << 20);
     log->origin = strdup(o->origin);
+    log->blocks.segment_bytes = o->segment_bytes ? o->segment_bytes : BLOCKS_SEGMENT_BYTES;
+    atomic_store(&log->shared.most_stored, UINT64_MAX);
     log->lanes = aligned_alloc(64, o->n_lanes * sizeof *log->lanes);
     if (!log->origin || !log->lanes || !log->blocks.sha) return -ENOMEM;
     memset(log->lanes, 0, o->n_lanes * sizeof *log->lanes);
@@ -258,6 +260,15 @@ struct record_lane *record_log_lane(struct record_log *log, unsigned i)
     return &log->lanes[i];
 }
 
+void record_log_allow(struct record_log *log, uint64_t more_bytes)
+{
+    uint64_t stored = atomic_load(&log->sequencer.n_stored);
+    uint64_t most = more_bytes > UINT64_MAX - stored ? UINT64_MAX : stored + more_bytes;
+    atomic_store(&log->shared.most_stored, most);
+    atomic_store(&log->shared.spool_full, stored >= most);
+    bell_ring(&log->shared.sequencer_bell);
+}
+
 void record_log_wipe(struct record_log *log, bool on)
 {
     atomic_store(&log->shared.wipes, on);
@@ -279,6 +290,7 @@ void record_log_stats(struct record_log *log, struct record_stats *out)
         .blocks = atomic_load_explicit(&log->sequencer.n_blocks, memory_order_relaxed),
         .bytes_stored = atomic_load_explicit(&log->sequencer.n_stored, memory_order_relaxed),
     };
+    out->refusing = out->spool_full = atomic_load(&log->shared.spool_full);
     bool short_of_room = atomic_load(&log->shared.stalled) || atomic_load(&log->shared.tail_full);
     for (unsigned i = 0; i < log->options.n_lanes; i++) {
         struct record_lane *lane = &log->lanes[i];

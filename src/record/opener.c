@@ -38,17 +38,23 @@ static enum opened say(struct opener *o, enum opened outcome, const char *messag
     return outcome;
 }
 
-enum opened opener_read(struct opener *o, int blocks_fd, uint64_t offset,
+/* Why a segment gave too few bytes. */
+static const char *shortage(const struct segment_file *blocks, const char *otherwise)
+{
+    return blocks->error ? "its segment is in the archive, which cannot be read" : otherwise;
+}
+
+enum opened opener_read(struct opener *o, struct segment_file *blocks, uint64_t offset,
                         const uint8_t raw[FORMAT_BLOCK_HEAD], const struct format_block *head)
 {
     uint8_t there[FORMAT_BLOCK_HEAD], digest[FORMAT_HASH];
-    if (pread(blocks_fd, there, sizeof there, (off_t)offset) != (ssize_t)sizeof there)
-        return say(o, OPENED_BAD, "the block is missing");
+    if (segment_file_read(blocks, offset, there, sizeof there) != (ssize_t)sizeof there)
+        return say(o, OPENED_BAD, shortage(blocks, "the block is missing"));
     if (memcmp(there, raw, sizeof there) != 0)
         return say(o, OPENED_BAD, "another block stands in its place, or its head was changed");
-    if (pread(blocks_fd, o->cipher, head->cipher_length, (off_t)(offset + FORMAT_BLOCK_HEAD)) !=
+    if (segment_file_read(blocks, offset + FORMAT_BLOCK_HEAD, o->cipher, head->cipher_length) !=
         (ssize_t)head->cipher_length)
-        return say(o, OPENED_BAD, "the block is cut off");
+        return say(o, OPENED_BAD, shortage(blocks, "the block is cut off"));
     sha256_of(o->sha, bytes_make(o->cipher, head->cipher_length), digest);
     if (memcmp(digest, head->digest, sizeof digest) != 0)
         return say(o, OPENED_BAD, "the block's content was changed");
@@ -65,13 +71,13 @@ bool opener_is_erased(struct opener *o, const struct format_block *head)
     return o->erased;
 }
 
-bool opener_is_removed(struct opener *o, int blocks_fd, uint64_t offset, const uint8_t raw[FORMAT_BLOCK_HEAD],
-                       const struct format_block *head)
+bool opener_is_removed(struct opener *o, struct segment_file *blocks, uint64_t offset,
+                       const uint8_t raw[FORMAT_BLOCK_HEAD], const struct format_block *head)
 {
     uint8_t there[FORMAT_BLOCK_HEAD];
-    if (pread(blocks_fd, there, sizeof there, (off_t)offset) != (ssize_t)sizeof there ||
+    if (segment_file_read(blocks, offset, there, sizeof there) != (ssize_t)sizeof there ||
         memcmp(there, raw, sizeof there) != 0 ||
-        pread(blocks_fd, o->cipher, head->cipher_length, (off_t)(offset + FORMAT_BLOCK_HEAD)) !=
+        segment_file_read(blocks, offset + FORMAT_BLOCK_HEAD, o->cipher, head->cipher_length) !=
             (ssize_t)head->cipher_length)
         return false;
     for (size_t i = 0; i < head->cipher_length; i++)

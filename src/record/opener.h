@@ -5,6 +5,7 @@
 #include "crypto/hash.h"
 #include "record/format.h"
 #include "record/lane.h"
+#include "record/segment-file.h"
 #include "record/session-keys.h"
 #include "record/shrink.h"
 
@@ -34,16 +35,16 @@ void opener_free(struct opener *o);
 
 /* CLOSED: whole, but there is no key for it (none was given, or it was erased). */
 enum opened { OPENED_BAD = 0, OPENED_CLOSED, OPENED };
-/* Reads the ciphertext of a head that stands at `offset` of a .blocks file into o->cipher, and checks the
- * head there and the digest. */
-enum opened opener_read(struct opener *o, int blocks_fd, uint64_t offset,
+/* Reads the ciphertext of a head that stands at `offset` of a segment into o->cipher, and checks the head
+ * there and the digest. BAD also where the archive cannot be reached: blocks->error tells that apart. */
+enum opened opener_read(struct opener *o, struct segment_file *blocks, uint64_t offset,
                         const uint8_t raw[FORMAT_BLOCK_HEAD], const struct format_block *head) MUST_USE;
 /* Whether the key of the block was erased: o->erased and o->grave say so then. Its ciphertext may be gone,
  * with zeros in its place: see log-format.md. */
 bool opener_is_erased(struct opener *o, const struct format_block *head) MUST_USE;
 /* Whether a block whose key was erased has zeros for a ciphertext, behind its head. */
-bool opener_is_removed(struct opener *o, int blocks_fd, uint64_t offset, const uint8_t raw[FORMAT_BLOCK_HEAD],
-                       const struct format_block *head) MUST_USE;
+bool opener_is_removed(struct opener *o, struct segment_file *blocks, uint64_t offset,
+                       const uint8_t raw[FORMAT_BLOCK_HEAD], const struct format_block *head) MUST_USE;
 /* Opens what opener_read read; opener_next yields its frames then. */
 enum opened opener_open(struct opener *o, const uint8_t raw[FORMAT_BLOCK_HEAD],
                         const struct format_block *head) MUST_USE;

@@ -1,7 +1,6 @@
 /* A reader is a place in the log: either in one session, or in the order of blocks. It uses the .heads files
  * to find blocks, and the opener to open them. */
 #include "record/reader.h"
-#include "record/blocks.h"
 #include "record/heads.h"
 #include "record/opener.h"
 #include <errno.h>
@@ -16,8 +15,7 @@ enum { SKEW_US = 120 * 1000000 }; /* between a session's number and its first bl
 struct record_reader {
     struct heads heads;
     struct opener opener;
-    int blocks_fd;
-    uint64_t segment; /* that blocks_fd is of */
+    struct segment_file blocks;
     /* Of the session that is read; next_leaf: where to look for its next block. */
     uint64_t session, next_leaf;
     uint32_t from, next_sequence;
@@ -31,7 +29,7 @@ int record_reader_open(const char *folder, const struct record_keys *keys, struc
 {
     struct record_reader *r = calloc(1, sizeof *r);
     if (!r) return -ENOMEM;
-    r->blocks_fd = r->opener.keys_fd = r->heads.fd = r->heads.folder = -1;
+    r->opener.keys_fd = r->heads.fd = r->heads.folder = -1;
     r->follow_types = UINT32_MAX;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int error = fd < 0 ? -errno : opener_init(&r->opener, fd, keys);
@@ -39,6 +37,7 @@ int record_reader_open(const char *folder, const struct record_keys *keys, struc
         error = heads_open(fd, &r->heads);
         if (error) r->heads = (struct heads){ .folder = -1, .fd = -1 };
     }
+    segment_file_init(&r->blocks, r->heads.folder, NULL);
     if (fd >= 0) close(fd);
     if (error) {
         record_reader_free(r);
@@ -51,10 +50,15 @@ int record_reader_open(const char *folder, const struct record_keys *keys, struc
 void record_reader_free(struct record_reader *r)
 {
     if (!r) return;
-    if (r->blocks_fd >= 0) close(r->blocks_fd);
+    segment_file_free(&r->blocks);
     opener_free(&r->opener);
     heads_close(&r->heads);
     free(r);
+}
+
+void record_reader_reach(struct record_reader *r, const struct record_far *far)
+{
+    r->blocks.far = far;
 }
 
 const char *record_reader_message(const struct record_reader *r)
@@ -70,17 +74,6 @@ static enum record_read bad(struct record_reader *r, uint64_t leaf, const char *
     return RECORD_READ_BAD;
 }
 
-static bool open_segment(struct record_reader *r, uint64_t first_leaf)
-{
-    char name[32];
-    if (r->blocks_fd >= 0 && r->segment == first_leaf) return true;
-    if (r->blocks_fd >= 0) close(r->blocks_fd);
-    blocks_name(first_leaf, "blocks", name);
-    r->blocks_fd = openat(r->heads.folder, name, O_RDONLY | O_CLOEXEC);
-    r->segment = first_leaf;
-    return r->blocks_fd >= 0;
-}
-
 static enum opened open_block(struct record_reader *r, const struct heads_entry *e)
 {
     /* What is erased may be gone from the disk as well. */
@@ -88,11 +81,14 @@ static enum opened open_block(struct record_reader *r, const struct heads_entry 
         r->opener.message = "the session was erased";
         return OPENED_CLOSED;
     }
-    if (!open_segment(r, e->first_leaf)) {
-        r->opener.message = "its segment is missing";
+    int error = segment_file_open(&r->blocks, e->first_leaf);
+    if (error) {
+        r->opener.message = error == -ENOLINK   ? "its segment is in the archive, and no way there is known"
+                            : error == -EBADMSG ? "the receipt of its segment is damaged"
+                                                : "its segment is missing";
         return OPENED_BAD;
     }
-    enum opened read = opener_read(&r->opener, r->blocks_fd, e->offset, e->raw, &e->head);
+    enum opened read = opener_read(&r->opener, &r->blocks, e->offset, e->raw, &e->head);
     return read == OPENED ? opener_open(&r->opener, e->raw, &e->head) : read;
 }
 

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "record/frame.h"
 #include "record/lane.h"
+#include "record/segment-file.h"
 #include "record/session-keys.h"
 
 struct record_reader;
@@ -12,6 +13,9 @@ struct record_reader;
 int record_reader_open(const char *folder, const struct record_keys *keys,
                        struct record_reader **reader_out) MUST_USE;
 void record_reader_free(struct record_reader *reader);
+/* Where blocks that went to the archive are read from now on; far outlives the reader. Without it, or NULL,
+ * they are out of reach: BAD. Right behind opening. */
+void record_reader_reach(struct record_reader *reader, const struct record_far *far);
 
 enum record_read { RECORD_READ_BAD = 0 /* message says what */, RECORD_READ_END, RECORD_READ_FRAME };
 /* The frames of one session in order, from frame `from` on. RECORD_READ_FRAME: it is there, and
@@ -65,15 +69,18 @@ struct record_verify_result {
     char message[512];
 };
 /* keys: NULL, or for opening blocks to check every frame's CRC and sequence too. progress (may be NULL) is
- * called now and then. 0 or -errno where the files cannot be read at all. */
+ * called now and then. 0 or -errno where the files cannot be read at all; -ENOLINK where some of the log is
+ * in the archive. */
 int record_verify(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,
                   void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                   struct record_verify_result *result_out) MUST_USE;
-/* The same, and whether the log still begins with the trees of checkpoints that were kept elsewhere
- * (anchored.h), which are walked once: read them anew for another log. A rewritten or a cut log is not ok. */
+/* The same. far: where what is in the archive is read; NULL: nowhere. Where it gives nothing, its error is
+ * answered. anchored: NULL, or checkpoints that were kept elsewhere (anchored.h): the log must still begin
+ * with their trees. They are walked once: read them anew for another log. A rewritten or a cut log is not
+ * ok. */
 struct anchored;
-int record_verify_against(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,
-                          struct anchored *anchored,
+int record_verify_against(const char *folder, const struct record_far *far, const uint8_t public_key[32],
+                          const struct record_keys *keys, struct anchored *anchored,
                           void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                           struct record_verify_result *result_out) MUST_USE;
 #endif

@@ -1,4 +1,5 @@
-/* Twelve digits and ".blocks"; anything else in the folder is passed over. */
+/* Twelve digits and ".blocks", or ".archived" where the blocks went to the archive; anything else in the
+ * folder is passed over. */
 #include "record/segment-list.h"
 #include "base/bytes.h"
 #include <dirent.h>
@@ -11,7 +12,8 @@ static bool read_name(const char *name, uint64_t *leaf_out)
 {
     struct bytes text = bytes_of(name);
     int64_t leaf = 0;
-    if (text.n != 19 || !bytes_is(bytes_slice(text, 12, 7), ".blocks") ||
+    struct bytes suffix = bytes_slice(text, 12, text.n);
+    if ((!bytes_is(suffix, ".blocks") && !bytes_is(suffix, ".archived")) ||
         !bytes_to_int64(bytes_slice(text, 0, 12), &leaf) || leaf < 0 || text.p[0] == '-')
         return false;
     *leaf_out = (uint64_t)leaf;
@@ -54,6 +56,11 @@ int segment_list_read(int segments_folder, struct segment_list *list)
     }
     closedir(dir);
     if (list->n) qsort(list->first_leaf, list->n, sizeof *list->first_leaf, by_leaf);
+    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++)
+        if (n == 0 || list->first_leaf[n - 1] != list->first_leaf[i])
+            list->first_leaf[n++] = list->first_leaf[i];
+    list->n = n;
     return error;
 }
 

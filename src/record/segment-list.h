@@ -10,7 +10,7 @@ struct segment_list {
     size_t n;
 };
 
-/* Lists the .blocks files of an open segments/ folder. 0 or -errno. */
+/* Lists the segments of an open segments/ folder, those whose blocks are in the archive too. 0 or -errno. */
 int segment_list_read(int segments_folder, struct segment_list *list_out) MUST_USE;
 void segment_list_free(struct segment_list *list);
 #endif

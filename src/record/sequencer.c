@@ -26,12 +26,13 @@ int sequencer_settle(struct sequencer *s)
 {
     int error = sequencer_sync(s);
     if (!error) error = blocks_checkpoint(s->blocks, s->options->keys, s->options->origin);
-    if (error || !blocks_segment_is_full(s->blocks)) return error;
+    if (error || !(blocks_segment_is_full(s->blocks) || s->segment_is_due)) return error;
     struct buf open;
     buf_init(&open, (size_t)1 << 30);
     pack_encode_open(s->pack, &open);
     error = open.failed ? -ENOMEM : blocks_begin_segment(s->blocks, buf_bytes(&open));
     buf_free(&open);
+    if (!error) s->segment_is_due = false;
     return error;
 }
 
@@ -154,6 +155,7 @@ static void retire(struct sequencer *s, struct follow *f)
 /* Tells lanes that were refused that it is worth trying again. */
 static void offer_room(struct sequencer *s)
 {
+    if (atomic_load(&s->shared->spool_full)) return;
     for (unsigned i = 0; i < s->n_lanes; i++) {
         struct record_lane *lane = &s->lanes[i];
         if (!atomic_load(&lane->wants_room)) continue;
@@ -173,6 +175,27 @@ static bool tail_is_pressed(struct sequencer *s)
     return false;
 }
 
+static bool segment_has_blocks(const struct sequencer *s)
+{
+    return s->blocks->tree.size > s->blocks->first_leaf;
+}
+
+/* Notes when the newest segment began to fill, and whether that is long enough ago. */
+static void look_at_segment(struct sequencer *s, int64_t now)
+{
+    if (!s->options->segment_us) return;
+    if (!segment_has_blocks(s)) s->segment_since_us = 0;
+    if (segment_has_blocks(s) && !s->segment_since_us) s->segment_since_us = now;
+    s->segment_is_due = segment_has_blocks(s) && now - s->segment_since_us >= s->options->segment_us;
+}
+
+static void look_at_spool(struct sequencer *s)
+{
+    uint64_t most = atomic_load(&s->shared->most_stored);
+    if (most != UINT64_MAX || atomic_load_explicit(&s->shared->spool_full, memory_order_relaxed))
+        atomic_store(&s->shared->spool_full, s->blocks->stored_bytes >= most);
+}
+
 /* Blocks that became due, the checkpoint of the second, and what follows from both. */
 static int seal_and_settle(struct sequencer *s, bool all)
 {
@@ -182,14 +205,18 @@ static int seal_and_settle(struct sequencer *s, bool all)
     atomic_store(&s->shared->leaves, s->blocks->tree.size);
     atomic_store_explicit(&s->n_blocks, s->blocks->tree.size, memory_order_relaxed);
     atomic_store_explicit(&s->n_stored, s->blocks->stored_bytes, memory_order_relaxed);
-    bool due = all || now >= s->next_checkpoint_us || blocks_segment_is_full(s->blocks);
+    look_at_spool(s);
+    look_at_segment(s, now);
+    bool due = all || now >= s->next_checkpoint_us || blocks_segment_is_full(s->blocks) || s->segment_is_due;
     if (error) return error;
     if (!due) return pressed || s->blocks->unsynced_bytes >= SYNC_BYTES ? sequencer_sync(s) : 0;
-    if (s->blocks->checkpointed == s->blocks->tree.size) return 0;
+    if (s->blocks->checkpointed == s->blocks->tree.size && !s->segment_is_due) return 0;
+    uint64_t first_leaf = s->blocks->first_leaf;
     error = sequencer_settle(s);
     s->next_checkpoint_us = now + (error ? RETRY_US : CHECKPOINT_US);
     if (error) return error;
-    if (s->noticed != s->blocks->synced && s->options->on_blocks) s->options->on_blocks(s->options->context);
+    bool news = s->noticed != s->blocks->synced || s->blocks->first_leaf != first_leaf;
+    if (news && s->options->on_blocks) s->options->on_blocks(s->options->context);
     s->noticed = s->blocks->synced;
     return 0;
 }
@@ -241,6 +268,14 @@ static bool anything_committed(struct sequencer *s)
     return false;
 }
 
+/* How long nothing comes due by itself; -1: for ever. */
+static int64_t idle_us(const struct sequencer *s)
+{
+    if (!s->options->segment_us || !segment_has_blocks(s)) return -1;
+    int64_t left = s->segment_since_us + s->options->segment_us - clock_monotonic_us(s->options->clock);
+    return left < NAP_US ? NAP_US : left;
+}
+
 /* Until there is something to do. */
 static void rest(struct sequencer *s, uint32_t seen)
 {
@@ -252,7 +287,7 @@ static void rest(struct sequencer *s, uint32_t seen)
     }
     atomic_store(&s->shared->mode, open ? SEQUENCER_NAPS : SEQUENCER_SLEEPS);
     if (open ? backlog(s) < LANE_WAKE : !anything_committed(s))
-        bell_wait(&s->shared->sequencer_bell, seen, open ? NAP_US : -1);
+        bell_wait(&s->shared->sequencer_bell, seen, open ? NAP_US : idle_us(s));
     atomic_store(&s->shared->mode, SEQUENCER_AWAKE);
     if (!open) bell_ring(&s->shared->spares_bell); /* it syncs what is being written from now on */
 }

@@ -36,8 +36,10 @@ struct sequencer {
     uint32_t lane;
     uint64_t lane_frame;
     int64_t next_checkpoint_us;
-    uint64_t noticed; /* blocks that on_blocks was told of */
-    int error;        /* what stopped it last, said once */
+    int64_t segment_since_us; /* when the newest segment got its first block, as far as seen */
+    bool segment_is_due;      /* it is old enough for another to follow */
+    uint64_t noticed;         /* blocks that on_blocks was told of */
+    int error;                /* what stopped it last, said once */
     pthread_t thread;
     atomic_bool stop;
     _Atomic uint64_t n_blocks, n_stored; /* for stats */

@@ -176,7 +176,7 @@ static void what_was_anchored_is_missed_where_the_log_is_shorter_or_another(void
     assert_int_equal(newest_read(w.folder, &n, &notes), 0);
     const uint8_t *public_key = w.keys.keys.public_key;
     assert_int_equal(anchored_read(buf_bytes(&notes), &a), ANCHORED_READ);
-    assert_int_equal(record_verify_against(w.folder, public_key, NULL, &a, NULL, NULL, &r), 0);
+    assert_int_equal(record_verify_against(w.folder, NULL, public_key, NULL, &a, NULL, NULL, &r), 0);
     if (!r.ok) fail_msg("%s", r.message);
     assert_int_equal(a.held, n.size);
     anchored_free(&a);
@@ -189,7 +189,7 @@ static void what_was_anchored_is_missed_where_the_log_is_shorter_or_another(void
                                          n.size + (wrong == 1 ? 1 : 0), root, &notes),
                          0);
         assert_int_equal(anchored_read(buf_bytes(&notes), &a), ANCHORED_READ);
-        assert_int_equal(record_verify_against(w.folder, public_key, NULL, &a, NULL, NULL, &r), 0);
+        assert_int_equal(record_verify_against(w.folder, NULL, public_key, NULL, &a, NULL, NULL, &r), 0);
         assert_false(r.ok);
         assert_non_null(strstr(r.message, wrong == 0   ? "rewritten and signed again"
                                           : wrong == 1 ? "it was cut"

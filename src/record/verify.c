@@ -38,7 +38,8 @@ struct verify {
     struct anchored *anchored; /* may be NULL */
     struct heads heads;
     struct opener opener;
-    int folder, blocks_fd;
+    int folder;
+    struct segment_file blocks;
     uint64_t segment_size, at; /* of the .blocks file that is walked */
     struct bytes origin;       /* of the log, from its first checkpoint */
     struct tree tree;
@@ -117,7 +118,7 @@ static bool judged_head(struct verify *v, bool beside_blocks, uint64_t leaf, uin
         memcpy(raw_out, e.raw, FORMAT_BLOCK_HEAD);
         return true;
     }
-    if (pread(v->blocks_fd, raw_out, FORMAT_BLOCK_HEAD, (off_t)*at) != FORMAT_BLOCK_HEAD ||
+    if (segment_file_read(&v->blocks, *at, raw_out, FORMAT_BLOCK_HEAD) != FORMAT_BLOCK_HEAD ||
         !format_block_decode(raw_out, &e.head))
         return false;
     *at += FORMAT_BLOCK_HEAD + e.head.cipher_length;
@@ -281,8 +282,8 @@ static bool walk_block(struct verify *v, const struct heads_entry *e, bool open)
     if (e->offset != v->at) return bad_block(v, e, "it does not stand where the block before it ends");
     /* Of what was erased the ciphertext may be gone: its head is proven all the same. */
     bool erased = opener_is_erased(&v->opener, &e->head);
-    bool removed = erased && opener_is_removed(&v->opener, v->blocks_fd, e->offset, e->raw, &e->head);
-    if (!removed && opener_read(&v->opener, v->blocks_fd, e->offset, e->raw, &e->head) != OPENED)
+    bool removed = erased && opener_is_removed(&v->opener, &v->blocks, e->offset, e->raw, &e->head);
+    if (!removed && opener_read(&v->opener, &v->blocks, e->offset, e->raw, &e->head) != OPENED)
         return bad_block(v, e, v->opener.message);
     v->result->erased += erased;
     v->result->removed += removed;
@@ -302,13 +303,9 @@ static bool walk_block(struct verify *v, const struct heads_entry *e, bool open)
 
 static bool begin_segment(struct verify *v, uint64_t first_leaf)
 {
-    char name[32];
-    struct stat st;
     uint8_t head[FORMAT_SEGMENT_HEAD];
     uint64_t leaf = 0;
-    if (v->blocks_fd >= 0) close(v->blocks_fd);
-    blocks_name(first_leaf, "blocks", name);
-    v->blocks_fd = openat(v->heads.folder, name, O_RDONLY | O_CLOEXEC);
+    int error = segment_file_open(&v->blocks, first_leaf);
     if (first_leaf != v->tree.size) {
         struct heads_entry e;
         bool known = heads_get(&v->heads, v->tree.size, &e) == HEADS_FOUND;
@@ -316,11 +313,11 @@ static bool begin_segment(struct verify *v, uint64_t first_leaf)
     }
     if (v->proven.size != first_leaf)
         return wrong(v, v->proven.size, NULL, "the checkpoint at the end of its segment is missing");
-    if (v->blocks_fd < 0 || fstat(v->blocks_fd, &st) < 0 ||
-        pread(v->blocks_fd, head, sizeof head, 0) != (ssize_t)sizeof head ||
+    if (error == -EBADMSG) return wrong(v, first_leaf, NULL, "its segment's receipt is damaged");
+    if (error || segment_file_size(&v->blocks, &v->segment_size) != 0 ||
+        segment_file_read(&v->blocks, 0, head, sizeof head) != (ssize_t)sizeof head ||
         !format_segment_decode(head, &leaf) || leaf != first_leaf)
         return wrong(v, first_leaf, NULL, "its segment's first bytes are damaged");
-    v->segment_size = (uint64_t)st.st_size;
     v->at = v->proven_at = FORMAT_SEGMENT_HEAD;
     return true;
 }
@@ -390,7 +387,7 @@ static void verify_free(struct verify *v)
     heads_close(&v->heads);
     opener_free(&v->opener);
     free(v->notes);
-    if (v->blocks_fd >= 0) close(v->blocks_fd);
+    segment_file_free(&v->blocks);
     if (v->folder >= 0) close(v->folder);
 }
 
@@ -406,29 +403,30 @@ int record_verify(const char *folder, const uint8_t public_key[32], const struct
                   void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                   struct record_verify_result *result_out)
 {
-    return record_verify_against(folder, public_key, keys, NULL, progress, context, result_out);
+    return record_verify_against(folder, NULL, public_key, keys, NULL, progress, context, result_out);
 }
 
-int record_verify_against(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,
-                          struct anchored *anchored,
+int record_verify_against(const char *folder, const struct record_far *far, const uint8_t public_key[32],
+                          const struct record_keys *keys, struct anchored *anchored,
                           void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                           struct record_verify_result *result_out)
 {
     struct verify v = { .result = result_out,
                         .public_key = public_key,
                         .anchored = anchored,
-                        .blocks_fd = -1,
                         .progress = progress,
                         .context = context,
                         .opener.keys_fd = -1,
                         .heads = { .folder = -1, .fd = -1 } };
     *result_out = (struct record_verify_result){ .ok = true };
     map_init(&v.sessions, SESSIONS_MAX, random_u64());
+    segment_file_init(&v.blocks, -1, far);
     v.folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int error = v.folder < 0 ? -errno : opener_init(&v.opener, v.folder, keys);
     /* The notes first: what they sign was there before them. */
     if (!error) error = load_notes(&v);
     if (!error) error = heads_open(v.folder, &v.heads);
+    v.blocks.folder = v.heads.folder;
     struct segment_list list = { 0 };
     if (!error) error = segment_list_read(v.heads.folder, &list);
     if (!error && result_out->ok && find_keys(&v) && next_checkpoint(&v)) (void)walk(&v, &list, keys != NULL);
@@ -436,6 +434,8 @@ int record_verify_against(const char *folder, const uint8_t public_key[32], cons
     if (v.chain.n) memcpy(result_out->newest_key, v.chain.keys[v.chain.n - 1], 32);
     snprintf(result_out->origin, sizeof result_out->origin, "%.*s", BYTES_FMT(v.origin));
     segment_list_free(&list);
+    /* What could not be fetched says nothing of what is there. */
+    if (!error && !result_out->ok) error = v.blocks.error;
     verify_free(&v);
     return error;
 }
