@@ -9,7 +9,7 @@ void publish_batch_init(struct publish_batch *b)
     *b = (struct publish_batch){ 0 };
     arena_init(&b->arena, 256 << 10, CEILING);
     for (size_t i = 0; i < PUBLISH_TABLES; i++) {
-        for (size_t k = 0; k < PUBLISH_KEYS; k++)
+        for (size_t k = 0; k < PUBLISH_UNIT; k++)
             buf_init(&b->parts[i].keys[k], CEILING);
         for (size_t k = 0; k < PUBLISH_COLUMNS; k++)
             buf_init(&b->parts[i].columns[k], CEILING);
@@ -19,7 +19,7 @@ void publish_batch_init(struct publish_batch *b)
 void publish_batch_free(struct publish_batch *b)
 {
     for (size_t i = 0; i < PUBLISH_TABLES; i++) {
-        for (size_t k = 0; k < PUBLISH_KEYS; k++)
+        for (size_t k = 0; k < PUBLISH_UNIT; k++)
             buf_free(&b->parts[i].keys[k]);
         for (size_t k = 0; k < PUBLISH_COLUMNS; k++)
             buf_free(&b->parts[i].columns[k]);
@@ -42,7 +42,7 @@ bool publish_batch_failed(const struct publish_batch *b)
 {
     bool failed = b->n_marks == SIZE_MAX;
     for (size_t i = 0; i < publish_n_tables; i++) {
-        for (size_t k = 0; k < publish_tables[i].n_keys; k++)
+        for (size_t k = 0; k < publish_tables[i].n_unit; k++)
             failed |= b->parts[i].keys[k].failed;
         for (size_t k = 0; k < publish_tables[i].n_columns; k++)
             failed |= b->parts[i].columns[k].failed;
@@ -62,7 +62,7 @@ struct bytes publish_key_clip(struct bytes text)
 void publish_batch_take_key(struct publish_batch *b, const struct publish_table *table,
                             struct sqlite_query *q, int column, struct publish_value *key)
 {
-    for (size_t k = 0; k < table->n_keys; k++) {
+    for (size_t k = 0; k < table->n_unit; k++) {
         key[k] = (struct publish_value){ 0 };
         if (table->columns[k].type == PUBLISH_TEXT)
             key[k].text = arena_copy(&b->arena, sqlite_query_text(q, column + (int)k));
@@ -81,7 +81,7 @@ static void begin_element(struct buf *array, size_t n)
 void publish_batch_add_key(struct publish_batch *b, size_t table, const struct publish_value *key)
 {
     struct publish_part *part = &b->parts[table];
-    for (size_t k = 0; k < publish_tables[table].n_keys; k++) {
+    for (size_t k = 0; k < publish_tables[table].n_unit; k++) {
         begin_element(&part->keys[k], part->n_keys);
         if (publish_tables[table].columns[k].type == PUBLISH_TEXT)
             postgres_array_add(&part->keys[k], publish_key_clip(key[k].text));

@@ -10,7 +10,7 @@
 
 enum { PUBLISH_TABLES = 16, PUBLISH_MONTHS = 64, PUBLISH_ROWS = 2000, PUBLISH_BYTES = 8 << 20 };
 
-/* A value of a key, as SQLite has it. */
+/* A value of a unit's key, as SQLite has it. */
 struct publish_value {
     int64_t number;
     struct bytes text; /* where its column is one of texts */
@@ -19,10 +19,10 @@ struct publish_value {
 struct publish_mark {
     size_t table;
     int64_t n;
-    struct publish_value key[PUBLISH_KEYS];
+    struct publish_value key[PUBLISH_UNIT];
 };
 struct publish_part {
-    struct buf keys[PUBLISH_KEYS], columns[PUBLISH_COLUMNS];
+    struct buf keys[PUBLISH_UNIT], columns[PUBLISH_COLUMNS];
     size_t n_keys, n_rows;
 };
 struct publish_month {
@@ -40,7 +40,7 @@ struct publish_batch {
     /* Of rows that were walked through: all between two keys of one table. */
     bool walks, has_from, has_to;
     size_t walked; /* the table */
-    struct publish_value from[PUBLISH_KEYS], to[PUBLISH_KEYS];
+    struct publish_value from[PUBLISH_UNIT], to[PUBLISH_UNIT];
     /* How far the index was when it was read, and whether nothing else had changed. */
     bool is_all;
     uint64_t position;
@@ -52,10 +52,10 @@ void publish_batch_free(struct publish_batch *batch);
 /* Nothing is in it. */
 void publish_batch_clear(struct publish_batch *batch);
 bool publish_batch_is_full(const struct publish_batch *batch);
-/* The key that stands in the query's columns from `column` on. */
+/* The unit's key that stands in the query's columns from `column` on. */
 void publish_batch_take_key(struct publish_batch *batch, const struct publish_table *table,
                             struct sqlite_query *q, int column, struct publish_value *key_out);
-/* To be deleted where it is; and the row in the query's columns from `column` on, to be put there. */
+/* A unit to be deleted where it is; and a row in the query's columns from `column` on, to be put there. */
 void publish_batch_add_key(struct publish_batch *batch, size_t table, const struct publish_value *key);
 void publish_batch_add_row(struct publish_batch *batch, size_t table, struct sqlite_query *q, int column);
 /* Remembers a change. */

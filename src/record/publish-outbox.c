@@ -12,9 +12,9 @@ enum { WAIT_MS = 5000 };
 
 static const char make_tables[] =
     "CREATE TABLE publish_state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE publish_dirty (tab, k0, k1, k2, k3, k4, k5, n INTEGER NOT NULL,"
-    " PRIMARY KEY (tab, k0, k1, k2, k3, k4, k5)) WITHOUT ROWID;"
-    "CREATE TABLE publish_walk (id INTEGER PRIMARY KEY CHECK (id = 1), k0, k1, k2, k3, k4, k5);";
+    "CREATE TABLE publish_dirty (tab, k0, k1, k2, n INTEGER NOT NULL,"
+    " PRIMARY KEY (tab, k0, k1, k2)) WITHOUT ROWID;"
+    "CREATE TABLE publish_walk (id INTEGER PRIMARY KEY CHECK (id = 1), k0, k1, k2);";
 static const char drop_tables[] = "DROP TABLE IF EXISTS publish_state; DROP TABLE IF EXISTS publish_dirty;"
                                   "DROP TABLE IF EXISTS publish_walk;";
 
@@ -24,11 +24,11 @@ static void write_trigger(const struct publish_table *table, size_t number, cons
                           const char *row, struct buf *out)
 {
     buf_printf(out,
-               "DROP TRIGGER IF EXISTS publish_%s_%s; CREATE TRIGGER publish_%s_%s AFTER %s ON \"%s\" BEGIN"
+               "CREATE TRIGGER publish_%s_%s AFTER %s ON \"%s\" BEGIN"
                " INSERT INTO publish_dirty VALUES (%zu",
-               table->name, event, table->name, event, event, table->name, number);
-    for (size_t k = 0; k < PUBLISH_KEYS; k++)
-        if (k < table->n_keys)
+               table->name, event, event, table->name, number);
+    for (size_t k = 0; k < PUBLISH_UNIT; k++)
+        if (k < table->n_unit)
             buf_printf(out, ", %s.\"%s\"", row, table->columns[k].name);
         else
             buf_append_text(out, ", ''");
@@ -52,6 +52,9 @@ static int make_triggers(struct index *index)
         write_trigger(&publish_tables[i], i, "INSERT", "new", &sql);
         write_trigger(&publish_tables[i], i, "UPDATE", "new", &sql);
         write_trigger(&publish_tables[i], i, "DELETE", "old", &sql);
+        if (publish_tables[i].index)
+            buf_printf(&sql, "CREATE INDEX publish_%s ON \"%s\" (%s);", publish_tables[i].name,
+                       publish_tables[i].name, publish_tables[i].index);
     }
     return run_text(index, &sql);
 }
@@ -64,8 +67,8 @@ static int drop_all(struct index *index)
         const char *name = publish_tables[i].name;
         buf_printf(&sql,
                    "DROP TRIGGER IF EXISTS publish_%s_INSERT; DROP TRIGGER IF EXISTS publish_%s_UPDATE;"
-                   "DROP TRIGGER IF EXISTS publish_%s_DELETE;",
-                   name, name, name);
+                   "DROP TRIGGER IF EXISTS publish_%s_DELETE; DROP INDEX IF EXISTS publish_%s;",
+                   name, name, name, name);
     }
     buf_append_text(&sql, drop_tables);
     return run_text(index, &sql);
@@ -210,31 +213,46 @@ static int query_changes(struct index *index, size_t number, struct sqlite_query
     struct buf sql;
     buf_init(&sql, 8192);
     buf_append_text(&sql, "SELECT d.n");
-    for (size_t k = 0; k < table->n_keys; k++)
+    for (size_t k = 0; k < table->n_unit; k++)
         buf_printf(&sql, ", d.k%zu", k);
     buf_append_text(&sql, ", ");
     list_columns(table, &sql);
     buf_printf(&sql, " FROM publish_dirty d LEFT JOIN main.\"%s\" t ON", table->name);
-    for (size_t k = 0; k < table->n_keys; k++)
+    for (size_t k = 0; k < table->n_unit; k++)
         buf_printf(&sql, "%s t.\"%s\" = d.k%zu", k ? " AND" : "", table->columns[k].name, k);
     buf_printf(&sql, " WHERE d.tab = %zu", number);
     return prepare(index, &sql, out);
 }
 
+static bool is_unit(const struct publish_table *table, const struct publish_value *a,
+                    const struct publish_value *b)
+{
+    for (size_t k = 0; k < table->n_unit; k++)
+        if (table->columns[k].type == PUBLISH_TEXT ? !bytes_equal(a[k].text, b[k].text)
+                                                   : a[k].number != b[k].number)
+            return false;
+    return true;
+}
+
+/* A unit is in a batch as a whole: whether there is room is asked where another begins. */
 static int read_changes(struct index *index, size_t number, struct publish_batch *batch)
 {
     const struct publish_table *table = &publish_tables[number];
     struct sqlite_query *q;
-    struct publish_value key[PUBLISH_KEYS] = { 0 };
+    struct publish_value unit[PUBLISH_UNIT] = { 0 }, key[PUBLISH_UNIT] = { 0 };
+    enum sqlite_step step;
     int error = query_changes(index, number, &q);
     if (error) return error;
-    enum sqlite_step step = SQLITE_STEP_DONE;
-    while (!publish_batch_is_full(batch) && (step = sqlite_query_step(q)) == SQLITE_STEP_ROW) {
+    for (bool first = true; (step = sqlite_query_step(q)) == SQLITE_STEP_ROW; first = false) {
         publish_batch_take_key(batch, table, q, 1, key);
-        publish_batch_add_key(batch, number, key);
-        publish_batch_mark(batch, number, sqlite_query_int(q, 0), key);
-        if (sqlite_query_text(q, 1 + (int)table->n_keys).p)
-            publish_batch_add_row(batch, number, q, 1 + (int)table->n_keys);
+        if (first || !is_unit(table, unit, key)) {
+            if (publish_batch_is_full(batch)) break;
+            memcpy(unit, key, sizeof unit);
+            publish_batch_add_key(batch, number, key);
+            publish_batch_mark(batch, number, sqlite_query_int(q, 0), key);
+        }
+        if (sqlite_query_text(q, 1 + (int)table->n_unit).p)
+            publish_batch_add_row(batch, number, q, 1 + (int)table->n_unit);
         batch->n++;
     }
     if (step == SQLITE_STEP_FAILED) error = sqlite_query_error(q);
@@ -245,7 +263,7 @@ static int read_changes(struct index *index, size_t number, struct publish_batch
 static void bind_key(struct sqlite_query *q, int first, const struct publish_table *table,
                      const struct publish_value *key)
 {
-    for (size_t k = 0; k < table->n_keys; k++)
+    for (size_t k = 0; k < table->n_unit; k++)
         if (table->columns[k].type == PUBLISH_TEXT)
             sqlite_query_bind_text(q, first + (int)k, key[k].text);
         else
@@ -255,7 +273,7 @@ static void bind_key(struct sqlite_query *q, int first, const struct publish_tab
 static int walk_from(struct index *index, const struct publish_table *table, struct publish_batch *batch)
 {
     struct sqlite_query *q;
-    int error = sqlite_query_new(index->db, "SELECT k0, k1, k2, k3, k4, k5 FROM publish_walk", &q);
+    int error = sqlite_query_new(index->db, "SELECT k0, k1, k2 FROM publish_walk", &q);
     if (error) return error;
     switch (sqlite_query_step(q)) {
     case SQLITE_STEP_ROW:
@@ -277,12 +295,12 @@ static int query_walk(struct index *index, const struct publish_table *table, bo
     buf_append_text(&sql, "SELECT ");
     list_columns(table, &sql);
     buf_printf(&sql, " FROM main.\"%s\" t", table->name);
-    for (size_t k = 0; has_from && k < table->n_keys; k++)
+    for (size_t k = 0; has_from && k < table->n_unit; k++)
         buf_printf(&sql, "%s\"%s\"", k ? ", " : " WHERE (", table->columns[k].name);
-    for (size_t k = 0; has_from && k < table->n_keys; k++)
+    for (size_t k = 0; has_from && k < table->n_unit; k++)
         buf_printf(&sql, "%s?%zu", k ? ", " : ") > (", k + 1);
     buf_append_text(&sql, has_from ? ") ORDER BY " : " ORDER BY ");
-    for (size_t k = 0; k < table->n_keys; k++)
+    for (size_t k = 0; k < table->n_unit; k++)
         buf_printf(&sql, "%s\"%s\"", k ? ", " : "", table->columns[k].name);
     return prepare(index, &sql, out);
 }
@@ -297,10 +315,13 @@ static int walk(struct index *index, const struct publish_state *state, struct p
     if (!error) error = query_walk(index, table, batch->has_from, &q);
     if (error) return error;
     if (batch->has_from) bind_key(q, 1, table, batch->from);
-    enum sqlite_step step = SQLITE_STEP_DONE;
-    while ((batch->has_to = publish_batch_is_full(batch)) == false &&
-           (step = sqlite_query_step(q)) == SQLITE_STEP_ROW) {
-        publish_batch_take_key(batch, table, q, 0, batch->to);
+    struct publish_value key[PUBLISH_UNIT] = { 0 };
+    enum sqlite_step step;
+    for (bool first = true; (step = sqlite_query_step(q)) == SQLITE_STEP_ROW; first = false) {
+        publish_batch_take_key(batch, table, q, 0, key);
+        batch->has_to = !first && !is_unit(table, batch->to, key) && publish_batch_is_full(batch);
+        if (batch->has_to) break;
+        memcpy(batch->to, key, sizeof batch->to);
         publish_batch_add_row(batch, state->walk, q, 0);
         batch->n++;
     }
@@ -338,22 +359,18 @@ int publish_outbox_read(struct index *index, const struct publish_state *state, 
 
 static int forget_marks(struct index *index, const struct publish_batch *batch)
 {
-    static const char *const columns[] = { "k0", "k1", "k2", "k3", "k4", "k5" };
     struct sqlite_query *q = NULL;
-    struct buf sql;
-    int error = 0;
-    buf_init(&sql, 1024);
-    buf_append_text(&sql, "DELETE FROM publish_dirty WHERE tab = ?1 AND n = ?2");
-    for (int k = 0; k < PUBLISH_KEYS; k++)
-        buf_printf(&sql, " AND %s = ?%d", columns[k], k + 3);
-    error = prepare(index, &sql, &q);
+    int error = sqlite_query_new(index->db,
+                                 "DELETE FROM publish_dirty WHERE tab = ?1 AND n = ?2 AND k0 = ?3 AND k1 = ?4"
+                                 " AND k2 = ?5",
+                                 &q);
     for (size_t i = 0; i < batch->n_marks && !error; i++) {
         const struct publish_mark *mark = &batch->marks[i];
         const struct publish_table *table = &publish_tables[mark->table];
         sqlite_query_bind_int(q, 1, (int64_t)mark->table);
         sqlite_query_bind_int(q, 2, mark->n);
         bind_key(q, 3, table, mark->key);
-        for (size_t k = table->n_keys; k < PUBLISH_KEYS; k++)
+        for (size_t k = table->n_unit; k < PUBLISH_UNIT; k++)
             sqlite_query_bind_text(q, 3 + (int)k, BYTES_LITERAL(""));
         error = sqlite_query_finish(q);
     }
@@ -370,7 +387,7 @@ static int walk_on(struct index *index, const struct publish_batch *batch, struc
         state->walk++;
         return 0;
     }
-    error = sqlite_query_new(index->db, "INSERT INTO publish_walk VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)", &q);
+    error = sqlite_query_new(index->db, "INSERT INTO publish_walk VALUES (1, ?1, ?2, ?3)", &q);
     if (error) return error;
     bind_key(q, 1, &publish_tables[batch->walked], batch->to);
     error = sqlite_query_finish(q);

@@ -54,7 +54,7 @@ static const char tables[] =
     "CREATE TABLE @.seen (" KEYED "relation" TEXT " NOT NULL, \"column\"" TEXT " NOT NULL, state" TEXT " NOT NULL,"
     " session bigint NOT NULL, shape bigint NOT NULL, minute bigint NOT NULL, n bigint NOT NULL, rows bigint NOT NULL,"
     " first_sequence bigint NOT NULL, last_sequence bigint NOT NULL,"
-    " PRIMARY KEY (gateway, relation, \"column\", state, session, shape, minute)) PARTITION BY RANGE (minute);"
+    " PRIMARY KEY (gateway, session, shape, minute, relation, \"column\", state)) PARTITION BY RANGE (minute);"
     "CREATE INDEX seen_minute ON @.seen (minute);"
     "CREATE INDEX seen_column ON @.seen (relation, \"column\", minute);"
 

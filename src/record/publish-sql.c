@@ -32,9 +32,9 @@ void publish_sql_delete(const struct publish_table *table, struct bytes schema, 
     buf_append_text(out, "DELETE FROM ");
     name_table(schema, table->name, out);
     buf_append_text(out, " t USING ");
-    list_arrays(table, table->n_keys, out);
+    list_arrays(table, table->n_unit, out);
     buf_append_text(out, " WHERE t.gateway = $1::integer");
-    for (size_t i = 0; i < table->n_keys; i++) {
+    for (size_t i = 0; i < table->n_unit; i++) {
         buf_append_text(out, " AND t.");
         postgres_quote(out, bytes_of(table->columns[i].name));
         buf_printf(out, " = k.k%zu%s", i, table->columns[i].type == PUBLISH_TEXT ? " COLLATE \"C\"" : "");
@@ -59,12 +59,12 @@ void publish_sql_insert(const struct publish_table *table, struct bytes schema, 
 static void compare(const struct publish_table *table, const char *how, size_t first, struct buf *out)
 {
     buf_append_text(out, " AND (");
-    for (size_t i = 0; i < table->n_keys; i++) {
+    for (size_t i = 0; i < table->n_unit; i++) {
         buf_append_text(out, i ? ", t." : "t.");
         postgres_quote(out, bytes_of(table->columns[i].name));
     }
     buf_printf(out, ") %s (", how);
-    for (size_t i = 0; i < table->n_keys; i++)
+    for (size_t i = 0; i < table->n_unit; i++)
         buf_printf(out, "%s$%zu::%s", i ? ", " : "", first + i,
                    table->columns[i].type == PUBLISH_TEXT ? "text COLLATE \"C\"" : "bigint");
     buf_append_text(out, ")");
@@ -77,7 +77,7 @@ void publish_sql_range(const struct publish_table *table, struct bytes schema, b
     name_table(schema, table->name, out);
     buf_append_text(out, " t WHERE t.gateway = $1::integer");
     if (has_from) compare(table, ">", 2, out);
-    if (has_to) compare(table, "<=", has_from ? 2 + table->n_keys : 2, out);
+    if (has_to) compare(table, "<=", has_from ? 2 + table->n_unit : 2, out);
 }
 
 void publish_sql_month_name(const struct publish_table *table, int64_t month, char out[64])

@@ -7,7 +7,7 @@
 
 /* schema: as written; it is quoted here. $1 is the gateway's number everywhere. */
 
-/* $2…: an array for each column of the key. */
+/* $2…: an array for each column of the unit's key. */
 void publish_sql_delete(const struct publish_table *table, struct bytes schema, struct buf *out);
 /* $2…: an array for each column. */
 void publish_sql_insert(const struct publish_table *table, struct bytes schema, struct buf *out);

@@ -34,8 +34,8 @@ static const struct publish_column rejection[] = {
     I("session"), I("sequence"), I("time_us"), T("reason"), T("sqlstate"), T("principal"), T("client"),
 };
 static const struct publish_column seen[] = {
-    T("relation"), T("column"), T("state"), I("session"),        I("shape"),
-    I("minute"),   I("n"),      I("rows"),  I("first_sequence"), I("last_sequence"),
+    I("session"), I("shape"), I("minute"), T("relation"),       T("column"),
+    T("state"),   I("n"),     I("rows"),   I("first_sequence"), I("last_sequence"),
 };
 static const struct publish_column approval[] = {
     T("request"), I("session"), T("principal"), T("on_behalf_of"), T("connection"),
@@ -54,28 +54,29 @@ static const struct publish_column erasure[] = {
     I("number"), I("time_us"), T("who"), T("reason"), T("how"), I("sessions"),
 };
 
-#define TABLE(name, n_keys)                                                                                  \
+#define N(columns) sizeof columns / sizeof columns[0]
+#define TABLE(name, n_keys, n_unit)                                                                          \
     {                                                                                                        \
-#name, name, sizeof name / sizeof name[0], n_keys, PUBLISH_NO_TIME, 0                                \
+#name, name, N(name), n_keys, n_unit, PUBLISH_NO_TIME, 0, NULL                                       \
     }
-#define PARTED(name, n_keys, time, column)                                                                   \
+#define PARTED(name, n_keys, n_unit, time, column)                                                           \
     {                                                                                                        \
-#name, name, sizeof name / sizeof name[0], n_keys, time, column                                      \
+#name, name, N(name), n_keys, n_unit, time, column, NULL                                             \
     }
 const struct publish_table publish_tables[] = {
-    TABLE(shape, 1),
-    TABLE(relation, 1),
-    TABLE(shape_relation, 2),
-    PARTED(session, 1, PUBLISH_MICROSECONDS, 17),
-    PARTED(execution, 6, PUBLISH_MINUTES, 2),
-    PARTED(failure, 2, PUBLISH_MICROSECONDS, 2),
-    PARTED(rejection, 2, PUBLISH_MICROSECONDS, 2),
-    PARTED(seen, 6, PUBLISH_MINUTES, 5),
-    TABLE(approval, 1),
-    TABLE(approval_decision, 4),
-    PARTED(gateway_event, 1, PUBLISH_MICROSECONDS, 1),
-    PARTED(gap, 2, PUBLISH_MICROSECONDS, 2),
-    TABLE(tombstone, 1),
-    TABLE(erasure, 1),
+    TABLE(shape, 1, 1),
+    TABLE(relation, 1, 1),
+    TABLE(shape_relation, 2, 2),
+    PARTED(session, 1, 1, PUBLISH_MICROSECONDS, 17),
+    PARTED(execution, 6, 3, PUBLISH_MINUTES, 2),
+    PARTED(failure, 2, 2, PUBLISH_MICROSECONDS, 2),
+    PARTED(rejection, 2, 2, PUBLISH_MICROSECONDS, 2),
+    { "seen", seen, N(seen), 6, 3, PUBLISH_MINUTES, 2, "session, shape, minute" },
+    TABLE(approval, 1, 1),
+    TABLE(approval_decision, 4, 1),
+    PARTED(gateway_event, 1, 1, PUBLISH_MICROSECONDS, 1),
+    PARTED(gap, 2, 2, PUBLISH_MICROSECONDS, 2),
+    TABLE(tombstone, 1, 1),
+    TABLE(erasure, 1, 1),
 };
 const size_t publish_n_tables = sizeof publish_tables / sizeof publish_tables[0];

@@ -15,13 +15,17 @@ struct publish_column {
 /* By which column a table is parted into months, and what it counts; a column of the key, or one that hardly
  * ever changes. */
 enum publish_time { PUBLISH_NO_TIME = 0, PUBLISH_MINUTES, PUBLISH_MICROSECONDS };
-enum { PUBLISH_KEYS = 6, PUBLISH_COLUMNS = 32 };
+enum { PUBLISH_UNIT = 3, PUBLISH_COLUMNS = 32 };
 struct publish_table {
     const char *name;
-    const struct publish_column *columns; /* those of the key first, in the order of SQLite's own index */
+    const struct publish_column *columns; /* those of the key first */
     size_t n_columns, n_keys;
+    /* The first so many of the key tell a unit: what changes in one of its rows is noted for the unit, and it
+     * is brought as a whole. So that notes are small, and hold no names of what was erased. */
+    size_t n_unit;
     enum publish_time time;
     size_t time_column;
+    const char *index; /* the columns of an index that finds a unit in SQLite; NULL: there is one already */
 };
 
 /* In this order rows go out: what others refer to first. */

@@ -236,10 +236,10 @@ static int send_arrays(struct publish *p, struct postgres *pg, struct buf *array
 static size_t add_key(const struct publish_table *table, const struct publish_value *key, struct arena *arena,
                       struct bytes *values)
 {
-    for (size_t k = 0; k < table->n_keys; k++)
+    for (size_t k = 0; k < table->n_unit; k++)
         values[k] = table->columns[k].type == PUBLISH_TEXT ? arena_copy(arena, publish_key_clip(key[k].text))
                                                            : arena_printf(arena, "%" PRId64, key[k].number);
-    return table->n_keys;
+    return table->n_unit;
 }
 
 /* What is there between the walk's two keys goes: what is here comes. */
@@ -247,7 +247,7 @@ static int clear_range(struct publish *p, struct postgres *pg, char why[POSTGRES
 {
     struct publish_batch *b = &p->batch;
     const struct publish_table *table = &publish_tables[b->walked];
-    struct bytes values[1 + 2 * PUBLISH_KEYS] = { bytes_of(p->number) };
+    struct bytes values[1 + 2 * PUBLISH_UNIT] = { bytes_of(p->number) };
     size_t n = 1;
     struct buf sql;
     if (b->has_from) n += add_key(table, b->from, &b->arena, values + n);
@@ -269,7 +269,7 @@ static int send_rows(struct publish *p, struct postgres *pg, char why[POSTGRES_W
         const struct publish_table *table = &publish_tables[i];
         struct publish_part *part = &p->batch.parts[i];
         if (part->n_keys)
-            error = send_arrays(p, pg, part->keys, table->n_keys, publish_sql_delete, table, why);
+            error = send_arrays(p, pg, part->keys, table->n_unit, publish_sql_delete, table, why);
         if (!error && part->n_rows)
             error = send_arrays(p, pg, part->columns, table->n_columns, publish_sql_insert, table, why);
     }
