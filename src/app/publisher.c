@@ -2,7 +2,7 @@
  * long the server keeps the other waiting; the carrier brings one batch after another. Each has the index
  * open for itself. What they share is behind one lock, which nobody holds while anything is waited for. */
 #include "app/publisher.h"
-#include "app/secret-source.h"
+#include "app/index-server.h"
 #include "base/log.h"
 #include "crypto/random.h"
 #include "record/publish.h"
@@ -16,8 +16,6 @@
 
 enum {
     PATH = 1200,
-    CONNECT_MS = 10000,
-    STATEMENT_MS = 30000,
     NAP_MS = 1000,
     REST_LEAST_MS = 500,
     REST_MOST_MS = 10000,
@@ -159,34 +157,6 @@ static void take_config(struct publisher *p, struct carrier *c)
     config_unref(old);
 }
 
-static int connect_to(struct publisher *p, struct carrier *c, char why[POSTGRES_WHY])
-{
-    static const enum postgres_tls modes[] = { [CONFIG_TARGET_TLS_VERIFY_FULL] = POSTGRES_TLS_VERIFY_FULL,
-                                               [CONFIG_TARGET_TLS_VERIFY_CA] = POSTGRES_TLS_VERIFY_CA,
-                                               [CONFIG_TARGET_TLS_REQUIRE] = POSTGRES_TLS_REQUIRE,
-                                               [CONFIG_TARGET_TLS_DISABLE] = POSTGRES_TLS_DISABLE };
-    const struct config_postgres *from = &c->config->store.postgres;
-    struct secret password = { 0 };
-    if (from->password.source != YAML_SOURCE_NONE && secret_source_read(&from->password, &password)) {
-        postgres_say(why, "", "its password cannot be read");
-        return -ENOKEY;
-    }
-    struct postgres_options options = { .hosts = (const char *)from->hosts.p,
-                                        .ports = (const char *)from->ports.p,
-                                        .user = (const char *)from->user.p,
-                                        .database = (const char *)from->database.p,
-                                        .application = "postern index",
-                                        .password = secret_source_trim(secret_bytes(&password)),
-                                        .tls = modes[from->tls],
-                                        .ca = from->ca.n ? (const char *)from->ca.p : NULL,
-                                        .cancel_fd = p->cancel_fd,
-                                        .connect_ms = CONNECT_MS,
-                                        .statement_ms = STATEMENT_MS };
-    int error = postgres_open(&options, &c->pg, why);
-    secret_free(&password);
-    return error;
-}
-
 /* -EAGAIN: there is nothing to publish yet. */
 static int attach(struct publisher *p, struct carrier *c, char why[POSTGRES_WHY])
 {
@@ -201,7 +171,7 @@ static int attach(struct publisher *p, struct carrier *c, char why[POSTGRES_WHY]
         postgres_say(why, "the index", strerror(error ? -error : ENOMEM));
         return error ? error : -ENOMEM;
     }
-    error = connect_to(p, c, why);
+    error = index_server_open(&c->config->store.postgres, p->cancel_fd, &c->pg, why);
     if (!error) error = publish_attach(c->publish, c->pg, why);
     c->beat_us = clock_monotonic_us(p->clock);
     return error;
@@ -257,8 +227,9 @@ static bool carry_once(struct publisher *p, struct carrier *c)
     if (!error) outcome = publish_step(c->publish, c->pg, &news, why);
     if (!error && outcome == PUBLISH_FAILED) error = -EIO;
     if (!error && outcome == PUBLISH_DONE) error = beat(p, c, why);
+    if (error || outcome == PUBLISH_AGAIN) let_go(c);
+    if (outcome == PUBLISH_AGAIN) return true;
     note_step(p, c, error, &news, why);
-    if (error) let_go(c);
     return !error && outcome == PUBLISH_MORE;
 }
 

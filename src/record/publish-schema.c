@@ -185,7 +185,7 @@ static void put(const char *text, struct bytes schema, struct buf *out)
         if (*text == '@')
             postgres_quote(out, schema);
         else
-            buf_put_u8(out, (uint8_t)*text);
+            buf_append_text(out, *text == ';' ? ";\n" : (char[]){ *text, 0 });
 }
 
 void publish_schema_write(size_t step, struct bytes schema, struct buf *out)

@@ -144,18 +144,25 @@ static int begin_anew(struct publish *p, struct postgres *pg, char why[POSTGRES_
     return error;
 }
 
+/* Before the lock, so that another log of the name is told apart from another process of this one. */
+static int is_mine(struct publish *p, struct postgres *pg, char why[POSTGRES_WHY])
+{
+    if (bytes_is(postgres_value(pg, 0, 1), p->log_mark) || p->state.claims) return 0;
+    postgres_say(
+        why, p->options.origin,
+        "another log is published under this name: give this one a name of its own (keys init --origin), or "
+        "take the name over with `postern store publish --replace`");
+    return -EEXIST;
+}
+
 static int sign_in(struct publish *p, struct postgres *pg, char why[POSTGRES_WHY])
 {
     int error = publish_outbox_open(p->options.index, &p->state);
     if (!error) error = find_row(p, pg, why);
+    if (!error) error = is_mine(p, pg, why);
+    if (!error) error = lock_name(p, pg, why);
+    if (!error) error = find_row(p, pg, why);
     if (error) return error;
-    if (!bytes_is(postgres_value(pg, 0, 1), p->log_mark) && !p->state.claims) {
-        postgres_say(
-            why, p->options.origin,
-            "another log is published under this name: give this one another (keys init --origin), or take "
-            "the name over with `postern store publish --replace`");
-        return -EEXIST;
-    }
     bool same = bytes_is(postgres_value(pg, 0, 1), p->log_mark) &&
                 postgres_number(pg, 0, 2) == p->state.epoch && !p->state.claims;
     int64_t there = postgres_number(pg, 0, 3);
@@ -175,7 +182,6 @@ int publish_attach(struct publish *p, struct postgres *pg, char why[POSTGRES_WHY
         return -ENOTSUP;
     }
     if (!error) error = publish_schema_migrate(pg, p->options.schema, why);
-    if (!error) error = lock_name(p, pg, why);
     if (!error) error = sign_in(p, pg, why);
     if (error && !*why) postgres_say(why, "the index", strerror(-error));
     return error;
@@ -322,7 +328,7 @@ enum publish_outcome publish_step(struct publish *p, struct postgres *pg, struct
     *why = 0;
     *news = (struct publish_news){ 0 };
     int error = publish_outbox_state(p->options.index, &now);
-    if (!error && now.epoch != p->state.epoch) error = -ESTALE; /* it was made anew, or all is to go again */
+    if (error == -ENOENT || (!error && now.epoch != p->state.epoch)) return PUBLISH_AGAIN;
     if (!error) error = publish_outbox_read(p->options.index, &p->state, &p->batch);
     bool any = p->batch.n || p->batch.walks;
     bool moved = any || (p->batch.position != p->told_position && p->state.walk == publish_n_tables);

@@ -30,6 +30,7 @@ int publish_attach(struct publish *p, struct postgres *pg, char why[POSTGRES_WHY
 
 enum publish_outcome {
     PUBLISH_FAILED = 0, /* why says why; nothing is lost; attach again, on a new connection */
+    PUBLISH_AGAIN,      /* the index was made anew, or all is to be compared: attach again */
     PUBLISH_DONE,       /* everything is there */
     PUBLISH_MORE        /* a batch was brought, and there may be more */
 };
