@@ -208,7 +208,7 @@ static void rest_after(struct publisher *p, unsigned failures)
 static int beat(struct publisher *p, struct carrier *c, char why[POSTGRES_WHY])
 {
     int64_t now = clock_monotonic_us(p->clock);
-    if (now - c->beat_us < BEAT_US) return 0;
+    if (now - c->beat_us < BEAT_US) return postgres_glance(c->pg, why);
     c->beat_us = now;
     return publish_beat(c->publish, c->pg, why);
 }

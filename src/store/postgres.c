@@ -257,6 +257,13 @@ int postgres_run(struct postgres *pg, const char *sql, const struct bytes *param
     return error ? error : receive_all(pg, until, why);
 }
 
+int postgres_glance(struct postgres *pg, char why[POSTGRES_WHY])
+{
+    struct pollfd fd = { .fd = PQsocket(pg->connection), .events = POLLIN };
+    if (poll(&fd, 1, 0) <= 0) return 0;
+    return PQconsumeInput(pg->connection) && PQstatus(pg->connection) == CONNECTION_OK ? 0 : lost(pg, why);
+}
+
 size_t postgres_rows(const struct postgres *pg)
 {
     return pg->result ? (size_t)PQntuples(pg->result) : 0;

@@ -39,6 +39,8 @@ void postgres_close(struct postgres *pg);
  * failure), -EIO (any other error of the server's): why has its SQLSTATE and message, without detail. */
 int postgres_run(struct postgres *pg, const char *sql, const struct bytes *parameters, size_t n,
                  char why[POSTGRES_WHY]) MUST_USE;
+/* Whether the connection is still there, without asking the server: 0, or -EPIPE. */
+int postgres_glance(struct postgres *pg, char why[POSTGRES_WHY]) MUST_USE;
 size_t postgres_rows(const struct postgres *pg);
 /* Of the last statement. p == NULL: NULL, or there is no such row or column. */
 struct bytes postgres_value(const struct postgres *pg, size_t row, size_t column);
