@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { WINDOW = 1 << 20 };
+
 static int look_at(int folder, struct archive_segment *s)
 {
     char name[32];
@@ -81,38 +83,46 @@ struct archive_plan archive_decide(const struct archive_view *view, const struct
     return plan;
 }
 
-static int read_from(int log_folder, uint64_t from, uint8_t **text_out, size_t *n_out)
+/* The file is that of the log's whole life: of it, the segment's part is held, and a window behind. */
+static int read_more(int fd, uint64_t at, struct buf *window)
 {
-    struct stat st;
-    int fd = openat(log_folder, "checkpoints", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return -errno;
-    int error = fstat(fd, &st) < 0 ? -errno : (uint64_t)st.st_size < from ? -EBADMSG : 0;
-    size_t n = error ? 0 : (size_t)((uint64_t)st.st_size - from);
-    uint8_t *text = error ? NULL : malloc(n + 1);
-    if (!error && !text) error = -ENOMEM;
-    if (!error && pread(fd, text, n, (off_t)from) != (ssize_t)n) error = -EIO;
-    close(fd);
-    *text_out = text;
-    *n_out = n;
-    return error;
+    uint8_t *room = buf_room(window, WINDOW);
+    if (!room) return -EBADMSG; /* no note is that long */
+    ssize_t n = pread(fd, room, WINDOW, (off_t)at);
+    if (n <= 0) return n < 0 ? -errno : -EBADMSG;
+    buf_added(window, (size_t)n);
+    return 0;
+}
+
+/* Moves whole notes to out. 1: up to the first that signs end_leaf; 0: there are more behind; -EBADMSG. */
+static int move_notes(struct buf *window, uint64_t end_leaf, struct buf *out)
+{
+    struct checkpoint c;
+    size_t at = 0, next = 0;
+    int got = 0;
+    for (; got == 0 && checkpoint_next(buf_bytes(window), &next, &c); at = next)
+        got = c.size > end_leaf ? -EBADMSG : c.size == end_leaf;
+    if (got < 0) return got;
+    buf_append(out, bytes_slice(buf_bytes(window), 0, at));
+    buf_consume(window, at);
+    return out->failed ? -ENOMEM : got;
 }
 
 int archive_checkpoints(int log_folder, uint64_t from, uint64_t end_leaf, struct buf *out, uint64_t *to_out)
 {
-    uint8_t *text = NULL;
-    size_t n = 0, at = 0;
-    struct checkpoint c;
-    uint64_t signs = 0;
-    int error = read_from(log_folder, from, &text, &n);
-    for (size_t next = 0; !error && next < n && checkpoint_next(bytes_make(text, n), &next, &c); at = next) {
-        if (c.size > end_leaf) break;
-        signs = c.size;
+    struct buf window;
+    int fd = openat(log_folder, "checkpoints", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    buf_init(&window, 2 * WINDOW);
+    *to_out = from;
+    int got = 0;
+    while (got == 0) {
+        got = read_more(fd, *to_out + buf_length(&window), &window);
+        size_t held = buf_length(&window);
+        if (got == 0) got = move_notes(&window, end_leaf, out);
+        *to_out += held - buf_length(&window);
     }
-    /* A segment ends where a checkpoint stands. */
-    if (!error && signs != end_leaf) error = -EBADMSG;
-    if (!error) buf_append(out, bytes_make(text, at));
-    if (!error && out->failed) error = -ENOMEM;
-    *to_out = from + at;
-    free(text);
-    return error;
+    close(fd);
+    buf_free(&window);
+    return got < 0 ? got : 0;
 }

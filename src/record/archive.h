@@ -40,8 +40,10 @@ struct archive_plan {
 struct archive_plan archive_decide(const struct archive_view *view, const struct archive_view *seen,
                                    const struct archive_rules *rules);
 
-/* The checkpoints that belong to a segment: those of the file `checkpoints` from `from` on that sign no more
- * than end_leaf blocks. Appends them to out; *to_out: where they end in the file. 0; -EBADMSG; -errno. */
+/* The checkpoints that belong to a segment: those of the file `checkpoints` from `from` on, up to the first
+ * that signs end_leaf blocks. A handover signs as many once more, whenever keys are rotated: it belongs to
+ * the next segment, so that what was sent of this one stays what it is. Appends them to out; *to_out: where
+ * they end in the file. 0; -EBADMSG: none signs end_leaf; -errno. */
 int archive_checkpoints(int log_folder, uint64_t from, uint64_t end_leaf, struct buf *out,
                         uint64_t *to_out) MUST_USE;
 #endif

@@ -3,6 +3,7 @@
 
 #include "record/archive.h"
 #include "record/backup.h"
+#include "record/checkpoint.h"
 #include "record/erase.h"
 #include "record/segment-whole.h"
 #include <errno.h>
@@ -17,14 +18,14 @@ enum { FRAMES = 400, BODY = 20000 };
 static struct archive_plan decide(const char *states, uint64_t spool, bool drop, const char *seen_states)
 {
     static struct archive_segment now[16], before[16];
-    struct archive_view view = { now, strlen(states) },
-                        seen = { before, seen_states ? strlen(seen_states) : 0 };
+    const char *earlier = seen_states ? seen_states : "";
+    struct archive_view view = { now, strlen(states) }, seen = { before, strlen(earlier) };
     struct archive_rules rules = { spool, drop };
     for (size_t i = 0; i < view.n; i++)
         now[i] = (struct archive_segment){ i * 10, states[i] == 'a' ? 0 : 100, states[i] != 'a',
                                            states[i] != 'w' };
     for (size_t i = 0; i < seen.n; i++)
-        before[i] = (struct archive_segment){ i * 10, 100, true, seen_states[i] != 'w' };
+        before[i] = (struct archive_segment){ i * 10, 100, true, earlier[i] != 'w' };
     return archive_decide(&view, seen_states ? &seen : NULL, &rules);
 }
 
@@ -253,6 +254,17 @@ static void a_log_whose_blocks_are_away_is_opened_and_goes_on(void **state)
     world_free(&a.world);
 }
 
+/* The file again, with something more behind its first part. */
+static void rewrite_checkpoints(int folder, struct bytes first, struct bytes more, struct bytes whole)
+{
+    int fd = openat(folder, "checkpoints", O_WRONLY | O_TRUNC | O_CLOEXEC);
+    struct bytes rest = bytes_slice(whole, first.n, whole.n);
+    assert_int_equal(write(fd, first.p, first.n), first.n);
+    assert_int_equal(write(fd, more.p, more.n), more.n);
+    assert_int_equal(write(fd, rest.p, rest.n), rest.n);
+    close(fd);
+}
+
 static void the_checkpoints_of_segments_are_the_file_in_parts(void **state)
 {
     (void)state;
@@ -271,7 +283,27 @@ static void the_checkpoints_of_segments_are_the_file_in_parts(void **state)
         assert_true(at > before);
         assert_int_equal(buf_length(&parts), at);
     }
-    uint64_t ignored;
+    /* A handover that is written later changes nothing of what was sent already. */
+    struct buf first, handover;
+    uint64_t ends, ignored;
+    const uint8_t root[32] = { 0 };
+    buf_init(&first, 1 << 20);
+    buf_init(&handover, CHECKPOINT_MAX);
+    assert_int_equal(archive_checkpoints(folder, 0, view.segments[1].first_leaf, &first, &ends), 0);
+    assert_int_equal(checkpoint_sign_handover(&a.world.keys.keys, &a.world.keys.keys, "postern.test/log",
+                                              view.segments[1].first_leaf, root, &handover),
+                     0);
+    rewrite_checkpoints(folder, buf_bytes(&first), buf_bytes(&handover), buf_bytes(&parts));
+    buf_consume(&first, buf_length(&first));
+    uint64_t after;
+    assert_int_equal(archive_checkpoints(folder, 0, view.segments[1].first_leaf, &first, &after), 0);
+    assert_int_equal(after, ends);
+    buf_consume(&first, buf_length(&first));
+    assert_int_equal(archive_checkpoints(folder, after, view.segments[2].first_leaf, &first, &after), 0);
+    assert_true(bytes_starts_with(buf_bytes(&first), "postern.test/log\n"));
+    assert_true(bytes_find(buf_bytes(&first), buf_bytes(&handover)) == 0);
+    buf_free(&first);
+    buf_free(&handover);
     assert_int_equal(archive_checkpoints(folder, 0, view.segments[1].first_leaf - 1, &parts, &ignored),
                      -EBADMSG);
     buf_free(&parts);

@@ -220,8 +220,10 @@ def denials(w):
 
 def chat(w):
     w.ask(f'DELETE FROM "{HOSTILE}"')
-    process.wait_for(lambda: w.slack.taken, "the chat")
-    body = w.slack.taken[0][1].decode()
+    def bodies():  # what earlier facts made it tell may still come
+        return [taken[1].decode() for taken in list(w.slack.taken) if b"channel" in taken[1]]
+    process.wait_for(bodies, "the chat")
+    body = bodies()[0]
     message = json.loads(body)
     for text in (message["text"], *(f["text"] for b in message["blocks"] for f in b.get("fields", []))):
         assert "<!" not in text and "](" not in text and " @here" not in text and "http://evil" not in text, text

@@ -108,9 +108,17 @@ type How<T> = (data: T) => T;
 /** What is told while an answer is on its way: the answer may be from before. A change may meet what has it already. */
 class Meanwhile<T> {
   #kept: How<T>[] | undefined;
+  #due = false;
+  /** A request will go out, at the next turn of the page. */
+  await() {
+    this.#kept = [];
+    this.#due = true;
+  }
   /** A request goes out. What it gives back puts into the answer what came meanwhile. */
   begin(): How<T> {
-    const own: How<T>[] = (this.#kept = []);
+    const own: How<T>[] = (this.#due && this.#kept) || [];
+    this.#kept = own;
+    this.#due = false;
     return (data) => {
       if (this.#kept === own) this.#kept = undefined;
       return own.reduce((sum, how) => how(sum), data);
@@ -140,7 +148,10 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, on: unknow
     );
     return () => controller.abort();
   }, [...on, turn]);
-  const reload = useCallback(() => setTurn((before) => before + 1), []);
+  const reload = useCallback(() => {
+    meanwhile.await();
+    setTurn((before) => before + 1);
+  }, []);
   const change = useCallback((how: How<T>) => {
     meanwhile.note(how);
     setState((before) => (before.data === undefined ? before : { ...before, data: how(before.data) }));
@@ -189,7 +200,10 @@ export function usePages<T>(path: string, query: Query): Paged<T> {
     fetchPage(undefined, controller.signal);
     return () => controller.abort();
   }, [question, turn]);
-  const reload = useCallback(() => setTurn((before) => before + 1), []);
+  const reload = useCallback(() => {
+    meanwhile.await();
+    setTurn((before) => before + 1);
+  }, []);
   const change = useCallback((how: How<T[]>) => {
     meanwhile.note(how);
     setState((before) => (before.items ? { ...before, items: how(before.items) } : before));
