@@ -84,6 +84,7 @@ static bool read_host(struct arena *arena, struct bytes text, struct bytes *host
     *port = 5432;
     if (text.n && text.p[0] == '[') {
         text = bytes_slice(text, 1, text.n);
+        if (!memchr(text.p, ']', text.n)) return false;
         *host = decode(arena, take_until(&text, ']'));
         if (text.n && text.p[0] != ':') return false;
         text = bytes_slice(text, 1, text.n);
@@ -98,6 +99,7 @@ static bool read_host(struct arena *arena, struct bytes text, struct bytes *host
 static bool read_hosts(struct arena *arena, struct bytes text, struct config_postgres *out)
 {
     out->hosts = out->ports = (struct bytes){ 0 };
+    if (text.n && text.p[text.n - 1] == ',') return false;
     for (size_t n = 0; text.n; n++) {
         struct bytes host;
         int64_t port;
@@ -129,7 +131,7 @@ void config_index_check(struct yaml_reader *reader, struct config_store *store)
     struct config_postgres *p = &store->postgres;
     p->hosts = p->ports = p->user = p->database = (struct bytes){ 0 };
     if (bytes_is(store->index, "sqlite")) {
-        if (p->at)
+        if (p->password.source != YAML_SOURCE_NONE || p->ca.n)
             yaml_errors_add(reader->errors, yaml_place_of(store->at, "postgres"),
                             "\"postgres\" needs an \"index\": postgres://user@host/database");
         return;
