@@ -205,8 +205,8 @@ static void an_index_is_a_file_or_a_url_besides(void **state)
                   "postern.yaml:4:20: \"postgres\" needs an \"index\": postgres://user@host/database\n");
     expect_errors(
         LEAST "store: { index: \"postgres://u@h/d\", postgres: { tls: disable, ca: x, schema: pg_mine } }\n",
-        "postern.yaml:4:66: \"ca\" is only used with tls: verify-full or verify-ca\n"
-        "postern.yaml:4:77: \"schema\" has at most 63 bytes, and does not begin with pg_\n");
+        "postern.yaml:4:67: \"ca\" is only used with tls: verify-full or verify-ca\n"
+        "postern.yaml:4:78: \"schema\" has at most 63 bytes, and does not begin with pg_\n");
 }
 
 static void an_archive_is_a_bucket_of_a_service_with_keys(void **state)
