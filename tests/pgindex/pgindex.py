@@ -34,7 +34,7 @@ POLICY = {"name": "agents", "who": "any", "record": {"rows": "full", "on_failure
           "allow": ["all", "unknown"], "deny": [{"name": "no-drop", "statements": ["DROP *"]}],
           "hold": [{"name": "whereless", "effects": ["delete"], "where": "missing", "by": ["dba"], "expires": "15m"}]}
 # Views that one side alone has.
-OWN = {"audit_gateways"}
+OWN = {"audit_gateways", "audit_erasures"}
 
 
 class Index:
@@ -473,6 +473,8 @@ def erased(t, index, places):
     after = dump()
     t.check("which has none of its words any more, and a tombstone", not any(word in after for word in words) and
             "asked to" in after, [word for word in words if word in after])
+    with index.connect("ida", "ida") as ida:
+        t.check("which auditors see", {row[:2] for row in ask(ida, "SELECT gateway, reason FROM postern.audit_erasures")} == {("example/one", "asked to")})
     kept = [path.name for path in one.gate.data.rglob("*") if path.is_file() and any(word.encode() in path.read_bytes() for word in words)]
     t.check("nor has a file of the gateway, where it was noted what to publish", not kept, kept)
 
@@ -506,6 +508,12 @@ def namesakes(t, world, cluster, index, places):
     process.wait_for(lambda: "another log is published under this name" in twin.gate.stderr(), "the refusal", every=0.1)
     t.check("another log of the same name is refused, and said", twin.ready()[1]["shared_index"] == "failed" and twin.ready()[0] == 200)
     same(t, index, places, "and changes nothing")
+    with index.connect() as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended('postern example/two', 1)) FROM pg_terminate_backend("
+                           "(SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE "
+                           f"usename = '{ROLE}') AND (classid::bigint << 32 | objid::bigint) = hashtextextended('postern example/two', 1)))")
+        process.wait_for(lambda: "another process publishes under this name" in places[1].gate.stderr(), "the refusal", every=0.1)
+        t.check("so is another process of the same log, as long as one has the name", places[1].ready()[1]["shared_index"] == "failed")
     places[0].gate.stop()
     twin.gate.cli("store", "publish", "--replace")
     twin.name = "one"
