@@ -19,7 +19,8 @@ int index_server_open(const struct config_postgres *config, int cancel_fd, struc
     /* What is brought is found by its key, whatever the server's statistics say of tables that grow: a plan
      * that reads a table for a batch would be slower each day. */
     static const char settings[] =
-        "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c jit=off";
+        "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c enable_memoize=off"
+        " -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off";
     struct postgres_options options = { .hosts = (const char *)config->hosts.p,
                                         .ports = (const char *)config->ports.p,
                                         .user = (const char *)config->user.p,
