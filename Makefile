@@ -2,6 +2,7 @@
 MAKEFLAGS += --no-print-directory
 TIME ?= 60
 MINUTES ?= 30
+SECONDS ?= 3600
 
 all: build/build.ninja
 	@ninja -C build
@@ -21,7 +22,8 @@ help:
 	@echo 'make differential  what statements touch against the server itself, over the regression suite and sqlsmith'
 	@echo 'make lint     clang-format, cppcheck, shellcheck'
 	@echo 'make shape    sizes of rooms, files and functions'
-	@echo 'make soak     works and kills the gateway for MINUTES=30'
+	@echo 'make soak     an hour (SECONDS=3600) of mixed clients while gateways, servers, disks, lines and stores fail; then everything is counted'
+	@echo 'make rounds   kills, drivers, raw protocol and masks, over and over with other seeds, for MINUTES=30'
 	@echo 'make install  installs program, man page, completion and examples (DESTDIR=, as meson install)'
 	@echo 'make clean    removes what was built'
 
@@ -70,7 +72,10 @@ shape:
 	@scripts/shape
 
 soak: setup all
-	@scripts/soak $(MINUTES)
+	@tests/soak/soak --seconds $(SECONDS)
+
+rounds: setup all
+	@scripts/rounds $(MINUTES)
 
 install: all
 	@meson install -C build --no-rebuild
@@ -78,4 +83,4 @@ install: all
 clean:
 	@rm -rf build build-asan build-tsan build-fuzz build-cover
 
-.PHONY: all help setup demo test check asan tsan fuzz cover bench regress ways differential lint shape soak install clean
+.PHONY: all help setup demo test check asan tsan fuzz cover bench regress ways differential lint shape soak rounds install clean

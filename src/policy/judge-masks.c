@@ -150,7 +150,8 @@ struct bytes policy_masks_message(const struct sql_statement *s, const struct po
                                 BYTES_FMT(o->hit.code->signature));
         if (f) return arena_printf(arena, "%.*s may read what is masked for you", BYTES_FMT(f->name));
         return arena_printf(arena, "%.*s (%s) is not for those from whom columns are masked",
-                            BYTES_FMT(s->tag), sql_effect_name(o->missing));
+                            BYTES_FMT(s->tag.n ? s->tag : BYTES_LITERAL("this text")),
+                            sql_effect_name(o->missing));
     }
     case MASK_REASON_WRITTEN:
         column = column_of(o, arena);

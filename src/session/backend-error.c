@@ -109,7 +109,7 @@ static struct bytes place_back(struct session *s, const struct pending *p, struc
 {
     const struct understood *u = p->understood ? p->understood : p->binding ? p->binding->understood : NULL;
     if (!u || !understood_has_edits(u)) return body;
-    struct bytes text = p->text_kept ? *p->text_kept : u->text;
+    struct bytes text = p->text_kept ? p->text_kept->text : u->text;
     bool known = p->text_kept || !u->is_template || p->kind == PENDING_QUERY || p->kind == PENDING_PARSE;
     return understood_place_back(u, known ? text : (struct bytes){ 0 }, body, &s->scratch);
 }

@@ -32,7 +32,7 @@ static struct binding *send_query(struct session *s, struct understood *u, struc
     if (!limit_send_close(s, false)) return NULL;
     struct binding *statement = binding_push(&s->bindings, false, name, u);
     struct pending *parse = statement ? push(s, PENDING_PARSE, statement) : NULL;
-    if (!parse || (understood_has_edits(u) && !pending_keep_text(parse, text))) return NULL;
+    if (!parse || (understood_has_edits(u) && !pending_keep_text(&s->pendings, parse, text))) return NULL;
     message_parse_encode(&s->server_out, name, forward.p ? forward : text, (struct bytes){ 0 });
     struct binding *portal = binding_push(&s->bindings, true, name, u);
     if (!portal || !push(s, PENDING_BIND, portal)) return NULL;

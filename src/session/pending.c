@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SPARE_ROOM = 512 };
+
 struct pending *pending_push(struct pendings *p, enum pending_kind kind)
 {
     if (p->n == p->size) {
@@ -21,22 +23,39 @@ struct pending *pending_push(struct pendings *p, enum pending_kind kind)
     return e;
 }
 
-bool pending_keep_text(struct pending *p, struct bytes text)
+bool pending_keep_text(struct pendings *all, struct pending *p, struct bytes text)
 {
-    p->text_kept = malloc(sizeof *p->text_kept + text.n);
-    if (!p->text_kept) return false;
-    memcpy(p->text_kept + 1, text.p, text.n);
-    *p->text_kept = bytes_make(p->text_kept + 1, text.n);
+    struct text_kept *kept = all->spare;
+    if (kept && kept->room >= text.n) {
+        all->spare = NULL;
+    } else {
+        size_t room = text.n < SPARE_ROOM ? SPARE_ROOM : text.n;
+        kept = malloc(sizeof *kept + room);
+        if (!kept) return false;
+        kept->room = room;
+    }
+    memcpy(kept + 1, text.p, text.n);
+    kept->text = bytes_make(kept + 1, text.n);
+    p->text_kept = kept;
     return true;
 }
 
-static void pending_clear(struct pending *e, struct bindings *b)
+static void text_forget(struct pendings *all, struct text_kept *kept)
+{
+    if (!kept) return;
+    if (all->spare || kept->room > SPARE_ROOM)
+        free(kept);
+    else
+        all->spare = kept;
+}
+
+static void pending_clear(struct pendings *p, struct pending *e, struct bindings *b)
 {
     binding_release(b, e->binding);
     if (e->understood) understood_unpin(b->cache, e->understood);
     if (e->limited_by) understood_unpin(b->cache, e->limited_by);
     free(e->refusal);
-    free(e->text_kept);
+    text_forget(p, e->text_kept);
     while (e->changes) {
         struct name_change *change = e->changes;
         e->changes = change->next;
@@ -47,7 +66,7 @@ static void pending_clear(struct pending *e, struct bindings *b)
 
 void pending_drop(struct pendings *p, struct bindings *b, uint32_t i)
 {
-    pending_clear(pending_at(p, i), b);
+    pending_clear(p, pending_at(p, i), b);
     for (; i > 0; i--)
         *pending_at(p, i) = *pending_at(p, i - 1);
     p->first = (p->first + 1) & (p->size - 1);
@@ -59,5 +78,6 @@ void pending_free_all(struct pendings *p, struct bindings *b)
     while (p->n)
         pending_drop(p, b, 0);
     free(p->ring);
+    free(p->spare);
     *p = (struct pendings){ 0 };
 }

@@ -29,6 +29,11 @@ enum overrun {
     OVERRUN_UNSEEN /* it cannot be looked through for values that are masked */
 };
 
+struct text_kept {
+    size_t room; /* for so many bytes behind it */
+    struct bytes text;
+};
+
 /* What a statement of a simple Query does to names, when its CommandComplete comes. */
 struct name_change {
     struct name_change *next;
@@ -65,20 +70,21 @@ struct pending {
     struct understood *limited_by; /* a pin: whose limit it is (for EXECUTE: of what was prepared) */
     struct refusal *refusal;       /* poisoned: said to the client in place of the server's syntax error */
     struct name_change *changes;
-    struct bytes *text_kept; /* the client's text, where it is not that of `understood`; NULL */
+    struct text_kept *text_kept; /* the client's text, where it is not that of `understood`; NULL */
 };
 
 /* A ring that grows up to a ceiling. */
 struct pendings {
     struct pending *ring;
     uint32_t first, n, size;
+    struct text_kept *spare; /* of the last one that kept a short text, for the next; NULL */
 };
 enum { PENDING_CEILING = 1 << 16 };
 
 /* A zeroed one at the end; NULL: the ceiling, or no memory. Valid until the next push. */
 struct pending *pending_push(struct pendings *p, enum pending_kind kind) MUST_USE;
 /* Keeps a copy of the client's text, for places in errors. */
-bool pending_keep_text(struct pending *p, struct bytes text) MUST_USE;
+bool pending_keep_text(struct pendings *all, struct pending *p, struct bytes text) MUST_USE;
 static inline bool pending_is_full(const struct pendings *p)
 {
     return p->n >= PENDING_CEILING - 8;

@@ -46,6 +46,8 @@ struct login_state {
     bool is_ordinary;      /* the server says that the login is no superuser */
 };
 
+enum { EDITED_CEILING = 256 << 10 };
+
 struct session {
     struct session_world *world;
     void *user;
@@ -53,6 +55,7 @@ struct session {
     enum session_phase phase;
     struct session_wants wants;
     struct buf client_out, server_out;
+    struct buf edited; /* of the statement that is looked at: the text that goes out instead */
     struct bytes
         through;        /* goes to the client behind client_out: a part of what session_on_server was given */
     struct arena arena; /* the session's own: peer, principal, start-up parameters */

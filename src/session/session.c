@@ -22,6 +22,7 @@ struct session *session_new(struct session_world *world, const struct session_pe
     s->status = s->recorded_status = 'I';
     buf_init(&s->client_out, OUT_CEILING);
     buf_init(&s->server_out, OUT_CEILING);
+    buf_init(&s->edited, EDITED_CEILING);
     buf_init(&s->limiting.held, LIMIT_HELD_CEILING);
     arena_init(&s->arena, 1024, ARENA_CEILING);
     arena_init(&s->scratch, 1024, SCRATCH_CEILING);
@@ -58,6 +59,7 @@ void session_free(struct session *s)
     sha256_free(s->digest);
     buf_free(&s->client_out);
     buf_free(&s->server_out);
+    buf_free(&s->edited);
     arena_free(&s->scratch);
     arena_free(&s->arena);
     session_snapshot_release(s->snapshot);

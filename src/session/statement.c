@@ -14,7 +14,7 @@ enum { CLAIM_CEILING = 8 * 1024, CLAIMS_CEILING = 48 * 1024 };
 /* A text that names nothing (BEGIN, SET, ROLLBACK) is short. */
 enum { NAMELESS_BYTES = 512 };
 /* A template is short; so are the schemas that 256 of its names can get. */
-enum { EDITED_CEILING = 256 << 10 };
+enum { EDITED_KEPT = 4096 };
 
 struct statement {
     enum statement_carrier carrier;
@@ -22,12 +22,13 @@ struct statement {
     struct message_parse parse; /* CARRIER_PARSE */
     struct bytes text;
     struct understood *understood; /* pinned */
-    bool without_view;  /* a transaction that has failed: the server refuses it, whatever it names */
+    bool without_view; /* a transaction that has failed: the server refuses it, whatever it names */
+    bool unseen; /* refused, since there is no view: what is understood is recorded, and decides nothing */
     bool foreign_types; /* it gives its parameters types that are not PostgreSQL's own, which matters here */
     bool refused;
     enum refusal_reason reason;
     struct bytes policy, rule, says, hint;
-    struct buf edited;       /* the text with its schemas, where it shares them with others; else empty */
+    struct buf *edited;      /* the text with its schemas, where it shares them with others; else empty */
     struct refusal *renewal; /* of a prepared statement that it names */
     const char *code;        /* SQLSTATE where it is not the reason's own */
     uint32_t place;          /* of what is wrong, in characters from 1; 0: none */
@@ -75,8 +76,8 @@ static bool is_other_text(const struct statement *st)
 static bool place_edits(struct session *s, struct statement *st)
 {
     if (st->refused || st->understood->refused || !is_other_text(st)) return true;
-    buf_consume(&st->edited, buf_length(&st->edited));
-    if (understood_forward(st->understood, st->text, &st->edited) && !st->edited.failed) return true;
+    buf_consume(st->edited, buf_length(st->edited));
+    if (understood_forward(st->understood, st->text, st->edited) && !st->edited->failed) return true;
     understood_unpin(s->world->cache, st->understood);
     st->understood = NULL;
     return false;
@@ -130,6 +131,11 @@ static enum step step_view(struct session *s, struct statement *st)
     refuse(st, REFUSAL_CATALOGUE, "view", "", "");
     st->says = says;
     st->hint = hint;
+    st->unseen = true;
+    /* It is recorded as what it is, which takes no view. */
+    if (st->text.n > SQL_INLINE_BYTES || sql_may_hold_secret(st->text)) return STEP_NEXT;
+    st->understood = understood_find(s->world->cache, &context, st->text);
+    if (!st->understood) st->understood = understood_make(s->world->cache, &context, st->text);
     return STEP_NEXT;
 }
 
@@ -328,7 +334,9 @@ static struct refusal *make_refusal(struct session *s, struct statement *st)
     st->renewal = NULL;
     if (renewal) return renewal;
     const struct policy_verdict *v =
-        st->understood && (st->understood->refused || st->understood->held) ? &st->understood->verdict : NULL;
+        st->understood && !st->unseen && (st->understood->refused || st->understood->held)
+            ? &st->understood->verdict
+            : NULL;
     struct detail detail = { st->reason, st->policy, st->rule, st->hint, v ? v->by : NULL, v ? v->n_by : 0 };
     return refusal_new_as(st->reason, st->code, st->place, st->says, detail_text(s, &detail, st->run),
                           st->hint);
@@ -337,8 +345,8 @@ static struct refusal *make_refusal(struct session *s, struct statement *st)
 /* What the server gets in the place of the client's text; p == NULL: the text itself. */
 static struct bytes text_to_forward(const struct statement *st)
 {
-    CHECK(buf_length(&st->edited) || !is_other_text(st)); /* never another text's literals */
-    return buf_length(&st->edited) ? buf_bytes(&st->edited) : st->understood->forward;
+    CHECK(buf_length(st->edited) || !is_other_text(st)); /* never another text's literals */
+    return buf_length(st->edited) ? buf_bytes(st->edited) : st->understood->forward;
 }
 
 static void forward_text(struct session *s, const struct statement *st)
@@ -408,9 +416,10 @@ static enum step step_forward(struct session *s, struct statement *st)
         struct refusal *refusal = make_refusal(s, st);
         if (!refusal) return session_drop(s, "out of memory");
         /* A parser's words quote the text. */
-        bool quotes = u && u->outcome == SQL_UNKNOWN;
+        bool quotes = u && !st->unseen && u->outcome == SQL_UNKNOWN;
         refused_tell(s, refusal->reason, st->policy, st->rule, quotes ? u->verdict.message : st->says);
-        return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, u, st->text_number);
+        return statement_poison(s, st->carrier, st->parse.name, refusal, st->run, st->unseen ? NULL : u,
+                                st->text_number);
     }
     if (st->carrier == CARRIER_QUERY && !s->limiting.again.replaying)
         session_counts_add(&s->world->counts.sent);
@@ -440,7 +449,8 @@ static enum step step_forward(struct session *s, struct statement *st)
             !binding_keep_source(&s->bindings, p->binding, st->text, st->parse.types))
             return session_drop(s, "too many prepared statements");
     }
-    if (buf_length(&st->edited) && !pending_keep_text(p, st->text)) return session_drop(s, "out of memory");
+    if (buf_length(st->edited) && !pending_keep_text(&s->pendings, p, st->text))
+        return session_drop(s, "out of memory");
     forward_text(s, st);
     return STEP_NEXT;
 }
@@ -454,10 +464,19 @@ static const struct {
     { "record", step_record }, { "forward", step_forward },
 };
 
+/* The memory stays for the next statement, unless it is much. */
+static void forget_edited(struct buf *edited)
+{
+    buf_consume(edited, buf_length(edited));
+    if (edited->failed || edited->size > EDITED_KEPT) {
+        buf_free(edited);
+        buf_init(edited, EDITED_CEILING);
+    }
+}
+
 enum step statement_run(struct session *s, enum statement_carrier carrier, const struct message *m)
 {
-    struct statement st = { .carrier = carrier, .message = m };
-    buf_init(&st.edited, EDITED_CEILING);
+    struct statement st = { .carrier = carrier, .message = m, .edited = &s->edited };
     bool good = carrier == CARRIER_QUERY ? message_string_decode(m->body, &st.text)
                                          : message_parse_decode(m->body, &st.parse);
     if (!good) return statement_refuse(s, carrier, REFUSAL_PROTOCOL, BYTES_LITERAL("invalid message format"));
@@ -467,9 +486,9 @@ enum step statement_run(struct session *s, enum statement_carrier carrier, const
     for (size_t i = 0; i < sizeof steps / sizeof *steps && step == STEP_NEXT; i++)
         step = steps[i].run(s, &st);
     if (step != STEP_WAIT && step != STEP_MORE) view_statement_over(s);
-    buf_free(&st.edited);
+    forget_edited(&s->edited);
     free(st.renewal); /* what waits is looked at again */
-    if (step == STEP_WAIT && st.understood)
+    if (step == STEP_WAIT && st.understood && !st.unseen)
         s->parsed = st.understood; /* the next try of this message begins with it */
     else if (st.understood)
         understood_unpin(s->world->cache, st.understood);

@@ -100,7 +100,7 @@ static struct bytes own_text(const struct pending *p)
                                  : p->understood ? p->understood
                                  : p->binding    ? p->binding->understood
                                                  : NULL;
-    if (p && p->text_kept) return *p->text_kept;
+    if (p && p->text_kept) return p->text_kept->text;
     if (!u) return (struct bytes){ 0 };
     bool own = !u->is_template || p->kind == PENDING_QUERY || p->kind == PENDING_PARSE;
     return own ? u->text : (struct bytes){ 0 };

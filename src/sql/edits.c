@@ -54,8 +54,8 @@ bool sql_edits_move(struct bytes text, const struct sql_edit *edits, size_t n_ed
                     struct sql_edit *moved)
 {
     size_t at = 0, at_other = 0, done = 0;
-    for (;;) {
-        if (done < n_edits && edits[done].at == at) {
+    while (done < n_edits) {
+        if (edits[done].at == at) {
             if (at_other > UINT32_MAX) return false;
             moved[done] = (struct sql_edit){ (uint32_t)at_other, edits[done].insert, edits[done].remove };
             /* What is replaced is names, which two texts of one template share. */
@@ -66,9 +66,9 @@ bool sql_edits_move(struct bytes text, const struct sql_edit *edits, size_t n_ed
             continue;
         }
         struct token t = token_at(text, at), u = token_at(other, at_other);
-        if (t.kind != u.kind) return false;
-        if (t.kind == TOKEN_END) return done == n_edits;
+        if (t.kind != u.kind || t.kind == TOKEN_END) return false;
         at += t.text.n;
         at_other += u.text.n;
     }
+    return true;
 }

@@ -13,8 +13,9 @@ void sql_edits_apply(struct bytes text, const struct sql_edit *edits, size_t n_e
 uint32_t sql_edits_place_back(struct bytes text, const struct sql_edit *edits, size_t n_edits,
                               uint32_t place);
 /* The edits of one text, for another one of the same template (sql_template): moved has room for n_edits, and
- * shares what they insert. False where the texts have different tokens: then the other is to be understood by
- * itself. */
+ * shares what they insert. False where the texts have different tokens before the last edit: then the other
+ * is to be understood by itself. What stands behind it is not looked at: that is equal because the templates
+ * are. */
 bool sql_edits_move(struct bytes text, const struct sql_edit *edits, size_t n_edits, struct bytes other,
                     struct sql_edit *moved) MUST_USE;
 #endif

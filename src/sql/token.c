@@ -324,8 +324,3 @@ bool token_is_operator_character(uint8_t c)
 {
     return is_operator(c);
 }
-
-bool token_is_word(const struct token *t, const char *word)
-{
-    return t->kind == TOKEN_IDENTIFIER && bytes_equal_nocase(t->text, bytes_of(word));
-}

@@ -38,5 +38,10 @@ struct token token_next(struct bytes text, size_t *at);
 /* The content of a string with its escapes and doubled quotes resolved and its continuation lines joined,
  * into out (room for content.n); the number of bytes. U& escapes stay as they are. */
 size_t token_plain(const struct token *t, uint8_t *out);
-bool token_is_word(const struct token *t, const char *word);
+/* word: in whichever case. Here, so that the length of a literal word is known where it is compared. */
+static inline bool token_is_word(const struct token *t, const char *word)
+{
+    struct bytes w = bytes_of(word);
+    return t->kind == TOKEN_IDENTIFIER && t->text.n == w.n && bytes_equal_nocase(t->text, w);
+}
 #endif
