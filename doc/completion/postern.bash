@@ -45,6 +45,8 @@ _postern() {
     "store release"|"store release "*) words=" --session --subject --issuer --reason --config --data --key-file --json --no-color --help" ;;
     "store holds"|"store holds "*) words=" --config --data --key-file --json --no-color --help" ;;
     "store reindex"|"store reindex "*) words=" --config --data --key-file --json --no-color --help" ;;
+    "store publish"|"store publish "*) words=" --all --replace --config --data --key-file --json --no-color --help" ;;
+    "store schema"|"store schema "*) words=" --schema --from --to --config --data --key-file --json --no-color --help" ;;
     "store rewrap"|"store rewrap "*) words=" --new-key-file --generate --config --data --key-file --json --no-color --help" ;;
     "store backup"|"store backup "*) words=" --with-kek --config --data --key-file --json --no-color --help" ;;
     "help"|"help "*) words=" --help" ;;
@@ -56,7 +58,7 @@ _postern() {
     "approvals") words=" list show approve deny watch" ;;
     "policy") words=" lint explain test replay catalog" ;;
     "keys") words=" show init rotate" ;;
-    "store") words=" erase prune hold release holds reindex rewrap backup" ;;
+    "store") words=" erase prune hold release holds reindex publish schema rewrap backup" ;;
     "") words=" gateway check doctor openapi demo sessions audit approvals policy login token connect keys store help version man completion" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))

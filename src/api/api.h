@@ -31,6 +31,14 @@ struct api_archive {
     uint64_t sent, sent_bytes, dropped, failed;
     int64_t behind_us; /* since when something waits */
 };
+/* What is published of the index, in rows. */
+struct api_shared_index {
+    bool there; /* the index is published at all */
+    bool failing, full, walks;
+    uint64_t waiting, spool;
+    uint64_t published, batches, failed;
+    int64_t behind_us; /* since when something waits */
+};
 /* A place where checkpoints are kept besides. */
 struct api_anchor {
     const char *name;
@@ -53,6 +61,7 @@ struct api_health {
     uint64_t sent, refused, held; /* statements, since the start: struct session_counts */
     struct record_stats stats;
     struct api_archive archive;
+    struct api_shared_index shared_index;
     struct notify_counts notified[NOTIFY_RECEIVERS];
     size_t n_notified;
     struct api_stream streams[API_STREAMS];

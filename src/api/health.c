@@ -3,6 +3,7 @@
 #include "api/authenticate.h"
 #include "api/handlers.h"
 #include "api/health-archive.h"
+#include "api/health-index.h"
 #include "api/health-streams.h"
 #include "api/private.h"
 #include "approval/desk.h"
@@ -86,6 +87,7 @@ void api_ready(struct api_call *call)
     /* A late index makes lists stale and no session worse: it is said, and does not take the gateway out. */
     say(out, "index", lag >= 0 && lag < LATE_US);
     health_say_archive(out, &health.archive);
+    health_say_index(out, &health.shared_index);
     health_streams_ready(&health, out);
     anchored_ready(&health, out);
     if (!good) call->x->status = 503;
@@ -205,6 +207,7 @@ static void write_metrics(struct api_call *call, struct buf *out)
            http.refused);
     metric(out, "http_connections", "gauge", "Connections that are open.", http.connections);
     health_write_archive(out, &h.archive);
+    health_write_index(out, &h.shared_index);
     write_notify(out, &h);
     health_streams_metrics(&h, out);
     anchored_metrics(&h, out);

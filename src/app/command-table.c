@@ -41,6 +41,8 @@ const struct cli_command *const command_table[] = {
     &command_store_release,
     &command_store_holds,
     &command_store_reindex,
+    &command_store_publish,
+    &command_store_schema,
     &command_store_rewrap,
     &command_store_backup,
     &cli_command_help,

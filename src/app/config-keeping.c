@@ -4,15 +4,17 @@
 static void check_store(struct yaml_reader *reader, void *object)
 {
     struct config_store *store = object;
-    if (!bytes_is(store->index, "sqlite"))
-        yaml_errors_add(reader->errors, yaml_place_of(store->at, "index"),
-                        "an index other than sqlite " CONFIG_UNSUPPORTED);
+    config_index_check(reader, store);
     config_archive_check(reader, store);
 }
 
 static const struct yaml_field store_fields[] = {
     { "index", YAML_TEXT, YAML_AT(config_store, index),
-      "Where the searchable index is: sqlite, a file in the data folder.", .fallback = "sqlite" },
+      "Where the searchable index is: sqlite, a file in the data folder; or besides, for several gateways "
+      "together, postgres://user@host:port/database.",
+      .fallback = "sqlite" },
+    { "postgres", YAML_OBJECT, YAML_AT(config_store, postgres), "How the index in PostgreSQL is reached.",
+      .shape = &config_postgres_shape },
     { "archive", YAML_TEXT, YAML_AT(config_store, archive),
       "Where full segments go besides the data folder: none, or s3://bucket/prefix.", .fallback = "none" },
     { "s3", YAML_OBJECT, YAML_AT(config_store, s3), "The service that has the bucket.",

@@ -10,6 +10,7 @@ extern const struct yaml_shape config_identity_shape, config_roles_shape; /* con
 extern const struct yaml_shape config_connection_shape;                   /* config-connections.c */
 extern const struct yaml_shape config_store_shape, config_limits_shape;   /* config-keeping.c */
 extern const struct yaml_shape config_s3_shape, config_lock_shape;        /* config-archive.c */
+extern const struct yaml_shape config_postgres_shape;                     /* config-index.c */
 extern const struct yaml_shape config_stream_shape;                       /* config-streams.c */
 extern const struct yaml_shape config_notify_shape;                       /* config-notify.c */
 
@@ -27,6 +28,8 @@ bool config_url_is_loopback(struct bytes url);
 void config_tls_check(struct yaml_reader *reader, const struct config *config);
 /* Takes `archive` apart, and says what does not fit it. */
 void config_archive_check(struct yaml_reader *reader, struct config_store *store);
+/* Takes `index` apart, and says what does not fit it. */
+void config_index_check(struct yaml_reader *reader, struct config_store *store);
 /* There are not too many of them, and no two of one name. */
 void config_notify_check(struct yaml_reader *reader, const struct config *config);
 void config_streams_check(struct yaml_reader *reader, const struct config *config);

@@ -129,10 +129,23 @@ struct config_lock {
     int64_t days;
     bool legal_hold;
 };
+/* The index that several gateways share, in PostgreSQL. What stands in the URL is taken apart; each text has
+ * a NUL behind it. */
+struct config_postgres {
+    const struct yaml_node *at;
+    struct yaml_secret password; /* NONE: none is sent */
+    enum config_target_tls tls;
+    struct bytes ca;                           /* file; empty: the system's */
+    struct bytes schema;                       /* on the server */
+    int64_t spool;                             /* rows that may wait for it */
+    struct bytes hosts, ports, user, database; /* lists with commas, as long as each other; hosts.n == 0:
+                                                  there is no such index */
+};
 struct config_store {
     const struct yaml_node *at;
-    struct bytes index;   /* "sqlite" */
-    struct bytes archive; /* "none", or "s3://bucket/prefix" */
+    struct bytes index;              /* "sqlite", or "postgres://user@host/database": besides */
+    struct config_postgres postgres; /* of index */
+    struct bytes archive;            /* "none", or "s3://bucket/prefix" */
     struct config_s3 s3;
     struct config_lock lock;
     struct bytes bucket, prefix; /* of archive; bucket.n == 0: there is none */

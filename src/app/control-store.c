@@ -5,8 +5,8 @@
 
 enum { WIPE_MS = 30000 };
 
-static const char *const events[] = { "erasure", "erasure-of", "erased",    "hold",  "hold-of",
-                                      "release", "release-of", "reindexed", "backup" };
+static const char *const events[] = { "erasure", "erasure-of", "erased",    "hold",   "hold-of",
+                                      "release", "release-of", "reindexed", "backup", "publish" };
 
 static bool is_event(struct bytes name)
 {

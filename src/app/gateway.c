@@ -16,6 +16,7 @@
 #include "app/logins.h"
 #include "app/notices.h"
 #include "app/parser-child.h"
+#include "app/publisher.h"
 #include "app/retention.h"
 #include "app/stream.h"
 #include "app/surfaces.h"
@@ -51,6 +52,7 @@ struct gateway {
     struct archive_store *store; /* NULL, with the two below: there is no archive */
     struct archive_far *far;
     struct archive *archive;
+    struct publisher *publisher; /* NULL: the index is not published */
     struct journal *journal; /* what the gateway itself has to say, from any thread but the workers' */
     struct workers workers;
     struct follower *follower;
@@ -218,6 +220,14 @@ static int start_archive(struct gateway *g)
     return error;
 }
 
+static int start_publisher(struct gateway *g)
+{
+    struct publisher_options options = {
+        .config = g->config, .data = g->data, .origin = g->origin, .clock = &clock_system, .log = g->log
+    };
+    return publisher_start(&options, &g->publisher);
+}
+
 static int start_streams(struct gateway *g)
 {
     struct streams_options options = { .config = g->config,
@@ -348,6 +358,7 @@ static int start_surfaces(struct gateway *g)
                                         .keeper = g->keeper,
                                         .archive = g->archive,
                                         .far = archive_far_reach(g->far),
+                                        .publisher = g->publisher,
                                         .database = &g->addresses[0],
                                         .lost = &g->lost };
     struct surfaces *surfaces = NULL;
@@ -416,6 +427,7 @@ static int start(struct gateway *g)
     if (!error) error = notices_start(g->config, g->workers.desk, g->workers.clock, &g->workers.notices);
     if (!error) error = start_log(g);
     if (!error) error = start_archive(g);
+    if (!error) error = start_publisher(g);
     if (!error)
         approvals_record(g->approvals, record_log_lane(g->log, g->workers.n)); /* behind the workers' */
     if (!error && g->config->admin.at) error = make_minted(g);
@@ -472,6 +484,7 @@ static void reload(struct gateway *g)
     pthread_mutex_unlock(&g->workers.lock);
     session_snapshot_release(old);
     surfaces_reload(g->surfaces, config);
+    publisher_reload(g->publisher, config);
     config_unref(g->config);
     g->config = config;
     log_line(LOG_INFO, "reload: new sessions use the new configuration");
@@ -528,12 +541,14 @@ static void stop(struct gateway *g)
     notices_stop(g->workers.notices); /* what the desk withdrew just now is told as well */
     anchors_stop(g->anchors);
     archive_stop(g->archive);
+    publisher_leave_log(g->publisher);
     if (g->log) record_log_close(g->log);
     surfaces_free(g->surfaces);
     anchors_free(g->anchors);
     control_free(control);
     journal_free(g->journal);
     follower_stop(g->follower);
+    publisher_stop(g->publisher); /* what was followed last goes out as well */
     streams_stop(g->streams);
     archive_free(g->archive); /* the sequencer woke it up to its end */
     archive_far_free(g->far);

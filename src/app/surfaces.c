@@ -100,6 +100,23 @@ static void give_archive(struct surfaces *s, struct api_health *out)
                                          .behind_us = state.behind_us };
 }
 
+static void give_shared_index(struct surfaces *s, struct api_health *out)
+{
+    struct publisher_state state;
+    if (!s->options.publisher) return;
+    publisher_tell(s->options.publisher, &state);
+    out->shared_index = (struct api_shared_index){ .there = true,
+                                                   .failing = state.failing,
+                                                   .full = state.full,
+                                                   .walks = state.walks,
+                                                   .waiting = state.waiting,
+                                                   .spool = state.spool,
+                                                   .published = state.rows,
+                                                   .batches = state.batches,
+                                                   .failed = state.failed,
+                                                   .behind_us = state.behind_us };
+}
+
 static void give_health(void *context, struct api_health *out)
 {
     struct surfaces *s = context;
@@ -113,6 +130,7 @@ static void give_health(void *context, struct api_health *out)
     struct worker_counts counts = { 0 };
     workers_count(s->options.workers, &counts);
     give_archive(s, out);
+    give_shared_index(s, out);
     out->sent = counts.sent;
     out->refused = counts.refused;
     out->held = counts.held;

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "app/archive.h"
 #include "app/config.h"
+#include "app/publisher.h"
 #include "app/worker.h"
 #include "record/journal.h"
 
@@ -24,6 +25,7 @@ struct surfaces_options {
     struct keeper *keeper;
     struct archive *archive;        /* NULL: there is none, nor far */
     const struct record_far *far;   /* outlives it */
+    struct publisher *publisher;    /* NULL: the index is not published */
     const struct address *database; /* where database clients connect to */
     bool *lost;                     /* atomic: a child is gone */
 };

@@ -150,6 +150,10 @@ static void a_typing_mistake_is_told_with_what_was_meant(void **state)
                       "postern.yaml:1:1: the configuration needs \"connections\"\n");
 }
 
+#define NO_INDEX                                                                                             \
+    "\"index\" is sqlite, or postgres://user@host:port/database (without a password, which is "              \
+    "\"postgres.password\")\n"
+
 static void what_is_not_built_yet_is_refused(void **state)
 {
     (void)state;
@@ -157,14 +161,52 @@ static void what_is_not_built_yet_is_refused(void **state)
         "identity: { oidc: [{ issuer: \"https://i\", audience: a }], saml: [{ name: corp }] }\n"
         "connections: [{ name: a, via: agent, target: { host: h }, logins: [{ name: l, user: u }] }]\n"
         "durability: process\n"
-        "store: { index: \"postgres://x\", archive: \"s3://b\" }\n",
+        "store: { index: \"mysql://x\", archive: \"s3://b\" }\n",
         "postern.yaml:1:65: \"saml\" is not supported by this version\n"
         "postern.yaml:2:31: via: agent is not supported by this version; use via: direct\n"
-        "postern.yaml:4:17: an index other than sqlite is not supported by this version\n"
-        "postern.yaml:4:42: \"archive\" is none, or s3://bucket/prefix\n");
+        "postern.yaml:4:17: " NO_INDEX "postern.yaml:4:39: \"archive\" is none, or s3://bucket/prefix\n");
     expect_errors(
         LEAST "durability: power\n",
         "postern.yaml:4:13: durability: power is not supported by this version; use durability: process\n");
+}
+
+static void an_index_is_a_file_or_a_url_besides(void **state)
+{
+    (void)state;
+    const struct config *c =
+        good(LEAST "store: { index: \"postgres://a%40b@db.example:5433,[::1]/au%2Fdit\", postgres: "
+                   "{ password: \"${file:p}\", tls: require, spool: 5000 } }\n");
+    const struct config_postgres *p = &c->store.postgres;
+    assert_string_equal((const char *)p->hosts.p, "db.example,::1");
+    assert_string_equal((const char *)p->ports.p, "5433,5432");
+    assert_string_equal((const char *)p->user.p, "a@b");
+    assert_string_equal((const char *)p->database.p, "au/dit");
+    assert_bytes(p->schema, "postern");
+    assert_int_equal(p->spool, 5000);
+    config_unref(c);
+    c = good(LEAST "store: { index: \"postgresql://u@%2Frun%2Fpostgresql/d\" }\n");
+    assert_string_equal((const char *)c->store.postgres.hosts.p, "/run/postgresql");
+    assert_int_equal(c->store.postgres.tls, CONFIG_TARGET_TLS_VERIFY_FULL);
+    config_unref(c);
+    static const char *const bad[] = {
+        "postgres://u:secret@h/d", "postgres://h/d",       "postgres://u@h",
+        "postgres://u@h/",         "postgres://u@/d",      "postgres://@h/d",
+        "postgres://u@h:0/d",      "postgres://u@h:x/d",   "postgres://u@h/d?a=b",
+        "postgres://u@h/d/e",      "postgres://u@a%2Cb/d", "postgres://u%0@h/d",
+        "postgres://u%0a@h/d",     "postgres://u@h,/d",    "postgres://u@[::1/d",
+        "postgres:/u@h/d",         "postgres://u@,h/d",    "sqlite3",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[400];
+        snprintf(text, sizeof text, LEAST "store: { index: \"%s\" }\n", bad[i]);
+        expect_errors(text, "postern.yaml:4:17: " NO_INDEX);
+    }
+    expect_errors(LEAST "store: { postgres: { ca: x } }\n",
+                  "postern.yaml:4:20: \"postgres\" needs an \"index\": postgres://user@host/database\n");
+    expect_errors(
+        LEAST "store: { index: \"postgres://u@h/d\", postgres: { tls: disable, ca: x, schema: pg_mine } }\n",
+        "postern.yaml:4:67: \"ca\" is only used with tls: verify-full or verify-ca\n"
+        "postern.yaml:4:78: \"schema\" has at most 63 bytes, and does not begin with pg_\n");
 }
 
 static void an_archive_is_a_bucket_of_a_service_with_keys(void **state)
@@ -584,6 +626,7 @@ int main(void)
         cmocka_unit_test(the_address_for_people_is_a_host_and_nothing_more),
         cmocka_unit_test(a_typing_mistake_is_told_with_what_was_meant),
         cmocka_unit_test(what_is_not_built_yet_is_refused),
+        cmocka_unit_test(an_index_is_a_file_or_a_url_besides),
         cmocka_unit_test(an_archive_is_a_bucket_of_a_service_with_keys),
         cmocka_unit_test(who_is_told_has_one_way_and_a_secret),
         cmocka_unit_test(streams_go_to_a_file_or_to_syslog),

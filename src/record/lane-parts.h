@@ -31,7 +31,8 @@ struct lane_shared {
     /* record_log_allow: what may be stored, and that it is. */
     _Atomic uint64_t most_stored;
     atomic_bool spool_full;
-    atomic_bool wipes; /* segments that are let go are removed, not kept */
+    atomic_bool refused; /* record_log_refuse */
+    atomic_bool wipes;   /* segments that are let go are removed, not kept */
     const struct clock *clock;
     _Atomic uint64_t leaves; /* blocks in the log */
     size_t segment_size;

@@ -80,14 +80,20 @@ static enum record_outcome lane_refuse(struct record_lane *lane, size_t need, ui
     return atomic_load(&shared->stalled) || atomic_load(&shared->tail_full) ? RECORD_FULL : RECORD_WAIT;
 }
 
-/* The spool is at its bound: room comes when the archive takes some of it. */
+static bool lane_is_refused(const struct lane_shared *shared)
+{
+    return atomic_load_explicit(&shared->spool_full, memory_order_relaxed) ||
+           atomic_load_explicit(&shared->refused, memory_order_relaxed);
+}
+
+/* A spool is at its bound: room comes when the archive, or the shared index, takes some of it. */
 static bool lane_spool_is_full(struct record_lane *lane)
 {
     struct lane_shared *shared = lane->shared;
-    if (!atomic_load_explicit(&shared->spool_full, memory_order_relaxed)) return false;
+    if (!lane_is_refused(shared)) return false;
     atomic_store(&lane->refused_ready, UINT64_MAX); /* unlike `ready`: told of room whatever that is */
     atomic_store(&lane->wants_room, 1);
-    return atomic_load(&shared->spool_full);
+    return lane_is_refused(shared);
 }
 
 static void lane_next_segment(struct record_lane *lane)

@@ -58,6 +58,9 @@ struct record_lane *record_log_lane(struct record_log *log, unsigned i);
  * this is called with room again. UINT64_MAX, as in the beginning: there is no such bound. */
 void record_log_allow(struct record_log *log, uint64_t more_bytes);
 
+/* From any thread: intents are refused with RECORD_FULL, until this is called with false. */
+void record_log_refuse(struct record_log *log, bool refuse);
+
 /* For /metrics and readiness; read without a lock, each number for itself. */
 struct record_stats {
     uint64_t frames, bytes_appended, blocks, bytes_stored, tail_backlog_bytes;

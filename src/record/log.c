@@ -269,6 +269,12 @@ void record_log_allow(struct record_log *log, uint64_t more_bytes)
     bell_ring(&log->shared.sequencer_bell);
 }
 
+void record_log_refuse(struct record_log *log, bool refuse)
+{
+    atomic_store(&log->shared.refused, refuse);
+    bell_ring(&log->shared.sequencer_bell);
+}
+
 void record_log_wipe(struct record_log *log, bool on)
 {
     atomic_store(&log->shared.wipes, on);
@@ -290,7 +296,8 @@ void record_log_stats(struct record_log *log, struct record_stats *out)
         .blocks = atomic_load_explicit(&log->sequencer.n_blocks, memory_order_relaxed),
         .bytes_stored = atomic_load_explicit(&log->sequencer.n_stored, memory_order_relaxed),
     };
-    out->refusing = out->spool_full = atomic_load(&log->shared.spool_full);
+    out->spool_full = atomic_load(&log->shared.spool_full);
+    out->refusing = out->spool_full || atomic_load(&log->shared.refused);
     bool short_of_room = atomic_load(&log->shared.stalled) || atomic_load(&log->shared.tail_full);
     for (unsigned i = 0; i < log->options.n_lanes; i++) {
         struct record_lane *lane = &log->lanes[i];

@@ -155,7 +155,7 @@ static void retire(struct sequencer *s, struct follow *f)
 /* Tells lanes that were refused that it is worth trying again. */
 static void offer_room(struct sequencer *s)
 {
-    if (atomic_load(&s->shared->spool_full)) return;
+    if (atomic_load(&s->shared->spool_full) || atomic_load(&s->shared->refused)) return;
     for (unsigned i = 0; i < s->n_lanes; i++) {
         struct record_lane *lane = &s->lanes[i];
         if (!atomic_load(&lane->wants_room)) continue;
