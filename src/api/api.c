@@ -5,6 +5,7 @@
 #include "api/private.h"
 #include "base/log.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -32,11 +33,15 @@ static bool path_is(const char *template, const struct bytes *segments, size_t n
 
 enum found { FOUND_NOTHING = 0, FOUND_PATH, FOUND_ROUTE };
 
+/* allow: room for the methods that the path takes. */
+enum { ALLOW = 64 };
 static enum found find_route(struct bytes method, const struct bytes *segments, size_t n,
-                             struct api_route *route_out, struct bytes *id_out)
+                             struct api_route *route_out, struct bytes *id_out, char allow[ALLOW])
 {
     struct api_route route;
     enum found found = FOUND_NOTHING;
+    size_t at = 0;
+    allow[0] = 0;
     if (bytes_is(method, "HEAD")) method = BYTES_LITERAL("GET");
     for (size_t i = 0; api_route_at(i, &route); i++) {
         struct bytes id = { 0 };
@@ -45,6 +50,9 @@ static enum found find_route(struct bytes method, const struct bytes *segments, 
         *route_out = route;
         *id_out = id;
         if (bytes_is(method, route.method)) return FOUND_ROUTE;
+        int said = snprintf(allow + at, ALLOW - at, "%s%s", at ? ", " : "",
+                            strcmp(route.method, "GET") == 0 ? "GET, HEAD" : route.method);
+        at = said > 0 && at + (size_t)said < ALLOW ? at + (size_t)said : at;
     }
     return found;
 }
@@ -117,12 +125,10 @@ static bool read_body(struct api_call *call)
 
 /* ---- the way */
 
-static void answer_method(struct api_call *call)
+static void answer_method(struct api_call *call, const char *allow)
 {
-    api_problem(call, 405, "method", "This path takes %s.", call->route.method);
-    http_exchange_header(call->x, "Allow",
-                         strcmp(call->route.method, "GET") == 0 ? BYTES_LITERAL("GET, HEAD")
-                                                                : bytes_of(call->route.method));
+    api_problem(call, 405, "method", "This path takes %s.", allow);
+    http_exchange_header(call->x, "Allow", bytes_of(allow));
 }
 
 static void serve(struct api_call *call, const struct bytes *segments, size_t n)
@@ -134,7 +140,8 @@ static void serve(struct api_call *call, const struct bytes *segments, size_t n)
         api_problem(call, 421, "host", "The Host header is not a name of this server.");
         return;
     }
-    enum found found = find_route(method, segments, n, &call->route, &call->id);
+    char allow[ALLOW];
+    enum found found = find_route(method, segments, n, &call->route, &call->id, allow);
     if (found == FOUND_NOTHING) {
         bool reads = bytes_is(method, "GET") || bytes_is(method, "HEAD");
         bool ours = n && (bytes_is(segments[0], "v1") || bytes_is(segments[0], "auth"));
@@ -142,7 +149,7 @@ static void serve(struct api_call *call, const struct bytes *segments, size_t n)
         return;
     }
     if (found == FOUND_PATH) {
-        answer_method(call);
+        answer_method(call, allow);
         return;
     }
     if (!read_query(call) || !authenticate(call) || !read_body(call)) return;
@@ -187,6 +194,7 @@ static void api_free(struct api *api)
 {
     events_free(api->events);
     sign_in_free(api->sign_in);
+    makings_free(api->makings);
     looks_free(api->looks);
     people_free(api->people);
     readers_free(api->readers);
@@ -205,8 +213,10 @@ int api_start(const struct api_options *options, struct api **out)
     api->readers = readers_new(options->data, options->keys, options->far);
     api->people = people_new(options->clock, options->session_us, options->seed);
     api->looks = looks_new();
+    api->makings = makings_new();
     api->events = events_new(api);
-    int error = api->readers && api->people && api->looks && api->events ? 0 : -ENOMEM;
+    bool good = api->readers && api->people && api->looks && api->makings && api->events;
+    int error = good ? 0 : -ENOMEM;
     if (!error) error = sign_in_new(&api->options, &api->sign_in);
     if (error) {
         close_listeners(options);
@@ -242,6 +252,7 @@ void api_stop(struct api *api)
 {
     if (!api) return;
     events_unwatch(api->events);
+    makings_stop(api->makings);
     http_service_stop(api->service);
     api_free(api);
 }

@@ -308,32 +308,3 @@ bool api_session_look(struct api_call *call, uint64_t session, struct api_sessio
     bool may_know = out->mine || api_has_role(call, API_AUDITOR) || api_has_role(call, API_ADMIN);
     return out->found && may_know ? true : api_not_found(call);
 }
-
-bool api_look_is_recorded(struct api_call *call, uint64_t session, uint64_t from, const char *how)
-{
-    struct api *api = call->api;
-    const struct principal *p = &call->principal;
-    char id[14];
-    struct bytes who = arena_printf(call->arena, "%.*s\n%.*s", BYTES_FMT(p->issuer), BYTES_FMT(p->subject));
-    if (!who.p) return api_problem(call, 503, "unavailable", "There is no memory.");
-    if (looks_is_known(api->looks, who, session, how, call->now_us)) return true;
-    struct buf body;
-    buf_init(&body, 64 * 1024);
-    session_id_format(session, id);
-    struct frame_fields f = frame_fields_begin(&body);
-    frame_fields_add_text(&f, "what", "looked");
-    frame_fields_add(&f, "user", p->user);
-    frame_fields_add(&f, "subject", p->subject);
-    frame_fields_add(&f, "issuer", p->issuer);
-    frame_fields_add_text(&f, "session", id);
-    frame_fields_add_number(&f, "from", (int64_t)from);
-    frame_fields_add_text(&f, "how", how);
-    frame_fields_add_text(&f, "client", call->x->peer);
-    bool good = !body.failed && journal_write(api->options.journal, FRAME_GATEWAY, buf_bytes(&body));
-    buf_free(&body);
-    if (!good)
-        return api_problem(call, 503, "unavailable",
-                           "Looking at a recording is recorded, and that cannot be done now.");
-    looks_remember(api->looks, who, session, how, call->now_us);
-    return true;
-}

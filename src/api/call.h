@@ -88,4 +88,8 @@ bool api_session_look(struct api_call *call, uint64_t session, struct api_sessio
 
 /* Records who looked at what. False: a problem was answered, and nothing may be shown. */
 bool api_look_is_recorded(struct api_call *call, uint64_t session, uint64_t from, const char *how) MUST_USE;
+/* The same of a question about many sessions at once; name and value say what it is about, and never a value
+ * out of the database: "column", "public.people.mail". */
+bool api_question_is_recorded(struct api_call *call, const char *how, const char *name,
+                              struct bytes value) MUST_USE;
 #endif

@@ -132,6 +132,7 @@ static void answers(struct json_writer *w, const struct api_route *route)
         const char *answer, *type;
     } plain[] = { { "TEXT", "text/plain; charset=utf-8" },
                   { "NDJSON", "application/x-ndjson" },
+                  { "TAR", "application/x-tar" },
                   { "EVENTS", "text/event-stream" },
                   { "ANY", "application/json" } };
     const char *type = NULL;

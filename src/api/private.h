@@ -4,6 +4,7 @@
 #include "api/call.h"
 #include "api/events.h"
 #include "api/looks.h"
+#include "api/making.h"
 #include "api/people.h"
 #include "api/readers.h"
 #include "api/sign-in.h"
@@ -15,6 +16,7 @@ struct api {
     struct readers *readers;
     struct people *people;
     struct looks *looks;
+    struct makings *makings;
     struct sign_in *sign_in;
     struct events *events;
     _Atomic uint64_t n_answered[6]; /* by hundreds of the status */

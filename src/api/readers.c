@@ -90,6 +90,21 @@ void readers_index_back(struct readers *r, struct index *index, bool good)
     index_free(index);
 }
 
+int readers_log(struct readers *r, struct record_reader **out)
+{
+    return record_reader_open(r->log, &r->locked, out);
+}
+
+const char *readers_folder(const struct readers *r)
+{
+    return r->log;
+}
+
+const struct record_keys *readers_keys(const struct readers *r)
+{
+    return &r->locked;
+}
+
 static void pass(void *context, const struct transcript_event *event)
 {
     (void)context, (void)event;

@@ -12,11 +12,11 @@ static bool is_shape(const char *name)
 static void every_shape_that_is_named_is_there(void **state)
 {
     (void)state;
-    static const char *const words[] = { "TEXT", "NDJSON", "EVENTS", "REDIRECT", "ANY" };
+    static const char *const words[] = { "TEXT", "NDJSON", "TAR", "EVENTS", "REDIRECT", "ANY" };
     struct api_route route;
     for (size_t i = 0; api_route_at(i, &route); i++) {
         bool known = is_shape(route.answer);
-        for (size_t k = 0; k < 5; k++)
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
             known = known || strcmp(words[k], route.answer) == 0;
         if (!known) fail_msg("%s answers %s", route.path, route.answer);
         if (strcmp(route.body, "NONE") != 0 && !is_shape(route.body))

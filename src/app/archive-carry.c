@@ -47,7 +47,7 @@ static bool name_folder(struct archive_carry *c, const struct archive_view *view
     buf_free(&text);
     snprintf(origin, sizeof origin, "%s", c->origin);
     for (char *p = origin; *p; p++)
-        if (!s3_key_is_good(bytes_make(p, 1)) && *p != '/') *p = '_';
+        if (*p != '/' && *p != '.' && !s3_key_is_good(bytes_make(p, 1))) *p = '_';
     snprintf(c->folder, sizeof c->folder, "%.*s%s%s/%s", BYTES_FMT(config->prefix),
              config->prefix.n ? "/" : "", origin, hex);
     return true;

@@ -14,7 +14,7 @@ static bool name_is_good(struct bytes name)
     return name.n > 0 && name.n < CONFIG_STREAM_NAME;
 }
 
-/* "udp://HOST:PORT", "tcp://HOST:PORT", "unix:PATH". */
+/* "udp://HOST:PORT", "tcp://HOST:PORT", "tls://HOST:PORT", "unix:PATH". */
 static bool syslog_is_good(struct config_stream *s)
 {
     static const struct {
@@ -22,6 +22,7 @@ static bool syslog_is_good(struct config_stream *s)
         enum config_stream_way way;
     } ways[] = { { "udp://", CONFIG_STREAM_UDP },
                  { "tcp://", CONFIG_STREAM_TCP },
+                 { "tls://", CONFIG_STREAM_TLS },
                  { "unix:", CONFIG_STREAM_UNIX } };
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         if (!bytes_starts_with(s->syslog, ways[i].scheme)) continue;
@@ -57,7 +58,11 @@ static void check_stream(struct yaml_reader *reader, void *object)
     s->way = CONFIG_STREAM_FILE;
     if (s->syslog.n && !syslog_is_good(s))
         yaml_errors_add(reader->errors, yaml_place_of(s->at, "syslog"),
-                        "\"syslog\" is udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH");
+                        "\"syslog\" is udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:/PATH");
+    if (s->ca.n && s->way != CONFIG_STREAM_TLS)
+        yaml_errors_add(reader->errors, yaml_place_of(s->at, "ca"), "\"ca\" is for tls://");
+    if (s->ca.n && s->ca.p[0] != '/')
+        yaml_errors_add(reader->errors, yaml_place_of(s->at, "ca"), "\"ca\" is an absolute path");
     if (s->file.n && s->file.p[0] != '/' && !bytes_is(s->file, "-"))
         yaml_errors_add(reader->errors, yaml_place_of(s->at, "file"),
                         "\"file\" is an absolute path, or \"-\" for standard output");
@@ -83,8 +88,12 @@ static const struct yaml_field stream_fields[] = {
       "An absolute path that JSON lines are appended to (opened again on SIGHUP), or \"-\": standard output.",
       .example = "/var/log/postern/audit.jsonl" },
     { "syslog", YAML_TEXT, YAML_AT(config_stream, syslog),
-      "A receiver of RFC 5424: tcp://host:port, udp://host:port, unix:/dev/log.",
-      .example = "tcp://127.0.0.1:601" },
+      "A receiver of RFC 5424: tls://host:port, tcp://host:port, udp://host:port, unix:/dev/log.",
+      .example = "tls://logs.example.com:6514" },
+    { "ca", YAML_TEXT, YAML_AT(config_stream, ca),
+      "Of tls://: the authorities whose word for the receiver's name counts, in PEM; the system's without "
+      "it.",
+      .example = "/etc/postern/logs-ca.pem" },
     { "facility", YAML_NUMBER, YAML_AT(config_stream, facility),
       "Of syslog: 10 is authpriv, 16 to 23 are local0 to local7.", .fallback = "16", .max = 23 },
     { "text", YAML_CHOICE, YAML_AT(config_stream, text),

@@ -53,7 +53,7 @@ struct gateway {
     struct archive_far *far;
     struct archive *archive;
     struct publisher *publisher; /* NULL: the index is not published */
-    struct journal *journal; /* what the gateway itself has to say, from any thread but the workers' */
+    struct journal *journal;     /* what the gateway itself has to say, from any thread but the workers' */
     struct workers workers;
     struct follower *follower;
     struct streams *streams;

@@ -16,6 +16,11 @@ int index_server_open(const struct config_postgres *config, int cancel_fd, struc
         postgres_say(why, "", "its password cannot be read");
         return -ENOKEY;
     }
+    /* What is brought is found by its key, whatever the server's statistics say of tables that grow: a plan
+     * that reads a table for a batch would be slower each day. */
+    static const char settings[] =
+        "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c enable_memoize=off"
+        " -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off";
     struct postgres_options options = { .hosts = (const char *)config->hosts.p,
                                         .ports = (const char *)config->ports.p,
                                         .user = (const char *)config->user.p,
@@ -24,6 +29,7 @@ int index_server_open(const struct config_postgres *config, int cancel_fd, struc
                                         .password = secret_source_trim(secret_bytes(&password)),
                                         .tls = modes[config->tls],
                                         .ca = config->ca.n ? (const char *)config->ca.p : NULL,
+                                        .settings = settings,
                                         .cancel_fd = cancel_fd,
                                         .connect_ms = CONNECT_MS,
                                         .statement_ms = STATEMENT_MS };

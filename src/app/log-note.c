@@ -5,13 +5,15 @@
 #include "cli/safe.h"
 #include "record/frame.h"
 #include "record/journal.h"
+#include "record/session-keys.h"
 #include "record/verifier-key.h"
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { LANE_BYTES = 4 << 20, BODY = 64 * 1024, WAIT_MS = 10000 };
+enum { LANE_BYTES = 4 << 20, BODY = 64 * 1024, WAIT_MS = 10000, TRIES = 150, PAUSE_MS = 200 };
 
 void log_note_fields(const struct control_field *fields, size_t n, uint64_t uid, struct buf *out)
 {
@@ -108,8 +110,9 @@ static bool write_one(const struct cli_call *call, struct record_log *log, struc
     return good;
 }
 
-static bool by_ourselves(const struct cli_call *call, const char *data, const uint8_t kek[32],
-                         struct bytes body)
+/* 0; -EBUSY: another process has the log open; or -errno. */
+static int by_ourselves(const struct cli_call *call, const char *data, const uint8_t kek[32],
+                        struct bytes body)
 {
     char origin[256], folder[EVIDENCE_PATH + 8];
     struct keys_vault *vault = NULL;
@@ -124,25 +127,61 @@ static bool by_ourselves(const struct cli_call *call, const char *data, const ui
                                       .tail_segment_bytes = LANE_BYTES,
                                       .clock = call->world->clock,
                                       .keys = &keys };
+    if (!error) error = session_keys_fit(folder, keys.unwrap, keys.context);
     if (!error) error = record_log_open(&options, &log);
-    bool good = !error && write_one(call, log, body);
+    if (!error && !write_one(call, log, body)) error = -ENOSPC;
     record_log_close(log);
     keys_vault_close(vault);
-    if (!good)
-        cli_fail(call, "this is recorded in the log, and the log of %s cannot be written: %s", data,
-                 error == -EBUSY ? "another process has it open" : strerror(error ? -error : ENOSPC));
-    return good;
+    return error;
+}
+
+/* Two commands at once write one behind the other; so does one beside a gateway that is just starting, or
+ * going. 1: it is written; -1: said why the gateway would not; 0: *error_out says why nobody could. */
+static int write_note(const struct cli_call *call, const char *data, const uint8_t kek[32],
+                      const struct control_field *fields, size_t n, int *error_out)
+{
+    struct buf body;
+    int done = 0;
+    *error_out = -EBUSY;
+    buf_init(&body, BODY);
+    log_note_fields(fields, n, getuid(), &body);
+    if (body.failed) *error_out = -ENOMEM;
+    for (int i = 0; i < TRIES && !done && *error_out == -EBUSY; i++) {
+        if (i) nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+        done = by_gateway(call, data, fields, n);
+        if (done) break;
+        *error_out = by_ourselves(call, data, kek, buf_bytes(&body));
+        if (!*error_out) done = 1;
+    }
+    buf_free(&body);
+    return done;
+}
+
+static const char *reason(int error)
+{
+    return error == -EBUSY          ? "another process has it open"
+           : error == -EKEYREJECTED ? "this is not its key-encryption key"
+                                    : strerror(-error);
 }
 
 bool log_note(const struct cli_call *call, const char *data, const uint8_t kek[32],
               const struct control_field *fields, size_t n)
 {
-    int done = by_gateway(call, data, fields, n);
-    if (done) return done > 0;
-    struct buf body;
-    buf_init(&body, BODY);
-    log_note_fields(fields, n, getuid(), &body);
-    bool good = !body.failed && by_ourselves(call, data, kek, buf_bytes(&body));
-    buf_free(&body);
-    return good;
+    int error, done = write_note(call, data, kek, fields, n, &error);
+    if (!done)
+        cli_fail(call, "this is recorded in the log, and the log of %s cannot be written: %s", data,
+                 reason(error));
+    return done > 0;
+}
+
+bool log_look(const struct cli_call *call, const char *data, const uint8_t kek[32],
+              const struct control_field *fields, size_t n)
+{
+    int error, done = write_note(call, data, kek, fields, n, &error);
+    if (done || error == -EBUSY) {
+        if (!done) cli_fail(call, "looks are recorded in the log of %s: %s", data, reason(error));
+        return done > 0;
+    }
+    cli_fail(call, "this look is not recorded: the log of %s cannot be written: %s", data, reason(error));
+    return true;
 }

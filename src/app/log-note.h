@@ -14,6 +14,12 @@
  * control line. False: it was said on standard error why not; nothing that hangs on it may go on. */
 bool log_note(const struct cli_call *call, const char *data, const uint8_t kek[32],
               const struct control_field *fields, size_t n) MUST_USE;
+/* The same of a look at recordings (cli_world.look): where nobody could write it (a copy of a log without its
+ * signing key, a file system that is read-only or full), that is said, and the look goes on, since whoever
+ * has the files and the key can read them with any other program; where a gateway runs and cannot, it does
+ * not. */
+bool log_look(const struct cli_call *call, const char *data, const uint8_t kek[32],
+              const struct control_field *fields, size_t n) MUST_USE;
 /* The same as the gateway does it for its control socket: the body of a FRAME_GATEWAY. */
 struct buf;
 void log_note_fields(const struct control_field *fields, size_t n, uint64_t uid, struct buf *out);

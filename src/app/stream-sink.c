@@ -5,6 +5,7 @@
  * and the connection is there a moment later: a receiver that died with the batch unread has reset it by
  * then. */
 #include "app/stream-sink.h"
+#include "app/stream-tls.h"
 #include "base/clock.h"
 #include "base/cursor.h"
 #include <errno.h>
@@ -33,8 +34,10 @@ enum {
 struct stream_sink {
     const struct config_stream *to;
     const bool *stop;
-    int fd;
-    bool reopen; /* atomic */
+    int fd; /* of a stream under TLS it is its connection's */
+    struct stream_tls *tls;
+    char why[STREAM_TLS_WHY]; /* what is wrong besides the error; empty: nothing */
+    bool reopen;              /* atomic */
     char host[256];
     char path[4200];
 };
@@ -53,7 +56,11 @@ struct stream_sink *stream_sink_new(const struct config_stream *to, const bool *
 
 static void sink_close(struct stream_sink *s)
 {
-    if (s->fd > STDOUT_FILENO) close(s->fd);
+    if (s->tls)
+        stream_tls_close(s->tls);
+    else if (s->fd > STDOUT_FILENO)
+        close(s->fd);
+    s->tls = NULL;
     s->fd = -1;
 }
 
@@ -72,6 +79,12 @@ void stream_sink_reopen(struct stream_sink *s)
 static bool stopped(const struct stream_sink *s)
 {
     return __atomic_load_n(s->stop, __ATOMIC_SEQ_CST);
+}
+
+/* Octets are counted on both of them. */
+static bool is_connected(const struct stream_sink *s)
+{
+    return s->to->way == CONFIG_STREAM_TCP || s->to->way == CONFIG_STREAM_TLS;
 }
 
 /* ---- forms */
@@ -98,7 +111,7 @@ void stream_sink_format(const struct stream_sink *s, const struct stream_entry *
     buf_init(&one, 2 << 20);
     put_syslog(s, e, &one);
     struct bytes message = buf_bytes(&one);
-    if (s->to->way == CONFIG_STREAM_TCP)
+    if (is_connected(s))
         buf_printf(batch, "%lu ", (unsigned long)message.n);
     else
         buf_put_u32(batch, (uint32_t)message.n); /* for ourselves: a datagram each */
@@ -223,7 +236,7 @@ static int open_unix(struct stream_sink *s)
 
 static int open_net(struct stream_sink *s)
 {
-    int type = s->to->way == CONFIG_STREAM_TCP ? SOCK_STREAM : SOCK_DGRAM, error = -EHOSTUNREACH;
+    int type = is_connected(s) ? SOCK_STREAM : SOCK_DGRAM, error = -EHOSTUNREACH;
     struct addrinfo hints = { .ai_socktype = type }, *all = NULL;
     char port[8];
     snprintf(port, sizeof port, "%u", s->to->port);
@@ -236,10 +249,21 @@ static int open_net(struct stream_sink *s)
     return error;
 }
 
+static int open_tls(struct stream_sink *s)
+{
+    int error = open_net(s), fd = s->fd;
+    if (error) return error;
+    s->fd = -1; /* taken over */
+    error = stream_tls_open(s->to, fd, s->stop, &s->tls, s->why);
+    if (!error) s->fd = fd;
+    return error;
+}
+
 static bool is_gone(const struct stream_sink *s)
 {
     struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLRDHUP };
     uint8_t byte;
+    if (s->tls) return stream_tls_is_gone(s->tls);
     if (poll(&p, 1, 0) <= 0) return false;
     if (p.revents & (POLLERR | POLLHUP | POLLRDHUP | POLLNVAL)) return true;
     return p.revents & POLLIN && recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
@@ -300,13 +324,38 @@ static int send_datagrams(const struct stream_sink *s, struct bytes b)
     return 0;
 }
 
+static int open_socket(struct stream_sink *s)
+{
+    switch (s->to->way) {
+    case CONFIG_STREAM_UNIX: return open_unix(s);
+    case CONFIG_STREAM_TLS: return open_tls(s);
+    case CONFIG_STREAM_UDP:
+    case CONFIG_STREAM_TCP: return open_net(s);
+    case CONFIG_STREAM_FILE: break;
+    }
+    return -EINVAL;
+}
+
+static int send_batch(struct stream_sink *s, struct bytes batch)
+{
+    if (!s->tls) return s->to->way == CONFIG_STREAM_TCP ? send_tcp(s, batch) : send_datagrams(s, batch);
+    int error = stream_tls_send(s->tls, batch);
+    return error ? error : settle(s);
+}
+
+const char *stream_sink_why(const struct stream_sink *s)
+{
+    return s->why;
+}
+
 int stream_sink_deliver(struct stream_sink *s, struct bytes batch)
 {
     int error = 0;
     if (s->to->way == CONFIG_STREAM_FILE) return deliver_file(s, batch);
-    if (s->fd >= 0 && s->to->way == CONFIG_STREAM_TCP && is_gone(s)) sink_close(s);
-    if (s->fd < 0) error = s->to->way == CONFIG_STREAM_UNIX ? open_unix(s) : open_net(s);
-    if (!error) error = s->to->way == CONFIG_STREAM_TCP ? send_tcp(s, batch) : send_datagrams(s, batch);
+    s->why[0] = 0;
+    if (s->fd >= 0 && is_connected(s) && is_gone(s)) sink_close(s);
+    if (s->fd < 0) error = open_socket(s);
+    if (!error) error = send_batch(s, batch);
     if (error) sink_close(s);
     return error;
 }

@@ -1,6 +1,6 @@
 /* Where a stream goes: a file, standard output, a receiver of syslog (RFC 5424 over TCP with octet counting,
- * RFC 6587, over UDP, RFC 5426, or a Unix socket). All of it blocks, on the stream's own thread, and ends
- * early once the stream is to stop. */
+ * RFC 6587, over TLS, RFC 5425, over UDP, RFC 5426, or a Unix socket). All of it blocks, on the stream's own
+ * thread, and ends early once the stream is to stop. */
 #ifndef POSTERN_APP_STREAM_SINK_H
 #define POSTERN_APP_STREAM_SINK_H
 #include "app/config.h"
@@ -16,6 +16,8 @@ void stream_sink_format(const struct stream_sink *sink, const struct stream_entr
  * by the other end's kernel, and the connection still there; sent. -errno: it is to be sent again, from its
  * beginning. */
 int stream_sink_deliver(struct stream_sink *sink, struct bytes batch) MUST_USE;
+/* What was wrong with the last delivery besides its error, as a sentence; or "". */
+const char *stream_sink_why(const struct stream_sink *sink);
 /* The file is opened anew before the next batch. From any thread. */
 void stream_sink_reopen(struct stream_sink *sink);
 #endif

@@ -172,7 +172,8 @@ static void say(struct stream *s, int error)
     if (error == s->last_error || error == -ECANCELED) return;
     s->last_error = error;
     if (error)
-        log_line(LOG_WARNING, "stream %s is late: %s", s->name, strerror(-error));
+        log_line(LOG_WARNING, "stream %s is late: %s", s->name,
+                 stream_sink_why(s->sink)[0] ? stream_sink_why(s->sink) : strerror(-error));
     else
         log_line(LOG_INFO, "stream %s goes on", s->name);
 }

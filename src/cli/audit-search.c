@@ -273,6 +273,10 @@ static int search(struct search *s, struct index_filter *filter)
     if (cli_option(s->call, "session") &&
         !evidence_session(s->call, s->evidence, cli_option(s->call, "session"), &filter->session))
         return CLI_FAILED;
+    /* What is looked for may be a value: it is not told. */
+    if (!evidence_look(s->call, s->evidence, cli_option(s->call, "literal") ? "search-literal" : "search",
+                       filter->session, NULL, (struct bytes){ 0 }))
+        return CLI_FAILED;
     if (cli_option(s->call, "literal")) return search_literal(s, filter);
     const struct index_after after = s->after;
     int error = index_search(s->evidence->index, filter, &after, hit, s);

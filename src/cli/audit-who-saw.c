@@ -6,6 +6,7 @@
 #include "cli/safe.h"
 #include "cli/when.h"
 #include "cli/who-saw-value.h"
+#include "record/index-values.h"
 #include "json/writer.h"
 
 static const struct cli_option options[] = {
@@ -88,22 +89,6 @@ static void visit(void *context, const struct index_sight *v)
         sight_row(s, v, id);
 }
 
-/* "public.people.mail", "people.mail", "people.*": the last dot outside of quotes parts them. */
-static bool split(struct bytes name, struct bytes *relation_out, struct bytes *column_out)
-{
-    bool quoted = false;
-    size_t dot = 0;
-    for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] == '"') quoted = !quoted;
-        if (name.p[i] == '.' && !quoted) dot = i;
-    }
-    if (quoted || dot == 0 || dot + 1 >= name.n) return false;
-    *relation_out = bytes_slice(name, 0, dot);
-    *column_out = bytes_slice(name, dot + 1, name.n);
-    if (bytes_is(*column_out, "*")) *column_out = (struct bytes){ 0 };
-    return true;
-}
-
 static bool is_state(struct bytes state)
 {
     return !state.n || bytes_is(state, "clear") || bytes_is(state, "masked") || bytes_is(state, "untraced");
@@ -115,10 +100,13 @@ static int ask(struct sights *s, struct evidence *e, struct index_filter *filter
                                           "ROWS",      "LAST",   "SESSION",  "STATEMENT" };
     struct bytes relation, column, state = cli_option_bytes(s->call, "state");
     const char *session = cli_option(s->call, "session");
-    if (!split(bytes_of(s->call->arguments[0]), &relation, &column))
+    if (!index_column_split(bytes_of(s->call->arguments[0]), &relation, &column))
         return cli_fail(s->call, "\"%s\" is no column: write people.mail, public.people.mail or people.*",
                         s->call->arguments[0]);
     if (session && !evidence_session(s->call, e, session, &filter->session)) return CLI_FAILED;
+    if (!evidence_look(s->call, e, cli_option(s->call, "value") ? "who-saw-value" : "who-saw",
+                       filter->session, "column", bytes_of(s->call->arguments[0])))
+        return CLI_FAILED;
     if (cli_option(s->call, "value")) {
         const struct who_saw_value asked = { relation, column, cli_option_bytes(s->call, "value"),
                                              cli_option(s->call, "scan") != NULL, s->json };

@@ -24,6 +24,7 @@ struct cli_option {
 
 struct record_far;
 struct cli_call;
+struct control_field;
 struct cli_command {
     const char *name;                  /* "sessions list" */
     const char *summary;               /* one sentence without a full stop */
@@ -58,6 +59,10 @@ struct cli_world {
     /* Reads the configuration for the data folder and the key. NULL: only --data will do. False: it was said
      * on err what is wrong. */
     bool (*locate)(const struct cli_world *world, const char *config, struct cli_place *place_out);
+    /* Writes into the log of a data folder that its recordings are looked at (evidence_look). NULL: nobody
+     * does. False: said why, and nothing may be shown. */
+    bool (*look)(const struct cli_call *call, const char *data, const uint8_t key[32],
+                 const struct control_field *fields, size_t n);
 };
 
 enum { CLI_OPTIONS_MOST = 32, CLI_ARGUMENTS_MOST = 256 };

@@ -44,6 +44,15 @@ void evidence_catch_up(const struct cli_call *call, struct evidence *e);
 bool evidence_session(const struct cli_call *call, struct evidence *e, const char *name,
                       uint64_t *session_out) MUST_USE;
 
+/* That recordings are looked at is in the log before anything of them is shown: who calls, how ("replay"), at
+ * which session (0: at many) and, where name is not NULL, one thing more ("column"; never a value). The
+ * gateway's own session is nobody's recording. False: said why; answer CLI_FAILED. Needs the keys. */
+bool evidence_look(const struct cli_call *call, const struct evidence *e, const char *how, uint64_t session,
+                   const char *name, struct bytes value) MUST_USE;
+/* The session that a person names, and that it is looked at. */
+bool evidence_look_at(const struct cli_call *call, struct evidence *e, const char *how, const char *name,
+                      uint64_t *session_out) MUST_USE;
+
 /* Fills the common filters from the options --principal, --connection, --since, --until. */
 bool evidence_filter(const struct cli_call *call, struct index_filter *filter) MUST_USE;
 #endif

@@ -461,6 +461,8 @@ static int tell(struct policy_replay *r, int64_t took_us, uint64_t limit)
 static int replay_all(struct policy_replay *r, const struct index_filter *filter, uint64_t limit)
 {
     const struct clock *clock = r->call->world->clock;
+    if (!evidence_look(r->call, &r->evidence, "policy-replay", 0, NULL, (struct bytes){ 0 }))
+        return CLI_FAILED;
     int error = index_sessions(r->evidence.index, filter, add_session, r);
     if (error) return cli_fail(r->call, "the index cannot be read: %s", strerror(-error));
     struct progress progress = progress_begin(r->call, "judging");

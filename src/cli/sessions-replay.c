@@ -133,7 +133,7 @@ static int run(struct cli_call *call)
     buf_init(&p.out, OUT_CEILING);
     int code = CLI_FAILED;
     if (evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &e) &&
-        evidence_session(call, &e, call->arguments[0], &session)) {
+        evidence_look_at(call, &e, "replay", call->arguments[0], &session)) {
         replay_init(&p.replay, &p.out, session);
         p.replay.rows_most = rows;
         p.replay.colour = cli_coloured(call);

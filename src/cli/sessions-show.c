@@ -152,7 +152,7 @@ static int run(struct cli_call *call)
     s.w = json_writer_over(&s.out);
     int code = CLI_FAILED;
     if (evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &e) &&
-        evidence_session(call, &e, call->arguments[0], &session))
+        evidence_look_at(call, &e, "show", call->arguments[0], &session))
         code = erased_says(call, &e, session) ? CLI_NO : show_session(&s, &e, session);
     evidence_close(&e);
     buf_free(&s.out);

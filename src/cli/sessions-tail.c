@@ -224,8 +224,8 @@ static int run(struct cli_call *call)
     if (evidence_open(call, EVIDENCE_KEYS | EVIDENCE_READER | EVIDENCE_INDEX, &e)) {
         if (t.follow) watch(&t);
         if (all)
-            code = tail_all(&t);
-        else if (evidence_session(call, &e, name, &session))
+            code = evidence_look(call, &e, "tail", 0, NULL, (struct bytes){ 0 }) ? tail_all(&t) : CLI_FAILED;
+        else if (evidence_look_at(call, &e, "tail", name, &session))
             code = tail_one(&t, session, lines);
     }
     if (t.control.fd >= 0) control_client_close(&t.control);

@@ -78,6 +78,7 @@ static bool set_guards(struct http_line *line)
     bool ok =
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, line->loopback_only ? "http" : "https") == CURLE_OK;
     ok &= curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
+    ok &= curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK; /* what was signed is what is asked */
     ok &= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
     ok &= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
     ok &= curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;

@@ -128,6 +128,11 @@ int tls_client_new(enum tls_check check, const char *ca, struct tls_client **out
     return 0;
 }
 
+void tls_client_speak_plain(struct tls_client *tls)
+{
+    SSL_CTX_set_alpn_protos(tls->context, NULL, 0);
+}
+
 void tls_client_free(struct tls_client *tls)
 {
     if (tls) SSL_CTX_free(tls->context);

@@ -15,9 +15,11 @@ void tls_server_speak_http(struct tls_server *tls);
 void tls_server_free(struct tls_server *tls);
 
 enum tls_check { TLS_CHECK_NONE = 0, TLS_CHECK_CA, TLS_CHECK_FULL };
-struct tls_client; /* towards database servers */
+struct tls_client; /* towards database servers, and receivers of streams */
 /* ca: a PEM file, or NULL for the system's. */
 int tls_client_new(enum tls_check check, const char *ca, struct tls_client **out,
                    const char **error_out) MUST_USE;
+/* No ALPN is offered: what is spoken is not PostgreSQL's. Before the first connection. */
+void tls_client_speak_plain(struct tls_client *tls);
 void tls_client_free(struct tls_client *tls);
 #endif

@@ -31,6 +31,12 @@ struct writer {
 static void put(struct writer *w, const void *data, size_t n)
 {
     const uint8_t *p = data;
+    const struct bundle_request *request = w->g.request;
+    if (request->put && n && !w->error) {
+        w->error = request->put(request->context, data, n);
+        w->g.out->bytes += n;
+        return;
+    }
     while (n && !w->error) {
         ssize_t done = write(w->fd, p, n);
         if (done < 0 && errno == EINTR) continue;
@@ -285,7 +291,8 @@ static enum bundle_outcome finish(struct writer *w)
     put(w, sums.p, sums.n);
     put(w, zeros, bundle_tar_padding(sums.n));
     put(w, zeros, sizeof zeros);
-    if (!w->error && fsync(w->fd) < 0 && errno != EINVAL && errno != EROFS) w->error = -errno;
+    if (!w->error && !w->g.request->put && fsync(w->fd) < 0 && errno != EINVAL && errno != EROFS)
+        w->error = -errno;
     return w->error ? bundle_refuse(w->g.out, "it cannot be written: %s", strerror(-w->error))
                     : BUNDLE_WRITTEN;
 }

@@ -24,6 +24,8 @@ struct bundle_request {
     int64_t now_us;        /* for the README */
     const char *version;   /* of this program, likewise */
     void (*progress)(void *context, uint64_t done, uint64_t total);
+    /* NULL, or where it goes instead of fd; 0 or -errno, which ends it. */
+    int (*put)(void *context, const void *data, size_t n);
     void *context;
 };
 struct bundle_written {
@@ -31,9 +33,9 @@ struct bundle_written {
     uint64_t erased, open; /* sessions: without their content; not ended yet */
     char message[300];
 };
-/* Writes it to fd. BUNDLE_LATER: a session has blocks that no checkpoint covers yet: one is signed each
- * second while a gateway runs. BUNDLE_REFUSED: message says why not, or what is wrong with the log; what
- * stands in fd is worthless. */
+/* Writes it to fd, from the first byte to the last. BUNDLE_LATER, before anything is written: a session has
+ * blocks that no checkpoint covers yet: one is signed each second while a gateway runs. BUNDLE_REFUSED:
+ * message says why not, or what is wrong with the log; what stands in fd is worthless. */
 enum bundle_outcome { BUNDLE_REFUSED = 0, BUNDLE_LATER, BUNDLE_WRITTEN };
 enum bundle_outcome bundle_write(const struct bundle_request *request, int fd,
                                  struct bundle_written *out) MUST_USE;

@@ -1,5 +1,5 @@
 /* The gateway's own frames name what happened in a field "event", or "what" (looks). Of the other fields,
- * only those that are named here are kept: none holds what a client sent. */
+ * only those that are named here are kept: none holds what a database client sent. */
 #include "record/index-gateway.h"
 #include "base/cursor.h"
 
@@ -13,8 +13,8 @@ static struct bytes get(struct bytes fields, const char *name)
 /* What is told of an event besides, as "name value, name value". */
 static void put_detail(struct bytes fields, struct buf *out)
 {
-    static const char *const names[] = { "was",    "policies", "lane", "frames", "bytes-cut",
-                                         "reason", "boot",     "how",  "from",   "version" };
+    static const char *const names[] = { "was",  "policies", "lane", "frames",  "bytes-cut", "reason",
+                                         "boot", "how",      "from", "version", "column",    "period" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct bytes value = get(fields, names[i]);
         if (value.n) buf_printf(out, "%s%s %.*s", buf_length(out) ? ", " : "", names[i], BYTES_FMT(value));

@@ -1,4 +1,5 @@
 /* Asking who was shown a value: the hash of what is asked, in each column that is meant. */
+#include "base/codec.h"
 #include "base/secret.h"
 #include "mask/seen.h"
 #include "record/index-private.h"
@@ -7,12 +8,29 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { QUESTION = 16 << 20 };
+
 static struct bytes none_if_empty(struct bytes b)
 {
     return b.n ? b : (struct bytes){ 0 };
 }
 
 /* "people" is the relation of "public.people.mail", and "public.people" is. */
+bool index_column_split(struct bytes name, struct bytes *relation_out, struct bytes *column_out)
+{
+    bool quoted = false;
+    size_t dot = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] == '"') quoted = !quoted;
+        if (name.p[i] == '.' && !quoted) dot = i;
+    }
+    if (quoted || dot == 0 || dot + 1 >= name.n) return false;
+    *relation_out = bytes_slice(name, 0, dot);
+    *column_out = bytes_slice(name, dot + 1, name.n);
+    if (bytes_is(*column_out, "*")) *column_out = (struct bytes){ 0 };
+    return true;
+}
+
 bool index_column_is_meant(struct bytes name, struct bytes relation, struct bytes column)
 {
     ptrdiff_t dot = -1;
@@ -67,42 +85,43 @@ static int open_hasher(struct index *index, const struct record_keys *keys, stru
     return error;
 }
 
-struct asking {
-    struct value_hasher hasher;
-    uint8_t sealed[SHA256_SIZE];
-    struct sqlite_query *add;
-    int error;
-};
-
-static void ask_of(void *context, const struct index_value_column *column)
+/* What is looked for, as rows of (column, hash): numbers and hexadecimal alone. It is text of the question
+ * and no table, since who asks may have the index open for reading only. */
+static int put_wanted(struct index *index, struct value_hasher *hasher, struct bytes relation,
+                      struct bytes column, struct bytes normal, struct buf *out)
 {
-    struct asking *a = context;
-    uint8_t hash[VALUE_HASH];
-    value_hash(&a->hasher, a->sealed, column->name, hash);
-    sqlite_query_bind_text(a->add, 1, column->name);
-    sqlite_query_bind_blob(a->add, 2, bytes_make(hash, sizeof hash));
-    int error = sqlite_query_finish(a->add);
-    if (!a->error) a->error = error;
+    uint8_t sealed[SHA256_SIZE], hash[VALUE_HASH];
+    struct sqlite_query *q;
+    size_t n = 0;
+    int error = sqlite_query_new(index->db, "SELECT id, name FROM value_column", &q);
+    if (error) return error;
+    value_seal(hasher, normal, sealed);
+    while (sqlite_query_step(q) == SQLITE_STEP_ROW) {
+        struct bytes name = sqlite_query_text(q, 1);
+        if (!index_column_is_meant(name, relation, column)) continue;
+        value_hash(hasher, sealed, name, hash);
+        buf_printf(out, "%s(%lld, x'", n++ ? ", " : "VALUES ", (long long)sqlite_query_int(q, 0));
+        codec_hex(bytes_make(hash, sizeof hash), out);
+        buf_append_text(out, "')");
+    }
+    error = sqlite_query_error(q);
+    sqlite_query_free(q);
+    if (!n) buf_append_text(out, "SELECT 0, x'' WHERE false");
+    return error;
 }
 
-/* What is looked for, as a table of this connection's own: a hash for each column. */
+/* The question up to its rows of what is wanted. */
 static int make_wanted(struct index *index, const struct record_keys *keys, struct bytes relation,
-                       struct bytes column, struct bytes value)
+                       struct bytes column, struct bytes value, struct buf *out)
 {
-    struct asking a = { .error = 0 };
-    int error = open_hasher(index, keys, &a.hasher);
+    struct value_hasher hasher;
+    int error = open_hasher(index, keys, &hasher);
     if (error) return error;
     uint8_t *room = malloc(value.n + 1);
-    error = !room ? -ENOMEM
-                  : sqlite_db_run(index->db, "CREATE TEMP TABLE IF NOT EXISTS wanted (name TEXT, hash BLOB);"
-                                             "DELETE FROM wanted");
-    if (!error) value_seal(&a.hasher, value_normal(value, room), a.sealed);
-    if (!error) error = sqlite_query_new(index->db, "INSERT INTO wanted VALUES (?1, ?2)", &a.add);
-    if (!error) error = index_value_columns(index, relation, column, ask_of, &a);
-    if (!error) error = a.error;
-    sqlite_query_free(a.add);
+    error = room ? put_wanted(index, &hasher, relation, column, value_normal(value, room), out) : -ENOMEM;
+    if (room) secret_wipe(room, value.n + 1);
     free(room);
-    value_hasher_free(&a.hasher);
+    value_hasher_free(&hasher);
     return error;
 }
 
@@ -111,16 +130,23 @@ int index_value_sights(struct index *index, const struct record_keys *keys, cons
                        void (*visit)(void *context, const struct index_value_sight *sight), void *context)
 {
     static const char sql[] =
-        "SELECT v.session, s.principal, s.on_behalf_of, s.connection, w.name, h.text, v.rows, v.first_us,"
-        " v.last_us, v.first_sequence, v.last_sequence FROM wanted w CROSS JOIN value_column c ON c.name ="
-        " w.name CROSS JOIN value_seen v ON v.hash = w.hash AND v.\"column\" = c.id"
+        ") SELECT v.session, s.principal, s.on_behalf_of, s.connection, c.name, h.text, v.rows, v.first_us,"
+        " v.last_us, v.first_sequence, v.last_sequence FROM wanted w CROSS JOIN value_column c ON c.id ="
+        " w.\"column\" CROSS JOIN value_seen v ON v.hash = w.hash AND v.\"column\" = c.id"
         " JOIN session s ON s.id = v.session LEFT JOIN shape h ON h.id = v.shape"
         " WHERE (?1 IS NULL OR s.principal = ?1) AND (?2 IS NULL OR s.connection = ?2) AND v.last_us >= ?3"
         " AND v.first_us < ?4 AND (?5 IS NULL OR v.session = ?5)"
-        " ORDER BY v.last_us DESC, v.session DESC, w.name LIMIT ?6";
-    struct sqlite_query *q;
-    int error = make_wanted(index, keys, relation, column, value);
-    if (!error) error = sqlite_query_new(index->db, sql, &q);
+        " ORDER BY v.last_us DESC, v.session DESC, c.name LIMIT ?6";
+    struct sqlite_query *q = NULL;
+    struct buf text;
+    buf_init(&text, QUESTION);
+    buf_append_text(&text, "WITH wanted (\"column\", hash) AS (");
+    int error = make_wanted(index, keys, relation, column, value, &text);
+    buf_append_text(&text, sql);
+    buf_put_u8(&text, 0);
+    if (!error && text.failed) error = -ENOMEM;
+    if (!error) error = sqlite_query_new(index->db, (const char *)buf_bytes(&text).p, &q);
+    buf_free(&text);
     if (error) return error;
     sqlite_query_bind_text(q, 1, none_if_empty(filter->principal));
     sqlite_query_bind_text(q, 2, none_if_empty(filter->connection));

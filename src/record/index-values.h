@@ -35,6 +35,9 @@ struct index_value_column {
 };
 /* Whether "public.people.mail" is the column of that relation ("people", "public.people"); empty: any. */
 bool index_column_is_meant(struct bytes name, struct bytes relation, struct bytes column);
+/* "public.people.mail", "people.mail", "people.*" (any: an empty column) as people write it: the last dot
+ * outside of quotes parts them. False: it is no column. */
+bool index_column_split(struct bytes name, struct bytes *relation_out, struct bytes *column_out) MUST_USE;
 /* relation, column: as of index_sights; empty: any. */
 int index_value_columns(struct index *index, struct bytes relation, struct bytes column,
                         void (*visit)(void *context, const struct index_value_column *column),

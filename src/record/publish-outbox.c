@@ -20,19 +20,33 @@ static const char drop_tables[] = "DROP TABLE IF EXISTS publish_state; DROP TABL
 
 /* ---- making and taking away */
 
+/* How much an event adds to a note's count. What is deleted, or moves into another month, is told by a large
+ * number: then what is there goes first. */
+#define GOES "4294967297"
+static void write_count(const struct publish_table *table, const char *event, struct buf *out)
+{
+    const char *time = table->columns[table->time_column].name;
+    bool moves = table->time && table->time_column >= table->n_keys;
+    if (event[0] == 'U' && moves)
+        buf_printf(out, "iif(old.\"%s\" IS new.\"%s\", 1, " GOES ")", time, time);
+    else
+        buf_append_text(out, event[0] == 'D' ? GOES : "1");
+}
+
 static void write_trigger(const struct publish_table *table, size_t number, const char *event,
                           const char *row, struct buf *out)
 {
     buf_printf(out,
-               "CREATE TRIGGER publish_%s_%s AFTER %s ON \"%s\" BEGIN"
-               " INSERT INTO publish_dirty VALUES (%zu",
+               "CREATE TRIGGER publish_%s_%s AFTER %s ON \"%s\" BEGIN INSERT INTO publish_dirty VALUES (%zu",
                table->name, event, event, table->name, number);
     for (size_t k = 0; k < PUBLISH_UNIT; k++)
         if (k < table->n_unit)
             buf_printf(out, ", %s.\"%s\"", row, table->columns[k].name);
         else
             buf_append_text(out, ", ''");
-    buf_append_text(out, ", 1) ON CONFLICT DO UPDATE SET n = n + 1; END;");
+    buf_append_text(out, ", ");
+    write_count(table, event, out);
+    buf_append_text(out, ") ON CONFLICT DO UPDATE SET n = n + excluded.n; END;");
 }
 
 static int run_text(struct index *index, struct buf *sql)
@@ -248,8 +262,9 @@ static int read_changes(struct index *index, size_t number, struct publish_batch
         if (first || !is_unit(table, unit, key)) {
             if (publish_batch_is_full(batch)) break;
             memcpy(unit, key, sizeof unit);
-            publish_batch_add_key(batch, number, key);
-            publish_batch_mark(batch, number, sqlite_query_int(q, 0), key);
+            int64_t n = sqlite_query_int(q, 0);
+            if (n >> 32) publish_batch_add_key(batch, number, key);
+            publish_batch_mark(batch, number, n, key);
         }
         if (sqlite_query_text(q, 1 + (int)table->n_unit).p)
             publish_batch_add_row(batch, number, q, 1 + (int)table->n_unit);

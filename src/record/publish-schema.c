@@ -166,6 +166,10 @@ static const char views[] =
     " FROM @.gateway_event v" SAYS("v") " WHERE v.event = 'lane cut' OR"
     " (v.event = 'tail recovered' AND v.detail NOT LIKE '%bytes-cut 0');"
 
+    VIEW "audit_erasures AS SELECT " NAME ID("t.session") " AS session, " TIME("t.erased_us") " AS erased, e.who AS erased_by,"
+    " e.reason, e.how, t.erased_us, t.session AS session_number FROM @.tombstone t"
+    " LEFT JOIN @.erasure e ON e.gateway = t.gateway AND e.number = t.erasure" SAYS("t") ";"
+
     VIEW "audit_gateways AS SELECT g.origin AS gateway, g.complete, CASE WHEN g.up_to_us > 0 THEN "
     TIME("g.up_to_us") " END AS up_to, to_char(g.published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
     " AS published, g.program, g.log, nullif(g.up_to_us, 0) AS up_to_us,"

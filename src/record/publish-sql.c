@@ -27,22 +27,65 @@ static void list_arrays(const struct publish_table *table, size_t n, struct buf 
     buf_append_text(out, ")");
 }
 
+/* The gateway's number comes out of the list, behind a fence, so that the server looks each key up: given the
+ * number itself, it takes a table without statistics to have few rows of it, and reads them all for each key.
+ */
 void publish_sql_delete(const struct publish_table *table, struct bytes schema, struct buf *out)
 {
     buf_append_text(out, "DELETE FROM ");
     name_table(schema, table->name, out);
-    buf_append_text(out, " t USING ");
+    buf_append_text(out, " t USING (SELECT $1::integer AS gateway, * FROM ");
     list_arrays(table, table->n_unit, out);
-    buf_append_text(out, " WHERE t.gateway = $1::integer");
+    buf_append_text(out, " OFFSET 0) AS d WHERE t.gateway = d.gateway");
     for (size_t i = 0; i < table->n_unit; i++) {
         buf_append_text(out, " AND t.");
         postgres_quote(out, bytes_of(table->columns[i].name));
-        buf_printf(out, " = k.k%zu%s", i, table->columns[i].type == PUBLISH_TEXT ? " COLLATE \"C\"" : "");
+        buf_printf(out, " = d.k%zu%s", i, table->columns[i].type == PUBLISH_TEXT ? " COLLATE \"C\"" : "");
     }
 }
 
-/* A row that is there already would be one whose key was cut: it counts once, and holds up nothing. */
-void publish_sql_insert(const struct publish_table *table, struct bytes schema, struct buf *out)
+/* The time by which a table is parted is part of its key there. */
+static bool is_key(const struct publish_table *table, size_t column)
+{
+    return column < table->n_keys || (table->time && column == table->time_column);
+}
+
+static void list_keys(const struct publish_table *table, struct buf *out)
+{
+    buf_append_text(out, " ON CONFLICT (gateway");
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (!is_key(table, i)) continue;
+        buf_append_text(out, ", ");
+        postgres_quote(out, bytes_of(table->columns[i].name));
+    }
+    buf_append_text(out, ") DO ");
+}
+
+static void list_changes(const struct publish_table *table, struct buf *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (is_key(table, i)) continue;
+        buf_append_text(out, n++ ? ", " : "UPDATE SET ");
+        postgres_quote(out, bytes_of(table->columns[i].name));
+        buf_append_text(out, " = excluded.");
+        postgres_quote(out, bytes_of(table->columns[i].name));
+    }
+    if (!n) buf_append_text(out, "NOTHING");
+}
+
+/* Texts of keys may have been cut: then one row stands for several. */
+static void list_distinct(const struct publish_table *table, struct buf *out)
+{
+    bool texts = false;
+    for (size_t i = 0; i < table->n_keys; i++)
+        texts |= table->columns[i].type == PUBLISH_TEXT;
+    for (size_t i = 0; texts && i < table->n_keys; i++)
+        buf_printf(out, "%sk%zu", i ? ", " : "DISTINCT ON (", i);
+    if (texts) buf_append_text(out, ") ");
+}
+
+void publish_sql_put(const struct publish_table *table, struct bytes schema, struct buf *out)
 {
     buf_append_text(out, "INSERT INTO ");
     name_table(schema, table->name, out);
@@ -51,9 +94,12 @@ void publish_sql_insert(const struct publish_table *table, struct bytes schema, 
         buf_append_text(out, ", ");
         postgres_quote(out, bytes_of(table->columns[i].name));
     }
-    buf_append_text(out, ") SELECT $1::integer, k.* FROM ");
+    buf_append_text(out, ") SELECT ");
+    list_distinct(table, out);
+    buf_append_text(out, "$1::integer, k.* FROM ");
     list_arrays(table, table->n_columns, out);
-    buf_append_text(out, " ON CONFLICT DO NOTHING");
+    list_keys(table, out);
+    list_changes(table, out);
 }
 
 static void compare(const struct publish_table *table, const char *how, size_t first, struct buf *out)

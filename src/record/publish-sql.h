@@ -9,8 +9,8 @@
 
 /* $2…: an array for each column of the unit's key. */
 void publish_sql_delete(const struct publish_table *table, struct bytes schema, struct buf *out);
-/* $2…: an array for each column. */
-void publish_sql_insert(const struct publish_table *table, struct bytes schema, struct buf *out);
+/* $2…: an array for each column. What is there already is changed. */
+void publish_sql_put(const struct publish_table *table, struct bytes schema, struct buf *out);
 /* Rows behind the key $2…, and up to the key that follows in the parameters; without either, of either side
  * without an end. */
 void publish_sql_range(const struct publish_table *table, struct bytes schema, bool has_from, bool has_to,

@@ -277,7 +277,7 @@ static int send_rows(struct publish *p, struct postgres *pg, char why[POSTGRES_W
         if (part->n_keys)
             error = send_arrays(p, pg, part->keys, table->n_unit, publish_sql_delete, table, why);
         if (!error && part->n_rows)
-            error = send_arrays(p, pg, part->columns, table->n_columns, publish_sql_insert, table, why);
+            error = send_arrays(p, pg, part->columns, table->n_columns, publish_sql_put, table, why);
     }
     return error;
 }

@@ -2,6 +2,7 @@
  * and has the flag ERASED; in the key's place stand the erasure's number, when it was, and zeros. */
 #include "record/session-keys.h"
 #include "base/codec.h"
+#include "base/secret.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -89,6 +90,38 @@ enum session_key session_keys_read(int fd, uint64_t index, uint64_t session,
     }
     memcpy(wrapped_out, record + AT_KEY, FORMAT_WRAPPED_KEY);
     return SESSION_KEY_FOUND;
+}
+
+static int newest_fits(int fd, int (*unwrap)(void *context, const uint8_t *wrapped, uint8_t *key_out),
+                       void *context)
+{
+    struct stat st;
+    uint8_t record[FORMAT_KEY], key[32];
+    if (fstat(fd, &st) < 0) return -errno;
+    for (uint64_t index = (uint64_t)st.st_size / FORMAT_KEY; index-- > 1;) {
+        if (pread(fd, record, sizeof record, (off_t)(index * FORMAT_KEY)) != FORMAT_KEY) return -EIO;
+        if (!is_whole(record) || format_get_u32(record + AT_FLAGS) & FLAG_ERASED) continue;
+        int error = unwrap(context, record + AT_KEY, key);
+        secret_wipe(key, sizeof key);
+        return error ? -EKEYREJECTED : 0;
+    }
+    return 0;
+}
+
+int session_keys_fit(const char *log_folder,
+                     int (*unwrap)(void *context, const uint8_t wrapped[FORMAT_WRAPPED_KEY],
+                                   uint8_t key_out[32]),
+                     void *context)
+{
+    int folder = open(log_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return errno == ENOENT ? 0 : -errno;
+    int fd = openat(folder, "keys", O_RDONLY | O_CLOEXEC);
+    int error = fd < 0 && errno != ENOENT ? -errno : 0;
+    close(folder);
+    if (fd < 0) return error;
+    error = newest_fits(fd, unwrap, context);
+    close(fd);
+    return error;
 }
 
 static bool is_among(const uint64_t *sessions, size_t n, uint64_t session)

@@ -33,6 +33,14 @@ enum session_key session_keys_read(int fd, uint64_t index, uint64_t session,
                                    uint8_t wrapped_out[FORMAT_WRAPPED_KEY],
                                    struct session_grave *grave_out) MUST_USE;
 
+/* Whether the newest key that is there opens: what writes into a log asks first, so that no key comes to
+ * stand there under another key-encryption key than the others. 0, also where there is none yet;
+ * -EKEYREJECTED; or -errno. */
+int session_keys_fit(const char *log_folder,
+                     int (*unwrap)(void *context, const uint8_t wrapped[FORMAT_WRAPPED_KEY],
+                                   uint8_t key_out[32]),
+                     void *context) MUST_USE;
+
 /* Overwrites every record of these sessions, which are in rising order, in one pass over the file, and syncs:
  * nobody can open their blocks then. Session 0 is never erased. The number of keys that were destroyed (those
  * that were gone before are not counted), or -errno. A process that appends meanwhile is not disturbed. */

@@ -88,18 +88,32 @@ static void values_are_bound_and_names_are_quoted(void **state)
     struct bytes schema = BYTES_LITERAL("a\"; DROP TABLE x; --");
     buf_init(&sql, 1 << 16);
     publish_sql_delete(table_named("shape_relation", NULL), schema, &sql);
-    expect_sql(&sql,
-               "DELETE FROM \"a\"\"; DROP TABLE x; --\".\"shape_relation\" t USING unnest($2::bigint[], "
-               "$3::bigint[]) AS k (k0, k1) WHERE t.gateway = $1::integer AND t.\"relation\" = k.k0 AND "
-               "t.\"shape\" = k.k1");
+    expect_sql(
+        &sql,
+        "DELETE FROM \"a\"\"; DROP TABLE x; --\".\"shape_relation\" t USING (SELECT $1::integer AS gateway, "
+        "* "
+        "FROM unnest($2::bigint[], $3::bigint[]) AS k (k0, k1) OFFSET 0) AS d WHERE t.gateway = d.gateway "
+        "AND t.\"relation\" = d.k0 AND t.\"shape\" = d.k1");
     publish_sql_delete(table_named("approval", NULL), BYTES_LITERAL("s"), &sql);
-    expect_sql(&sql, "DELETE FROM \"s\".\"approval\" t USING unnest($2::text[]) AS k (k0) WHERE t.gateway = "
-                     "$1::integer AND t.\"request\" = k.k0 COLLATE \"C\"");
-    publish_sql_insert(table_named("gap", NULL), BYTES_LITERAL("s"), &sql);
     expect_sql(&sql,
-               "INSERT INTO \"s\".\"gap\" (gateway, \"session\", \"sequence\", \"time_us\", \"what\") SELECT "
-               "$1::integer, k.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[]) AS k (k0, "
-               "k1, k2, k3) ON CONFLICT DO NOTHING");
+               "DELETE FROM \"s\".\"approval\" t USING (SELECT $1::integer AS gateway, * FROM "
+               "unnest($2::text[]) AS k "
+               "(k0) OFFSET 0) AS d WHERE t.gateway = d.gateway AND t.\"request\" = d.k0 COLLATE \"C\"");
+    publish_sql_put(table_named("gap", NULL), BYTES_LITERAL("s"), &sql);
+    expect_sql(
+        &sql,
+        "INSERT INTO \"s\".\"gap\" (gateway, \"session\", \"sequence\", \"time_us\", \"what\") SELECT "
+        "$1::integer, k.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[]) AS k (k0, k1, "
+        "k2, k3) ON CONFLICT (gateway, \"session\", \"sequence\", \"time_us\") DO UPDATE SET \"what\" = "
+        "excluded.\"what\"");
+    publish_sql_put(table_named("shape_relation", NULL), BYTES_LITERAL("s"), &sql);
+    assert_true(bytes_find(buf_bytes(&sql), BYTES_LITERAL("(gateway, \"relation\", \"shape\") DO NOTHING")) >
+                0);
+    buf_free(&sql);
+    publish_sql_put(table_named("approval_decision", NULL), BYTES_LITERAL("s"), &sql);
+    assert_true(
+        bytes_find(buf_bytes(&sql), BYTES_LITERAL("SELECT DISTINCT ON (k0, k1, k2, k3) $1::integer")) > 0);
+    buf_free(&sql);
 }
 
 static void a_piece_of_the_walk_has_two_ends_or_fewer(void **state)
@@ -280,6 +294,25 @@ static void what_changes_again_meanwhile_waits_again(void **state)
     assert_int_equal(waiting(), 0);
 }
 
+static void a_session_that_moves_into_another_month_goes_first(void **state)
+{
+    (void)state;
+    struct publish_state s;
+    size_t session = 0;
+    table_named("session", &session);
+    do_sql("INSERT INTO session (id, started_us, last_us) VALUES (7, 1795320000000000, 0)");
+    assert_int_equal(publish_outbox_open(here, &s), 0);
+    drain(&s);
+    do_sql("UPDATE session SET rows = 5");
+    read_batch(&s);
+    assert_int_equal(batch.parts[session].n_keys, 0);
+    assert_int_equal(batch.parts[session].n_rows, 1);
+    do_sql("UPDATE session SET started_us = 1798320000000000");
+    read_batch(&s);
+    assert_int_equal(batch.parts[session].n_keys, 1);
+    assert_int_equal(batch.parts[session].n_rows, 1);
+}
+
 static void a_unit_is_in_one_batch_as_a_whole(void **state)
 {
     (void)state;
@@ -294,10 +327,11 @@ static void a_unit_is_in_one_batch_as_a_whole(void **state)
            " 'public.t', 'c' || (i % 30), 'clear', i / 30, 1, 29922000, 1, 1, 1, 1 FROM n");
     assert_int_equal(waiting(), 100);
     for (read_batch(&s); batch.n; read_batch(&s)) {
-        assert_int_equal(batch.parts[seen].n_rows, 30 * batch.parts[seen].n_keys);
+        assert_int_equal(batch.parts[seen].n_rows, 30 * batch.n_marks);
+        assert_int_equal(batch.parts[seen].n_keys, 0);
         assert_true(batch.parts[seen].n_rows < PUBLISH_ROWS + 30);
         rows += batch.parts[seen].n_rows;
-        units += batch.parts[seen].n_keys;
+        units += batch.n_marks;
         forget(&s);
     }
     assert_int_equal(rows, 3000);
@@ -397,6 +431,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_table_is_as_the_rows_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_changes_is_noted_read_and_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_changes_again_meanwhile_waits_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_session_that_moves_into_another_month_goes_first, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_unit_is_in_one_batch_as_a_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_walk_goes_through_everything_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_index_that_is_made_anew_is_walked_through, set_up, tear_down),

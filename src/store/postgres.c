@@ -1,6 +1,7 @@
 /* libpq without waiting in it: connecting, sending and receiving are polled for here, beside the descriptor
- * that calls it off. Every option that libpq would otherwise take from the environment or a file of the user
- * is given, so that only the configuration decides where this goes and as whom. */
+ * that calls it off. Options that libpq would otherwise take from the environment or a file of the user are
+ * given, so that the configuration alone decides where this goes and as whom; a client's certificate may come
+ * from where libpq looks for it. */
 #include "store/postgres.h"
 #include "base/buf.h"
 #include "base/secret.h"
@@ -79,44 +80,49 @@ static int await(struct postgres *pg, short events, int64_t until_ms, char why[P
     }
 }
 
+/* Two of the environment's settings cannot be overruled, and would lead elsewhere. */
+static bool environment_interferes(char why[POSTGRES_WHY])
+{
+    PQconninfoOption *all = PQconndefaults();
+    const char *found = all ? NULL : "PGSERVICE";
+    for (const PQconninfoOption *o = all; o && o->keyword; o++)
+        if (o->val && *o->val && (strcmp(o->keyword, "hostaddr") == 0 || strcmp(o->keyword, "service") == 0))
+            found = o->envvar;
+    if (found)
+        postgres_say(why, found, "this variable is set, and would overrule where the index is: unset it");
+    PQconninfoFree(all);
+    return found;
+}
+
 static int connect_to(struct postgres *pg, const struct postgres_options *o, const char *password,
                       char why[POSTGRES_WHY])
 {
-    char limits[sizeof settings + 96];
-    snprintf(limits, sizeof limits, "-c statement_timeout=%u -c lock_timeout=%u%s", o->statement_ms,
-             o->statement_ms / 3, settings);
-    const char *const keys[] = { "host",
-                                 "port",
-                                 "user",
-                                 "dbname",
-                                 "password",
-                                 "sslmode",
-                                 "sslrootcert",
-                                 "options",
-                                 "gssencmode",
-                                 "client_encoding",
-                                 "application_name",
-                                 "target_session_attrs",
-                                 "passfile",
-                                 "sslcompression",
-                                 "connect_timeout",
-                                 NULL };
-    const char *const values[] = { o->hosts,
-                                   o->ports,
-                                   o->user,
-                                   o->database,
-                                   password,
-                                   modes[o->tls],
-                                   o->ca ? o->ca : system_authorities,
-                                   limits,
-                                   "disable",
-                                   "UTF8",
-                                   o->application,
-                                   "read-write",
-                                   "/dev/null",
-                                   "0",
-                                   "0",
-                                   NULL };
+    char limits[sizeof settings + 512];
+    snprintf(limits, sizeof limits, "-c statement_timeout=%u -c lock_timeout=%u%s %s", o->statement_ms,
+             o->statement_ms / 3, settings, o->settings ? o->settings : "");
+    const struct {
+        const char *key, *value;
+    } given[] = { { "host", o->hosts },
+                  { "port", o->ports },
+                  { "user", o->user },
+                  { "dbname", o->database },
+                  { "password", password },
+                  { "passfile", "/dev/null" },
+                  { "sslmode", modes[o->tls] },
+                  { "sslrootcert", o->ca ? o->ca : system_authorities },
+                  { "ssl_min_protocol_version", "TLSv1.2" },
+                  { "gssencmode", "disable" },
+                  { "target_session_attrs", "read-write" },
+                  { "application_name", o->application },
+                  { "client_encoding", "UTF8" },
+                  { "options", limits } };
+    enum { GIVEN = sizeof given / sizeof given[0] };
+    const char *keys[GIVEN + 1] = { NULL }, *values[GIVEN + 1] = { NULL };
+    for (size_t i = 0; i < GIVEN; i++) {
+        keys[i] = given[i].key;
+        values[i] = given[i].value;
+    }
+    if (environment_interferes(why)) return -ECONNREFUSED;
     pg->connection = PQconnectStartParams(keys, values, 0);
     if (!pg->connection) return -ENOMEM;
     int64_t until = now_ms() + o->connect_ms;

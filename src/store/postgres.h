@@ -22,6 +22,7 @@ struct postgres_options {
     struct bytes password; /* empty: none is sent */
     enum postgres_tls tls; /* over a Unix socket there is none */
     const char *ca;        /* file; NULL: the system's */
+    const char *settings;  /* of the session, besides: "-c jit=off"; NULL: none */
     int cancel_fd;         /* readable: whatever is under way ends with -ECANCELED; -1: nothing does */
     unsigned connect_ms, statement_ms;
 };

@@ -47,15 +47,26 @@ void s3_free(struct s3 *s3)
     free(s3);
 }
 
+/* "." and "..", and nothing between two slashes: whatever lies on the way may make something else of them. */
+static bool means_a_place(struct bytes part)
+{
+    return part.n == 0 || bytes_is(part, ".") || bytes_is(part, "..");
+}
+
 bool s3_key_is_good(struct bytes key)
 {
+    size_t begin = 0;
     for (size_t i = 0; i < key.n; i++) {
         uint8_t c = key.p[i];
+        if (c == '/') {
+            if (means_a_place(bytes_slice(key, begin, i - begin))) return false;
+            begin = i + 1;
+        }
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
               (c && strchr("!-_.*'()/", c))))
             return false;
     }
-    return key.n > 0 && key.n <= S3_KEY && key.p[0] != '/';
+    return key.n <= S3_KEY && !means_a_place(bytes_slice(key, begin, key.n));
 }
 
 void s3_take(char *room, size_t n, struct bytes text)
@@ -329,4 +340,10 @@ enum s3_outcome s3_call_xml(struct s3 *s3, const struct s3_call *call,
     }
     buf_free(&out);
     return outcome;
+}
+
+enum s3_outcome s3_call_endless(struct s3_answer *answer)
+{
+    snprintf(answer->why, sizeof answer->why, "its listing does not end");
+    return S3_FAILED;
 }

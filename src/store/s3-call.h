@@ -6,6 +6,8 @@
 #include "store/sigv4.h"
 #include "store/xml.h"
 
+enum { S3_PAGES = 1000 /* of a listing, a thousand each */ };
+
 struct s3_call {
     const char *method;
     struct bytes key;                                           /* empty: the bucket itself */
@@ -26,6 +28,8 @@ enum s3_outcome s3_call_run(struct s3 *s3, const struct s3_call *call, struct s3
 enum s3_outcome s3_call_xml(struct s3 *s3, const struct s3_call *call,
                             void (*visit)(void *context, const struct xml_element *element), void *context,
                             struct s3_answer *answer_out) MUST_USE;
+/* A listing went on for S3_PAGES: S3_FAILED, and says so. */
+enum s3_outcome s3_call_endless(struct s3_answer *answer_out) MUST_USE;
 /* Copies a text into room of n bytes, without quotes around it; longer ones are left out. */
 void s3_take(char *room, size_t n, struct bytes text);
 /* For what s3_call_xml visits. */

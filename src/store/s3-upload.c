@@ -57,8 +57,7 @@ enum s3_outcome s3_uploads(struct s3 *s3, struct bytes key, void (*visit)(void *
                            void *context, struct s3_answer *answer)
 {
     struct uploads u = { .visit = visit, .context = context, .key = key };
-    enum s3_outcome outcome = S3_FAILED;
-    for (int page = 0; page < 100; page++) {
+    for (int page = 0; page < S3_PAGES; page++) {
         char from_key[sizeof u.next_key], from_upload[S3_NAME];
         struct s3_call call = { .method = "GET" };
         memcpy(from_key, u.next_key, sizeof from_key);
@@ -69,10 +68,10 @@ enum s3_outcome s3_uploads(struct s3 *s3, struct bytes key, void (*visit)(void *
         if (from_key[0] && from_upload[0]) s3_call_ask(&call, "upload-id-marker", bytes_of(from_upload));
         u.next_key[0] = 0;
         u.more = false;
-        outcome = s3_call_xml(s3, &call, on_upload, &u, answer);
-        if (outcome != S3_DONE || !u.more || !u.next_key[0]) break;
+        enum s3_outcome outcome = s3_call_xml(s3, &call, on_upload, &u, answer);
+        if (outcome != S3_DONE || !u.more || !u.next_key[0]) return outcome;
     }
-    return outcome;
+    return s3_call_endless(answer);
 }
 
 enum s3_outcome s3_upload_part(struct s3 *s3, struct bytes key, const char *upload, struct bytes body,

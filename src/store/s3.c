@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { PAGES = 100000 };
-
 static void describe(struct s3_call *call, const struct s3_object *object, char room[32])
 {
     s3_call_lock(call, &object->lock, room);
@@ -97,8 +95,7 @@ enum s3_outcome s3_list(struct s3 *s3, struct bytes prefix,
                         struct s3_answer *answer)
 {
     struct listing l = { .visit = visit, .context = context };
-    enum s3_outcome outcome = S3_FAILED;
-    for (int page = 0; page < PAGES; page++) {
+    for (int page = 0; page < S3_PAGES; page++) {
         char token[sizeof l.next];
         struct s3_call call = { .method = "GET" };
         memcpy(token, l.next, sizeof token);
@@ -107,10 +104,10 @@ enum s3_outcome s3_list(struct s3 *s3, struct bytes prefix,
         if (token[0]) s3_call_ask(&call, "continuation-token", bytes_of(token));
         l.next[0] = 0;
         l.more = false;
-        outcome = s3_call_xml(s3, &call, on_listed, &l, answer);
-        if (outcome != S3_DONE || !l.more || !l.next[0]) break;
+        enum s3_outcome outcome = s3_call_xml(s3, &call, on_listed, &l, answer);
+        if (outcome != S3_DONE || !l.more || !l.next[0]) return outcome;
     }
-    return outcome;
+    return s3_call_endless(answer);
 }
 
 /* ---- versions */
@@ -146,8 +143,7 @@ enum s3_outcome s3_versions(struct s3 *s3, struct bytes key,
                             struct s3_answer *answer)
 {
     struct versions v = { .visit = visit, .context = context, .key = key };
-    enum s3_outcome outcome = S3_FAILED;
-    for (int page = 0; page < PAGES; page++) {
+    for (int page = 0; page < S3_PAGES; page++) {
         char from_key[sizeof v.next_key], from_version[S3_NAME];
         struct s3_call call = { .method = "GET" };
         memcpy(from_key, v.next_key, sizeof from_key);
@@ -158,10 +154,10 @@ enum s3_outcome s3_versions(struct s3 *s3, struct bytes key,
         if (from_key[0] && from_version[0]) s3_call_ask(&call, "version-id-marker", bytes_of(from_version));
         v.next_key[0] = 0;
         v.more = false;
-        outcome = s3_call_xml(s3, &call, on_version, &v, answer);
-        if (outcome != S3_DONE || !v.more || !v.next_key[0]) break;
+        enum s3_outcome outcome = s3_call_xml(s3, &call, on_version, &v, answer);
+        if (outcome != S3_DONE || !v.more || !v.next_key[0]) return outcome;
     }
-    return outcome;
+    return s3_call_endless(answer);
 }
 
 /* ---- locks */

@@ -2,9 +2,10 @@
  * threads that may; one thread at a time. Requests are signed by sigv4.h, their payloads with them; what is
  * sent carries its MD5 too, which object lock asks for. Addresses are path-style: endpoint/bucket/key.
  *
- * Keys are 1 to 512 bytes of letters, digits, "!-_.*'()/". A request that failed for a reason that may pass
- * (the network, a time-out, 429, 5xx) is tried again, at most `tries` times, with rests that double and have
- * jitter; each outcome below is that of the last try. Nothing is followed anywhere else. */
+ * Keys are 1 to 512 bytes of letters, digits, "!-_.*'()/", no part of them empty, "." or "..". A request that
+ * failed for a reason that may pass (the network, a time-out, 429, 5xx) is tried again, at most `tries`
+ * times, with rests that double and have jitter; each outcome below is that of the last try. Nothing is
+ * followed anywhere else. */
 #ifndef POSTERN_STORE_S3_H
 #define POSTERN_STORE_S3_H
 #include "base/buf.h"
@@ -85,7 +86,7 @@ struct s3_listed {
     struct bytes key;
     uint64_t bytes;
 };
-/* Every object under a prefix, page by page. */
+/* Every object under a prefix, page by page. S3_FAILED too where a listing does not end, here and below. */
 enum s3_outcome s3_list(struct s3 *s3, struct bytes prefix,
                         void (*visit)(void *context, const struct s3_listed *object), void *context,
                         struct s3_answer *answer_out) MUST_USE;

@@ -14,6 +14,7 @@ struct fixture {
     struct s3 *s3;
     char endpoint[64];
     _Atomic int n_requests;
+    atomic_bool endless;  /* each page of versions names another */
     _Atomic int failures; /* how many requests are answered with 503 first */
 };
 
@@ -41,6 +42,9 @@ static void answer(void *context, struct bytes path, struct http_answer *out)
     } else if (bytes_starts_with(path, "/bucket/")) {
         out->status = 404;
         buf_append_text(&out->body, "<Error><Code>NoSuchKey</Code></Error>");
+    } else if (f->endless) {
+        buf_append_text(&out->body, "<ListVersionsResult><IsTruncated>true</IsTruncated>"
+                                    "<NextKeyMarker>x</NextKeyMarker></ListVersionsResult>");
     } else {
         buf_append_text(
             &out->body,
@@ -129,10 +133,14 @@ static void names_that_mean_something_to_a_path_are_refused(void **state)
 {
     struct fixture *f = *state;
     struct s3_answer a;
-    static const char *const bad[] = { "/a", "a b", "a?b", "a#b", "a%2F", "\xC3\xA9" };
+    static const char *const bad[] = { "/a", "a b", "a?b", "a#b",  "a%2F",   "\xC3\xA9", "a//b",
+                                       "a/", "..",  ".",   "../a", "a/../b", "a/./b",    "a/.." };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(s3_head(f->s3, bytes_of(bad[i]), (struct bytes){ 0 }, &a), S3_REFUSED);
     assert_int_equal(f->n_requests, 0);
+    static const char *const good[] = { "a", "a/b.c", "..a/b..", "a/.b/...", "!-_.*'()" };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(s3_key_is_good(bytes_of(good[i])));
 }
 
 static void note(void *context, const struct s3_listed *object)
@@ -149,6 +157,23 @@ static void a_listing_is_visited(void **state)
     assert_int_equal(s3_list(f->s3, BYTES_LITERAL("x"), note, &out, &a), S3_DONE);
     assert_true(bytes_is(buf_bytes(&out), "a=3 b=4 "));
     buf_free(&out);
+}
+
+static void ignore_version(void *context, const char *version, uint64_t bytes)
+{
+    (void)context;
+    (void)version;
+    (void)bytes;
+}
+
+static void a_listing_that_does_not_end_is_given_up(void **state)
+{
+    struct fixture *f = *state;
+    struct s3_answer a;
+    atomic_store(&f->endless, true);
+    assert_int_equal(s3_versions(f->s3, BYTES_LITERAL("x"), ignore_version, NULL, &a), S3_FAILED);
+    assert_string_equal(a.why, "its listing does not end");
+    assert_true(f->n_requests <= 1000);
 }
 
 static void what_was_called_off_ends_at_once(void **state)
@@ -198,6 +223,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_service_without_ranges_is_not_believed, begin, end),
         cmocka_unit_test_setup_teardown(names_that_mean_something_to_a_path_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_listing_is_visited, begin, end),
+        cmocka_unit_test_setup_teardown(a_listing_that_does_not_end_is_given_up, begin, end),
         cmocka_unit_test_setup_teardown(what_was_called_off_ends_at_once, begin, end),
         cmocka_unit_test_setup_teardown(an_object_of_other_content_is_found, begin, end),
     };

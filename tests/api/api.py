@@ -189,7 +189,8 @@ def resolves(a, t):
 def looks_of(a):
     """Who looked at what, from the gateway's own record."""
     done = a.gate.cli("sessions", "replay", "0000000000000", "--json", check=False)
-    return [e["fields"] for e in gateway.parse_json(done.stdout) if e.get("fields", {}).get("what") == "looked"]
+    return [e["fields"] for e in gateway.parse_json(done.stdout) if e.get("fields", {}).get("what") == "looked" and
+            e["fields"]["client"] != "command line"]
 
 
 def rest(a, t):

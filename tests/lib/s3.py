@@ -5,6 +5,7 @@ import hmac
 import http.client
 import re
 import socket
+import ssl
 import threading
 import time
 import urllib.parse
@@ -62,18 +63,22 @@ class S3:
 
 class Proxy:
     """Between the gateway and an endpoint. rate: bytes a second towards the endpoint, over all connections (None: as fast as they
-    come); requests: the first lines of what went through."""
+    come); requests: the first lines of what went through; cut(): whatever is under way ends, wherever it is. certificate: (its file, its key's), of a proxy that speaks TLS with clients."""
 
-    def __init__(self, port):
-        self.target, self.rate, self.requests = port, None, []
+    def __init__(self, port, certificate=None):
+        self.target, self.rate, self.requests, self.clients = port, None, [], set()
         self.lock, self.allowed = threading.Lock(), 0.0
+        self.tls = None
+        if certificate:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*certificate)
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
     @property
     def endpoint(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def accept(self):
         while True:
@@ -82,18 +87,29 @@ class Proxy:
 
     def serve(self, client):
         try:
+            if self.tls:
+                client = self.tls.wrap_socket(client, server_side=True)
             server = socket.create_connection(("127.0.0.1", self.target), 60)
         except OSError:
             client.close()
             return
+        self.clients.add(client)
         for one in client, server:
             one.settimeout(None)
         back = threading.Thread(target=self.pump, args=(server, client, False), daemon=True)
         back.start()
         self.pump(client, server, True)
         back.join()
+        self.clients.discard(client)
         client.close()
         server.close()
+
+    def cut(self):
+        for client in list(self.clients):
+            try:
+                client.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
     def pump(self, source, sink, upwards):
         try:

@@ -34,7 +34,7 @@ POLICY = {"name": "agents", "who": "any", "record": {"rows": "full", "on_failure
           "allow": ["all", "unknown"], "deny": [{"name": "no-drop", "statements": ["DROP *"]}],
           "hold": [{"name": "whereless", "effects": ["delete"], "where": "missing", "by": ["dba"], "expires": "15m"}]}
 # Views that one side alone has.
-OWN = {"audit_gateways"}
+OWN = {"audit_gateways", "audit_erasures"}
 
 
 class Index:
@@ -93,6 +93,11 @@ class Index:
                 os.kill(pid, number)
             except ProcessLookupError:
                 pass
+
+    def thaw(self):
+        """A test that breaks while it is stopped ends it all the same."""
+        if self.cluster.process.poll() is None:
+            self.freeze(signal.SIGCONT)
 
     def start(self):
         """A server that was killed leaves its memory to children that are not all gone at once."""
@@ -321,13 +326,7 @@ def roles(t, index):
             "audit_sessions", "audit_errors", "audit_approvals", "audit_gateways", "audit_gaps", "audit_columns")}
         t.check("an auditor reads the views", all(counts.values()), counts)
 
-        def refused(text):
-            try:
-                ida.execute(text)
-            except psycopg.Error as error:
-                return error.sqlstate
-            return None
-        tried = {text: refused(text) for text in (
+        tried = {text: sqlstate_of(ida, text) for text in (
             "DELETE FROM postern.audit_rejections", "UPDATE postern.audit_sessions SET principal = 'x'", "SELECT * FROM postern.session",
             "INSERT INTO postern.tombstone VALUES (1, 1, 1, 1)", "CREATE TABLE postern.mine (a int)", "DROP VIEW postern.audit_sessions",
             "TRUNCATE postern.execution", "DELETE FROM postern.gateway", "SELECT * FROM postern.gateway")}
@@ -341,21 +340,30 @@ def roles(t, index):
         t.check("the gateways' role needs no right but its schema's", not made)
 
 
+def sqlstate_of(connection, text):
+    try:
+        connection.execute(text)
+    except psycopg.Error as error:
+        return error.sqlstate
+    return None
+
+
 def frozen(t, index, places, cluster):
     """The server does not answer; then it is killed."""
     loads = under_load(places)
+    witness = places[0].connect(sub="witness")  # who comes at the bound is turned away without a code
     index.freeze()
     had = loads[0].done
-    since = len(loads[0].errors)
     t.check("while the server is stopped, statements go on", process.wait_for(lambda: loads[0].done > had + 30, "statements"))
     burst = Burst(places[0])
     process.wait_for(lambda: places[0].metric("spool_full") == 1, "the bound", every=0.2)
-    process.wait_for(lambda: "58030" in loads[0].errors[since:], "statements that are refused", every=0.05)
+    process.wait_for(lambda: sqlstate_of(witness, "SELECT 1") == "58030", "statements that are refused", every=0.05)
     status, said = process.wait_for(lambda: places[0].ready()[0] == 503 and places[0].ready(), "/readyz", every=0.1)
     t.check("at the bound statements are refused with 58030, and the gateway is not ready", said["record"] == "failed" and
             said["shared_index"] == "failed", said)
     t.check("the metrics say so", places[0].metric("spool_rows") >= SPOOL and places[0].metric("spool_limit_rows") == SPOOL)
     burst.end()
+    witness.close()
     places[0].gate.kill()  # with the bound reached, and a batch on its way
     index.freeze(signal.SIGKILL)
     index.cluster.process.wait()
@@ -473,6 +481,8 @@ def erased(t, index, places):
     after = dump()
     t.check("which has none of its words any more, and a tombstone", not any(word in after for word in words) and
             "asked to" in after, [word for word in words if word in after])
+    with index.connect("ida", "ida") as ida:
+        t.check("which auditors see", {row[:2] for row in ask(ida, "SELECT gateway, reason FROM postern.audit_erasures")} == {("example/one", "asked to")})
     kept = [path.name for path in one.gate.data.rglob("*") if path.is_file() and any(word.encode() in path.read_bytes() for word in words)]
     t.check("nor has a file of the gateway, where it was noted what to publish", not kept, kept)
 
@@ -506,6 +516,12 @@ def namesakes(t, world, cluster, index, places):
     process.wait_for(lambda: "another log is published under this name" in twin.gate.stderr(), "the refusal", every=0.1)
     t.check("another log of the same name is refused, and said", twin.ready()[1]["shared_index"] == "failed" and twin.ready()[0] == 200)
     same(t, index, places, "and changes nothing")
+    with index.connect() as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended('postern example/two', 1)) FROM pg_terminate_backend("
+                           "(SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE "
+                           f"usename = '{ROLE}') AND (classid::bigint << 32 | objid::bigint) = hashtextextended('postern example/two', 1)))")
+        process.wait_for(lambda: "another process publishes under this name" in places[1].gate.stderr(), "the refusal", every=0.1)
+        t.check("so is another process of the same log, as long as one has the name", places[1].ready()[1]["shared_index"] == "failed")
     places[0].gate.stop()
     twin.gate.cli("store", "publish", "--replace")
     twin.name = "one"
@@ -521,6 +537,7 @@ def main():
         cluster = postgres.Cluster(world)
         cluster.sql(SCHEMA)
         index = Index(world)
+        world.callback(index.thaw)
         places = both(t, world, cluster, index)
         roles(t, index)
         frozen(t, index, places, cluster)

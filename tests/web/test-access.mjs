@@ -7,7 +7,7 @@ export const tests = [];
 const test = (fact, run) => tests.push([fact, run]);
 const every = (world) => ({
   approvals: '/approvals', 'what is over': '/approvals?show=over', 'an approval': `/approvals/${world.waiting.id}`, 'an approval by two': `/approvals/${world.approvals[1].id}`, 'one that is not theirs': `/approvals/${world.approvals[2].id}`,
-  sessions: '/sessions', 'a session': `/sessions/${world.report.id}`, 'an open session': `/sessions/${world.holder.id}`, search: '/statements', overview: '/overview', policy: '/policy', connections: '/connections', 'turned away': '/turned-away',
+  sessions: '/sessions', 'a session': `/sessions/${world.report.id}`, 'an open session': `/sessions/${world.holder.id}`, search: '/statements', overview: '/overview', policy: '/policy', connections: '/connections', 'turned away': '/turned-away', 'who saw': '/who-saw', 'who saw a column': '/who-saw?column=customers.*',
 });
 const pressed = new Set(['button', 'link', 'textbox', 'searchbox', 'combobox', 'checkbox', 'slider', 'radio', 'spinbutton', 'Date']);
 const named = new Set([...pressed, 'dialog', 'navigation', 'search', 'table', 'region', 'complementary', 'form', 'img', 'image']);

@@ -52,11 +52,13 @@ function hostileWorld() {
   poison(world.policies, 'Policies');
   const { overviewOf, explain } = world;
   world.overviewOf = (query) => poison(overviewOf(query), 'Overview');
+  world.sights.forEach((one) => poison(one, 'Sight'));
+  world.valueSights.forEach((one) => poison(one, 'ValueSight'));
   world.explain = (request) => poison(explain({ sql: 'SELECT email FROM customers', ...request }), 'Explanation');
   return world;
 }
 
-const paths = (world) => ['/approvals', '/approvals?show=over', `/approvals/${world.waiting.id}`, `/approvals/${world.approvals[1].id}`, `/approvals/${world.approvals[2].id}`, '/sessions', `/sessions/${world.report.id}`, '/statements', '/overview', '/policy', '/connections', '/turned-away'];
+const paths = (world) => ['/approvals', '/approvals?show=over', `/approvals/${world.waiting.id}`, `/approvals/${world.approvals[1].id}`, `/approvals/${world.approvals[2].id}`, '/sessions', `/sessions/${world.report.id}`, '/statements', '/overview', '/policy', '/connections', '/turned-away', '/who-saw?column=customers.*'];
 
 for (const [how, bypassCSP] of [['', false], [' without the security policy too', true]])
   tests.push([
@@ -72,6 +74,11 @@ for (const [how, bypassCSP] of [['', false], [' without the security policy too'
           await page.locator('.explain textarea').fill(payload('own text'));
           await page.getByRole('button', { name: /Explain/ }).click();
           await page.locator('.answer').waitFor();
+        }
+        if (path.startsWith('/who-saw')) {
+          await page.getByLabel('Who was shown this value of it').fill(payload('own value'));
+          await page.getByRole('button', { name: 'Ask' }).click();
+          await page.getByRole('table', { name: 'Who was shown this value' }).waitFor();
         }
         if (path.startsWith('/sessions/')) {
           await page.getByText('End of the session').waitFor();
@@ -93,7 +100,7 @@ for (const [how, bypassCSP] of [['', false], [' without the security policy too'
         seen.push(found.text);
       }
       const all = seen.join('\n');
-      for (const name of ['sql', 'parameter', 'column', 'row', 'prompt', 'task', 'application_name', 'message', 'detail', 'hint', 'notice', 'severity', 'channel', 'payload', 'reason', 'copied', 'damage', 'sent', 'beside', 'because', 'decider', 'decision', 'string', 'comment', 'Session.principal', 'Session.on_behalf_of', 'Session.login', 'Session.client', 'Approval.sql', 'Approval.principal', 'Approval.message', 'ApprovalRelation.name', 'Parameter.value', 'Statement.shape', 'Rejection.reason', 'Rejection.principal', 'Connection.name', 'Me.user', 'OverviewCount.name', 'OverviewSlow.shape', 'Explanation.message', 'ExplainedStatement.relations', 'Policies.text'])
+      for (const name of ['sql', 'parameter', 'column', 'row', 'prompt', 'task', 'application_name', 'message', 'detail', 'hint', 'notice', 'severity', 'channel', 'payload', 'reason', 'copied', 'damage', 'sent', 'beside', 'because', 'decider', 'decision', 'string', 'comment', 'Session.principal', 'Session.on_behalf_of', 'Session.login', 'Session.client', 'Approval.sql', 'Approval.principal', 'Approval.message', 'ApprovalRelation.name', 'Parameter.value', 'Statement.shape', 'Rejection.reason', 'Sight.principal', 'Sight.relation', 'Sight.shape', 'ValueSight.principal', 'ValueSight.on_behalf_of', 'ValueSight.shape', 'Rejection.principal', 'Connection.name', 'Me.user', 'OverviewCount.name', 'OverviewSlow.shape', 'Explanation.message', 'ExplainedStatement.relations', 'Policies.text'])
         assert.ok(all.includes(`window.hit='${name}'`), `${name} is shown, as text`);
       await end();
     },

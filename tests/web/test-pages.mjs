@@ -8,7 +8,7 @@ const test = (fact, run) => tests.push([fact, run]);
 const bodyText = (page) => page.locator('body').innerText();
 const every = (world) => ({
   approvals: '/approvals', 'what is over': '/approvals?show=over', 'an approval': `/approvals/${world.waiting.id}`, 'an approval by two': `/approvals/${world.approvals[1].id}`,
-  sessions: '/sessions', 'a session': `/sessions/${world.report.id}`, search: '/statements', overview: '/overview', policy: '/policy', connections: '/connections', 'turned away': '/turned-away',
+  sessions: '/sessions', 'a session': `/sessions/${world.report.id}`, search: '/statements', overview: '/overview', policy: '/policy', connections: '/connections', 'turned away': '/turned-away', 'who saw': '/who-saw', 'who saw a column': '/who-saw?column=customers.*',
 });
 
 test('the first page comes in under 100 kB', async (browser) => {
@@ -67,6 +67,58 @@ test('signing out leads to the sign-in', async (browser) => {
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('link', { name: 'Sign in' }).waitFor();
   assert.equal(world.signedIn, false);
+  await end();
+});
+
+/* ---- who saw */
+
+test('who saw a column is asked of the gateway by its address, and each answer leads to where it stands in its session', async (browser) => {
+  const { page, server, world, end } = await visit(browser, '/who-saw');
+  await page.getByText('Whose eyes were on it?').waitFor();
+  assert.ok(!server.requests.some((one) => one.includes('/v1/who-saw')), 'nothing is asked, and so nothing recorded, before there is a column');
+  await page.getByLabel('Column', { exact: true }).fill('customers.email');
+  await page.getByLabel('Column', { exact: true }).press('Enter');
+  await until('two are listed', async () => (await page.locator('tbody tr').count()) === 2);
+  await page.getByLabel('Came out').selectOption('clear');
+  await until('the one that saw it clear is listed', async () => (await page.locator('tbody tr').count()) === 1);
+  assert.ok(server.requests.includes('GET /v1/who-saw?column=customers.email&state=clear'), server.requests.join('\n'));
+  assert.match(await page.locator('tbody tr').innerText(), /alice@example.test/);
+  await page.locator('tbody tr a').click();
+  await page.waitForURL(`**/sessions/${world.report.id}?at=9`);
+  await end();
+});
+
+test('that a table was read untraced is explained, and that there is more', async (browser) => {
+  const { page, end } = await visit(browser, '/who-saw?column=customers.*', { change: (w) => (w.moreSights = true) });
+  await page.getByText('which columns came out is not known').waitFor();
+  await page.getByText('These are the newest').waitFor();
+  await end();
+});
+
+test('a value that is looked for goes in a body, and stands in no address', async (browser) => {
+  const { page, server, world, end } = await visit(browser, '/who-saw?column=public.customers.phone&who=alice%40example.test');
+  await settled(page);
+  const field = page.getByLabel('Who was shown this value of it');
+  await field.fill('+49 30 1234567');
+  await field.press('Enter');
+  await page.getByText('the recordings were read').waitFor();
+  await page.getByText('Of 12 rows').waitFor();
+  await page.getByText('of 1 session cannot be read').waitFor();
+  await page.getByRole('table', { name: 'Who was shown this value' }).getByText('bob@example.test').waitFor();
+  assert.deepEqual(world.askedValues.map((one) => [one.column, one.value, one.who]), [['public.customers.phone', '+49 30 1234567', 'alice@example.test']]);
+  assert.ok(!server.requests.some((one) => one.includes('1234567')) && !page.url().includes('1234567'));
+  assert.equal(await page.evaluate(() => JSON.stringify(history.state) + JSON.stringify(localStorage) + JSON.stringify(sessionStorage)).then((kept) => kept.includes('1234567')), false);
+  await page.getByLabel('Column', { exact: true }).fill('public.customers.name');
+  await page.getByLabel('Column', { exact: true }).press('Enter');
+  await until('an answer about another column is gone', async () => (await page.getByText('Of 12 rows').count()) === 0);
+  await end();
+});
+
+test('who is no auditor is not led to it, and is told so where they come all the same', async (browser) => {
+  const { page, end } = await visit(browser, '/who-saw?column=customers.email', { change: (w) => (w.me.roles = ['user']) });
+  await page.getByRole('alert').waitFor();
+  assert.equal(await page.getByRole('link', { name: 'Who saw' }).count(), 0);
+  assert.equal(await page.getByLabel('Who was shown this value of it').count(), 0);
   await end();
 });
 
@@ -628,6 +680,37 @@ test('a login is made on demand, shown once, and is gone with its dialogue', asy
   await end();
 });
 
+test('a login that was shown can be ended where it stands', async (browser) => {
+  const { page, world, end } = await visit(browser, '/connections');
+  await page.getByRole('button', { name: 'Get a login' }).click();
+  await page.getByRole('button', { name: 'Show it' }).click();
+  await page.getByRole('button', { name: 'End it now' }).click();
+  await page.getByText('The login is ended').waitFor();
+  assert.deepEqual(world.ended, ['postern-6h01xh9magsah']);
+  assert.equal(await page.getByRole('dialog').count(), 0);
+  await end();
+});
+
+test('all of one’s logins can be ended, behind a question, and how many there were is said', async (browser) => {
+  const { page, world, server, end } = await visit(browser, '/connections');
+  await page.getByRole('button', { name: 'End my logins' }).click();
+  await page.getByRole('button', { name: 'Close' }).click();
+  assert.deepEqual(world.ended, []);
+  await page.getByRole('button', { name: 'End my logins' }).click();
+  server.fail.set('token_end', [503, 'not now']);
+  await page.getByRole('button', { name: 'End them all' }).click();
+  await page.getByRole('alert').getByText('not now').waitFor();
+  server.fail.clear();
+  await page.getByRole('button', { name: 'End them all' }).click();
+  await page.getByText('3 logins ended').waitFor();
+  assert.deepEqual(world.ended, ['all']);
+  world.logins = 0;
+  await page.getByRole('button', { name: 'End my logins' }).click();
+  await page.getByRole('button', { name: 'End them all' }).click();
+  await page.getByText('You had no logins').waitFor();
+  await end();
+});
+
 test('an empty gateway says on every page what to do next', async (browser) => {
   const empty = (w) => {
     Object.assign(w, { sessions: [], approvals: [], statements: [], rejections: [], connections: [], policies: { ...w.policies, items: [], text: '' } });
@@ -635,7 +718,7 @@ test('an empty gateway says on every page what to do next', async (browser) => {
     w.overviewOf = (query) => ({ ...overviewOf(query), buckets: [], principals: [], relations: [], slow: [] });
   };
   const { page, server, end } = await visit(browser, '/approvals', { change: empty });
-  for (const [path, words] of [['/approvals', 'Nothing waits'], ['/sessions', 'No session yet'], ['/statements', 'Nothing ran yet'], ['/overview', 'Nothing happened in this time'], ['/connections', 'No database is open to you'], ['/policy', 'There is no policy'], ['/turned-away', 'Nobody was turned away']]) {
+  for (const [path, words] of [['/approvals', 'Nothing waits'], ['/sessions', 'No session yet'], ['/statements', 'Nothing ran yet'], ['/overview', 'Nothing happened in this time'], ['/connections', 'No database is open to you'], ['/policy', 'There is no policy'], ['/turned-away', 'Nobody was turned away'], ['/who-saw', 'Whose eyes were on it?']]) {
     await page.goto(server.origin + path);
     await page.getByText(words).waitFor();
     assert.ok((await page.locator('.empty p').first().innerText()).length > 30, path);

@@ -243,6 +243,15 @@ export function makeWorld() {
     me: { user: 'alice@example.test', subject: 'alice@example.test', issuer, groups: ['developers', 'dba'], machine: false, roles: ['admin', 'auditor', 'approver', 'user'], expires: stamp(now + 3600_000), version: '0.1.0' },
     signIn: { issuers: [{ issuer, client_id: 'postern-web', login_client_id: null, audience: 'postern', scopes: 'openid postern', resource: null, start: '/auth/sign-in?issuer=staff' }] },
     sessions, scripts, approvals, statements, holder, report, waiting,
+    sights: [
+      { principal: 'support-bot', connection: 'orders', relation: 'public.customers', column: 'email', state: 'masked', results: 412, rows: 12_044, sessions: 31, first: stamp(now - 3000 * minute), last: stamp(now - 4 * minute), session: report.id, sequence: 6, shape: 'SELECT id, name, email FROM customers WHERE id = $1' },
+      { principal: 'alice@example.test', connection: 'orders', relation: 'public.customers', column: 'email', state: 'clear', results: 3, rows: 41, sessions: 2, first: stamp(now - 900 * minute), last: stamp(now - 70 * minute), session: report.id, sequence: 9, shape: 'SELECT email FROM customers' },
+      { principal: 'dba@example.test', connection: 'shop', relation: 'public.customers', column: '*', state: 'untraced', results: 1, rows: 9000, sessions: 1, first: stamp(now - 400 * minute), last: stamp(now - 400 * minute), session: report.id, sequence: 3, shape: 'SELECT * FROM customers' },
+    ],
+    ended: [], logins: 3, moreSights: false, askedValues: [],
+    valueSights: [
+      { principal: 'alice@example.test', on_behalf_of: 'bob@example.test', connection: 'orders', column: 'public.customers.email', rows: 2, first: stamp(now - 900 * minute), last: stamp(now - 70 * minute), session: report.id, first_sequence: 8, last_sequence: 9, shape: 'SELECT email FROM customers' },
+    ],
     rejections: [
       { time: stamp(now - 12 * minute), reason: 'token-expired', sqlstate: '28000', principal: 'report-agent', client: '10.4.1.17' },
       { time: stamp(now - 55 * minute), reason: 'no-policy', sqlstate: '28000', principal: 'eve@example.test', client: '10.9.0.3' },
@@ -314,6 +323,13 @@ export function makeWorld() {
         }
         case 'statements':
           return page(world.statements.filter((one) => (!query.who || one.principal === query.who) && (!query.connection || one.connection === query.connection) && (!query.verdict || one.decision === query.verdict || (query.verdict === 'error' && one.errors > 0)) && (!query.table || one.relations.includes(query.table)) && (!query.session || one.session === query.session) && (!query.text || one.shape.toLowerCase().includes(query.text.toLowerCase()))), query);
+        case 'who_saw': {
+          const found = world.sights.filter((one) => (`${one.relation}.${one.column}`.endsWith(query.column) || query.column.endsWith('.*')) && (!query.state || one.state === query.state) && (!query.who || one.principal === query.who) && (!query.connection || one.connection === query.connection));
+          return { items: found.slice(0, Number(query.limit ?? 200)), more: world.moreSights };
+        }
+        case 'who_saw_value':
+          world.askedValues.push(body);
+          return { items: world.valueSights.filter((one) => !body.who || one.principal === body.who), scanned: !/email/.test(body.column), unknown_rows: 12, unread: 1 };
         case 'rejections': return page(world.rejections, query);
         case 'approvals_list': return page(world.approvals.filter((one) => !query.state || one.state === query.state), query);
         case 'approvals_one': return world.find(world.approvals, terms.approval, 'request');
@@ -333,6 +349,9 @@ export function makeWorld() {
         case 'policies_explain': return world.explain(body);
         case 'connections': return { items: world.connections };
         case 'token': return { login: 'postern-6h01xh9magsah', token: 'not-a-token-but-forty-three-characters-long-1', expires: stamp(Date.now() + 900_000), user: world.me.user };
+        case 'token_end':
+          world.ended.push(body.login ?? 'all');
+          return { ended: body.login ? 1 : world.logins };
         case 'checkpoint': return { note: 'postern.example.test/log\n48213\nq3Y1m0i7yQk7r6Vn2m1v0kqv3Q0mW3l5s5eN0O5y8sE=\n\n— postern.example.test/log Az3grlgt\n', key: 'postern.example.test/log+0337e0ae+AQ==' };
         default: throw new Error(`world.mjs has no answer for ${handler}`);
       }

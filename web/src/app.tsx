@@ -14,6 +14,7 @@ import { SessionsPage } from './pages/sessions';
 import { SignInPage } from './pages/sign-in';
 import { StatementsPage } from './pages/statements';
 import { TurnedAwayPage } from './pages/turned-away';
+import { WhoSawPage } from './pages/who-saw';
 import { Empty, Glyph, Head, ProblemBox, Said, say, Waiting } from './parts';
 import { go, place, usePlace } from './router';
 import type { Approval, Me } from './shapes';
@@ -28,6 +29,10 @@ interface Destination {
   path: string;
   name: string;
   icon: string;
+  /** For whom it is; everybody where there is none. */
+  role?: string;
+  /** On a phone it is behind More. */
+  rest?: boolean;
   key: string;
 }
 const destinations: Destination[] = [
@@ -35,8 +40,9 @@ const destinations: Destination[] = [
   { path: '/sessions', name: 'Sessions', key: 's', icon: 'M2.5 3.5h11v9h-11zM4.8 6.3l2 1.7-2 1.7M8.6 10h2.6' },
   { path: '/statements', name: 'Search', key: 'f', icon: 'M7 11.4a4.4 4.4 0 1 0 0-8.8 4.4 4.4 0 0 0 0 8.8zM10.3 10.3L13.6 13.6' },
   { path: '/overview', name: 'Overview', key: 'o', icon: 'M3 13V8.5M6.4 13V3.5M9.8 13V6.5M13.2 13v-3' },
-  { path: '/policy', name: 'Policy', key: 'p', icon: 'M4 2.5h8v11H4zM6.3 5.6h3.4M6.3 8h3.4M6.3 10.4h1.8' },
-  { path: '/connections', name: 'Connections', key: 'c', icon: 'M8 6.2c2.8 0 5-.8 5-1.9s-2.2-1.8-5-1.8-5 .8-5 1.8 2.2 1.9 5 1.9zM3 4.3v7.4c0 1 2.2 1.8 5 1.8s5-.8 5-1.8V4.3M3 8c0 1 2.2 1.8 5 1.8S13 9 13 8' },
+  { path: '/who-saw', rest: true, name: 'Who saw', key: 'w', role: 'auditor', icon: 'M1.8 8S4 4.2 8 4.2 14.2 8 14.2 8 12 11.8 8 11.8 1.8 8 1.8 8zM8 9.8a1.8 1.8 0 1 0 0-3.6 1.8 1.8 0 0 0 0 3.6z' },
+  { path: '/policy', rest: true, name: 'Policy', key: 'p', icon: 'M4 2.5h8v11H4zM6.3 5.6h3.4M6.3 8h3.4M6.3 10.4h1.8' },
+  { path: '/connections', rest: true, name: 'Connections', key: 'c', icon: 'M8 6.2c2.8 0 5-.8 5-1.9s-2.2-1.8-5-1.8-5 .8-5 1.8 2.2 1.9 5 1.9zM3 4.3v7.4c0 1 2.2 1.8 5 1.8s5-.8 5-1.8V4.3M3 8c0 1 2.2 1.8 5 1.8S13 9 13 8' },
 ];
 
 function Page({ path }: { path: string }) {
@@ -51,6 +57,7 @@ function Page({ path }: { path: string }) {
       if (first === 'overview') return <OverviewPage />;
       if (first === 'connections') return <ConnectionsPage />;
       if (first === 'turned-away') return <TurnedAwayPage />;
+      if (first === 'who-saw') return <WhoSawPage />;
     }
   }
   return (
@@ -156,8 +163,8 @@ function Frame({ who, onHelp }: { who: Me; onHelp: () => void }) {
           Postern
         </a>
         <ul>
-          {destinations.map((to) => (
-            <li key={to.path}>
+          {destinations.filter((to) => !to.role || who.roles.includes(to.role)).map((to) => (
+            <li key={to.path} class={to.rest ? 'rail-rest' : undefined}>
               <a href={to.path} aria-current={path === to.path || path.startsWith(`${to.path}/`) ? 'page' : undefined}>
                 <Glyph d={to.icon} size={17} />
                 <span class="rail-name">{to.name}</span>

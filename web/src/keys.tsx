@@ -34,6 +34,7 @@ export const places: Record<string, [string, string]> = {
   p: ['/policy', 'Policy'],
   o: ['/overview', 'Overview'],
   c: ['/connections', 'Connections'],
+  w: ['/who-saw', 'Who saw'],
 };
 
 export function listenToKeys(onHelp: () => void): () => void {

@@ -562,6 +562,124 @@ export interface Checkpoint {
   key: string;
 }
 
+/** That an entry's block stands in the log (RFC 6962); doc/log-format.md describes the head. */
+export interface EntryProof {
+  /** The session's id */
+  session: string;
+  /** The first entry of the block */
+  first_sequence: number;
+  /** The last */
+  last_sequence: number;
+  /** The block's number in the log, from 0 */
+  leaf: number;
+  /** The block's head, base64: the leaf of the tree. It has the digest of the block's ciphertext */
+  head: string;
+  /** SHA-256 of a zero byte and the head, hexadecimal */
+  leaf_hash: string;
+  /** Of the tree */
+  size: number;
+  /** The hashes from the leaf to the root, hexadecimal */
+  proof: string[];
+  /** The C2SP signed note of this tree */
+  checkpoint: string;
+}
+
+/** Who saw a column. */
+export interface WhoSaw {
+  /** By principal, column, state and shape of statement; the newest first */
+  items: Sight[];
+  /** There are more than were asked for */
+  more: boolean;
+}
+
+/** A column as it came out to one principal by one shape of statement. */
+export interface Sight {
+  /** Who */
+  principal: string;
+  /** Where */
+  connection: string;
+  /** The table; values: what was found by what it looks like */
+  relation: string;
+  /** The column; * where it is not known which came out */
+  column: string;
+  /** clear, masked, or untraced: the table was read by somebody whose statements are not looked into */
+  state: string;
+  /** How often */
+  results: number;
+  /** Their rows, together */
+  rows: number;
+  /** In how many sessions */
+  sessions: number;
+  /** To the minute */
+  first: string;
+  /** To the minute */
+  last: string;
+  /** The newest session's id */
+  session: string;
+  /** There, the entry that ends its last result of this kind */
+  sequence: number;
+  /** The statement without its literals */
+  shape: string;
+}
+
+/** Asking who was shown a value. */
+export interface WhoSawRequest {
+  /** people.mail, public.people.mail, or people.* for any */
+  column: string;
+  /** The value, at most 8,192 bytes */
+  value: string;
+  /** The principal */
+  who?: string | null;
+  /** The connection */
+  connection?: string | null;
+  /** One session's */
+  session?: string | null;
+  /** A time: at or after this */
+  since?: string | null;
+  /** A time: before this */
+  until?: string | null;
+  /** Read the recordings, also where the column's values are indexed */
+  scan?: boolean | null;
+}
+
+/** Who was shown a value, clear. */
+export interface WhoSawValue {
+  /** By session and shape of statement */
+  items: ValueSight[];
+  /** The recordings were read; else the keyed index was asked */
+  scanned: boolean;
+  /** Rows of the column of which it is not known what they showed: they were not recorded */
+  unknown_rows: number;
+  /** Sessions whose recordings cannot be read, or not to the end */
+  unread: number;
+}
+
+/** A value as it came out in one session by one shape of statement. */
+export interface ValueSight {
+  /** Who */
+  principal: string;
+  /** For whom the token says that it acts; verified */
+  on_behalf_of?: string | null;
+  /** Where */
+  connection: string;
+  /** The column; untraced where it is not known which it was */
+  column: string;
+  /** That showed it */
+  rows: number;
+  /** When the first of them */
+  first: string;
+  /** When the last */
+  last: string;
+  /** The session's id */
+  session: string;
+  /** The entry of the first of them */
+  first_sequence: number;
+  /** The entry of the last */
+  last_sequence: number;
+  /** The statement without its literals */
+  shape: string;
+}
+
 /** Counts for plots. */
 export interface Overview {
   /** The first bucket's beginning */

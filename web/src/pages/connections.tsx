@@ -1,8 +1,9 @@
 // The databases behind the gateway, and how to come in.
 import { useState } from 'preact/hooks';
 import { asProblem, get, me, post, useLoad, type Problem } from '../api';
-import { Copy, Dialog, Empty, Fact, Facts, Head, ProblemBox, Tags, Time, Waiting } from '../parts';
-import type { Connection, Connections, Token } from '../shapes';
+import { Copy, Dialog, Empty, Fact, Facts, Head, ProblemBox, say, Tags, Time, Waiting } from '../parts';
+import type { Connection, Connections, Ended, Token } from '../shapes';
+import { plural } from '../format';
 import { flat } from '../reveal';
 import { Shown } from '../shown';
 import { useStore } from '../store';
@@ -13,6 +14,16 @@ const quoted = (text: string) => (/^[\w.@:/-]+$/.test(text) ? text : `'${text.re
 function Login({ onClose }: { onClose: () => void }) {
   const [token, setToken] = useState<Token>();
   const [problem, setProblem] = useState<Problem>();
+  const end = () => {
+    setProblem(undefined);
+    post<Ended>('/v1/token/end', { login: token?.login }).then(
+      () => {
+        say('The login is ended');
+        onClose();
+      },
+      (error: unknown) => setProblem(asProblem(error)),
+    );
+  };
   const ask = () => {
     setProblem(undefined);
     post<Token>('/v1/token').then(setToken, (error: unknown) => setProblem(asProblem(error)));
@@ -36,6 +47,11 @@ function Login({ onClose }: { onClose: () => void }) {
               </span>
             </label>
           ))}
+          <p>
+            <button type="button" onClick={end}>
+              End it now
+            </button>
+          </p>
         </>
       ) : (
         <>
@@ -47,6 +63,32 @@ function Login({ onClose }: { onClose: () => void }) {
           </p>
         </>
       )}
+    </Dialog>
+  );
+}
+
+/** What was handed out and is wanted no more; the gateway tells how many there were. */
+function EndLogins({ onClose }: { onClose: () => void }) {
+  const [problem, setProblem] = useState<Problem>();
+  const end = () => {
+    setProblem(undefined);
+    post<Ended>('/v1/token/end', {}).then(
+      ({ ended }) => {
+        say(ended ? `${plural(ended, 'login')} ended` : 'You had no logins');
+        onClose();
+      },
+      (error: unknown) => setProblem(asProblem(error)),
+    );
+  };
+  return (
+    <Dialog title="End your logins" onClose={onClose}>
+      {problem && <ProblemBox problem={problem} />}
+      <p>Every login that was made for you, here or by a command, lets nobody in any more, and the sessions that came in with one end now. You stay signed in here.</p>
+      <p>
+        <button type="button" class="deny" onClick={end}>
+          End them all
+        </button>
+      </p>
     </Dialog>
   );
 }
@@ -104,11 +146,15 @@ export function ConnectionsPage() {
   const who = useStore(me);
   const found = useLoad((signal) => get<Connections>('/v1/connections', {}, signal), []);
   const [login, setLogin] = useState(false);
+  const [ending, setEnding] = useState(false);
   return (
     <>
       <Head title="Connections" lead="The databases behind the gateway. Clients use the gateway’s address, and a login that is yours for a while.">
         <button type="button" onClick={() => setLogin(true)}>
           Get a login
+        </button>
+        <button type="button" onClick={() => setEnding(true)}>
+          End my logins…
         </button>
       </Head>
       {found.problem && <ProblemBox problem={found.problem} retry={found.reload} />}
@@ -129,6 +175,7 @@ export function ConnectionsPage() {
           </Empty>
         ))}
       {login && <Login onClose={() => setLogin(false)} />}
+      {ending && <EndLogins onClose={() => setEnding(false)} />}
     </>
   );
 }

@@ -373,6 +373,11 @@ export function SessionPage({ id }: { id: string }) {
         <a class="button quiet" href={`/v1/sessions/${encodeURIComponent(id)}/replay`} download={`postern-${id}.ndjson`}>
           Download
         </a>
+        {who?.roles.includes('auditor') && (
+          <a class="button quiet" href={`/v1/sessions/${encodeURIComponent(id)}/bundle`} download={`session-${id}.bundle`} title="With what proves it: postern audit verify, doc/bundle.md">
+            Bundle
+          </a>
+        )}
         {mayEnd && (
           <button type="button" class="deny-quiet" onClick={() => setEnding(true)}>
             End it…
