@@ -94,8 +94,8 @@ def marks_of(event):
     texts = [event.get("sql") or ""] + [p.get("value") or "" for p in event.get("parameters") or []]
     if texts[0].startswith("INSERT INTO bench"):
         found = BENCH.search(texts[0])
-        run, client, n = found.groups() if found else texts[1:4]
-        return [f"bench {run} {client} {n}"]
+        numbers = found.groups() if found else texts[1:4]
+        return [f"bench {' '.join(numbers)}"] if len(numbers) == 3 else []
     return [mark for text in texts for mark in MARK.findall(text)]
 
 
