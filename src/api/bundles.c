@@ -32,6 +32,7 @@ static enum bundle_outcome write_bundle(struct proving *p, char message[300])
 {
     const struct bundle_request request = { .folder = readers_folder(p->api->readers),
                                             .keys = readers_keys(p->api->readers),
+                                            .far = readers_far(p->api->readers),
                                             .public_key = p->public_key,
                                             .sessions = &p->session,
                                             .n_sessions = 1,

@@ -92,7 +92,9 @@ void readers_index_back(struct readers *r, struct index *index, bool good)
 
 int readers_log(struct readers *r, struct record_reader **out)
 {
-    return record_reader_open(r->log, &r->locked, out);
+    int error = record_reader_open(r->log, &r->locked, out);
+    if (!error) record_reader_reach(*out, r->far);
+    return error;
 }
 
 const char *readers_folder(const struct readers *r)
@@ -103,6 +105,11 @@ const char *readers_folder(const struct readers *r)
 const struct record_keys *readers_keys(const struct readers *r)
 {
     return &r->locked;
+}
+
+const struct record_far *readers_far(const struct readers *r)
+{
+    return r->far;
 }
 
 static void pass(void *context, const struct transcript_event *event)

@@ -19,9 +19,11 @@ void readers_index_back(struct readers *readers, struct index *index, bool good)
 
 /* A reader of the log that is the caller's alone, to be freed by record_reader_free. 0 or -errno. */
 int readers_log(struct readers *readers, struct record_reader **reader_out) MUST_USE;
-/* The log's folder; what opens its keys, from any thread. Good as long as the readers are. */
+/* The log's folder; what opens its keys, from any thread; where what is in the archive is read (NULL: there
+ * is none). Good as long as the readers are. */
 const char *readers_folder(const struct readers *readers);
 const struct record_keys *readers_keys(const struct readers *readers);
+const struct record_far *readers_far(const struct readers *readers);
 
 struct reading {
     struct record_reader *reader;

@@ -168,7 +168,13 @@ struct config_notify {
     uint32_t wants;             /* `on`: bit 1 << enum notify_kind */
     int64_t timeout_us, retry_us;
 };
-enum config_stream_way { CONFIG_STREAM_FILE = 0, CONFIG_STREAM_UDP, CONFIG_STREAM_TCP, CONFIG_STREAM_TLS, CONFIG_STREAM_UNIX };
+enum config_stream_way {
+    CONFIG_STREAM_FILE = 0,
+    CONFIG_STREAM_UDP,
+    CONFIG_STREAM_TCP,
+    CONFIG_STREAM_TLS,
+    CONFIG_STREAM_UNIX
+};
 enum config_stream_text { CONFIG_STREAM_TEXT_SHAPE = 0, CONFIG_STREAM_TEXT_FULL, CONFIG_STREAM_TEXT_NONE };
 enum { CONFIG_STREAM_NAME = 33, CONFIG_STREAMS = 8 };
 struct config_stream {

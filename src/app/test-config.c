@@ -307,21 +307,22 @@ static void streams_go_to_a_file_or_to_syslog(void **state)
 static void a_stream_that_leads_nowhere_is_refused(void **state)
 {
     (void)state;
-    expect_errors(LEAST "streams:\n"
-                        "  - { name: a }\n"
-                        "  - { name: b, file: x }\n"
-                        "  - { name: ../c, file: /x }\n"
-                        "  - { name: d, syslog: \"tcp://a\" }\n"
-                        "  - { name: e, syslog: \"udp://a:0\" }\n"
-                        "  - { name: f, syslog: \"unix:log\" }\n"
-                        "  - { name: f, file: /y, syslog: \"tcp://a:1\" }\n",
-                  "postern.yaml:5:5: each of \"streams\" has one of \"file\" and \"syslog\"\n"
-                  "postern.yaml:6:22: \"file\" is an absolute path, or \"-\" for standard output\n"
-                  "postern.yaml:7:13: \"name\" is up to 32 letters, digits, '-' and '_'\n"
-                  "postern.yaml:8:24: \"syslog\" is udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH\n"
-                  "postern.yaml:9:24: \"syslog\" is udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH\n"
-                  "postern.yaml:10:24: \"syslog\" is udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH\n"
-                  "postern.yaml:11:5: each of \"streams\" has one of \"file\" and \"syslog\"\n");
+    expect_errors(
+        LEAST "streams:\n"
+              "  - { name: a }\n"
+              "  - { name: b, file: x }\n"
+              "  - { name: ../c, file: /x }\n"
+              "  - { name: d, syslog: \"tcp://a\" }\n"
+              "  - { name: e, syslog: \"udp://a:0\" }\n"
+              "  - { name: f, syslog: \"unix:log\" }\n"
+              "  - { name: f, file: /y, syslog: \"tcp://a:1\" }\n",
+        "postern.yaml:5:5: each of \"streams\" has one of \"file\" and \"syslog\"\n"
+        "postern.yaml:6:22: \"file\" is an absolute path, or \"-\" for standard output\n"
+        "postern.yaml:7:13: \"name\" is up to 32 letters, digits, '-' and '_'\n"
+        "postern.yaml:8:24: \"syslog\" is udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:/PATH\n"
+        "postern.yaml:9:24: \"syslog\" is udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:/PATH\n"
+        "postern.yaml:10:24: \"syslog\" is udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:/PATH\n"
+        "postern.yaml:11:5: each of \"streams\" has one of \"file\" and \"syslog\"\n");
     expect_errors(LEAST "streams: [{ name: f, file: /x }, { name: f, file: /y }]\n",
                   "postern.yaml:4:42: two of \"streams\" are named \"f\"\n");
 }

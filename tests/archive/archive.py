@@ -4,6 +4,7 @@ slow and full, and the gateway is killed. Afterwards every entry is in exactly o
 cannot be deleted; sessions are erased wherever their blocks are. `long` beside it does such things at random, for minutes."""
 import collections
 import hashlib
+import http.client
 import json
 import os
 import pathlib
@@ -90,6 +91,7 @@ class Archive:
 
         def change(config):
             config["admin"] = {"listen": f"127.0.0.1:{self.admin}"}
+            config["roles"] = {"auditor": {"groups": ["security"]}}
             config["store"] = {
                 "archive": f"s3://{BUCKET}/{PREFIX}",
                 "s3": {"endpoint": self.proxy.endpoint, "region": ceph.REGION, "access_key": "${env:POSTERN_TEST_KEY}",
@@ -118,6 +120,18 @@ class Archive:
             except OSError:
                 return None
         return process.wait_for(once, "the API", every=0.1)
+
+    def fetch(self, path):
+        """(status, bytes) of what an auditor asks for; 0: the answer was broken off."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin}{path}",
+                                         headers={"Authorization": f"Bearer {self.gate.token(groups=['security'])}"})
+        try:
+            with urllib.request.urlopen(request, timeout=300) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        except http.client.HTTPException as error:
+            return 0, str(error).encode()
 
     def metric(self, name):
         match = re.search(rf"^postern_archive_{re.escape(name)} (\d+)$", self.ask("/metrics")[1], re.M)
@@ -267,6 +281,22 @@ def unreachable(counted, a, store):
     counted.check("with the bucket away, verification says so, and not that something was changed",
                   done.returncode == 2 and "archive" in done.stderr and "NOT VERIFIED" not in done.stdout, done.stdout + done.stderr)
     store.start()
+
+
+def over_http(counted, a):
+    """The pages' API reads what is away."""
+    a.gate.start()
+    a.ask("/readyz")
+    session = next(one["session"] for one in gateway.parse_json(a.gate.cli("sessions", "list", "--json", "--limit", "0").stdout)
+                   if one["statements"] > 3)
+    path = a.gate.folder / "session.bundle"
+    status, bundle = a.fetch(f"/v1/sessions/{session}/bundle")
+    path.write_bytes(bundle)
+    done = a.gate.cli("audit", "verify", path, "--partial", check=False)
+    counted.check("a bundle over HTTP has what is in the bucket", status == 200 and done.returncode == 0, [status, bundle[:300], done.stdout, done.stderr])
+    status, entries = a.fetch(f"/v1/sessions/{session}/entries?limit=50")
+    counted.check("and so have a session's entries", status == 200 and (b"mark-" in entries or b"pgbench" in entries), [status, entries[:300]])
+    a.gate.stop()
 
 
 def in_parts(counted, world, cluster, store):
@@ -437,6 +467,8 @@ def main():
         step("unreachable")
         erased_away(counted, a)
         step("erased_away")
+        over_http(counted, a)
+        step("over_http")
         parts, small = in_parts(counted, world, cluster, store)
         step("in_parts")
         erased_here(counted, parts, small)
