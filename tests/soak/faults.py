@@ -13,8 +13,9 @@ PAUSES = {"short": (0.3, 1.0), "long": (2.0, 8.0)}
 class Faults:
     """Draws and makes faults. hold(): how long one lasts."""
 
-    def __init__(self, cluster, lanes, eraser, store, rng, length):
-        self.cluster, self.lanes, self.eraser, self.store, self.rng, self.length = cluster, lanes, eraser, store, rng, length
+    def __init__(self, cluster, lanes, eraser, store, index, rng, length):
+        self.cluster, self.lanes, self.eraser, self.store, self.index = cluster, lanes, eraser, store, index
+        self.rng, self.length = rng, length
         self.counts, self.last, self.broken, self.refused = {}, "none", [], 0
         self.deck = []
 
@@ -22,7 +23,8 @@ class Faults:
         time.sleep(self.rng.uniform(*PAUSES[self.length]))
 
     def names(self):
-        return [name for name, (_, _, wants) in KINDS.items() if wants != "archive" or self.store]
+        there = {"any", "mortal"} | ({"archive"} if self.store else set()) | ({"index"} if self.index else set())
+        return [name for name, (_, _, wants) in KINDS.items() if wants in there]
 
     def draw(self):
         """The next of a shuffled deck, so that each kind comes."""
@@ -185,6 +187,28 @@ def bucket_full(faults, lane):
         faults.store.limit(None)
 
 
+def index_dies(faults, lane):
+    process.stop(faults.index.cluster.process, signal.SIGQUIT)
+    try:
+        faults.hold()
+        faults.perhaps_kill(lane)
+    finally:
+        faults.index.start()
+
+
+def index_stops(faults, lane):
+    faults.index.freeze()
+    try:
+        faults.hold()
+        faults.perhaps_kill(lane)
+    finally:
+        faults.index.freeze(signal.SIGCONT)
+
+
+def index_cut(faults, lane):
+    faults.index.drop_connections()
+
+
 def erase(faults, lane):
     """No fault, but what is done to the record meanwhile."""
     try:
@@ -216,6 +240,9 @@ KINDS = {
     "bucket away": (bucket_away, 1, "archive"),
     "bucket slow": (bucket_slow, 1, "archive"),
     "bucket full": (bucket_full, 1, "archive"),
+    "index dies": (index_dies, 1, "index"),
+    "index stops": (index_stops, 1, "index"),
+    "index cut": (index_cut, 1, "index"),
     "reload": (reload, 1, "any"),
     "rotate": (rotate, 2, "any"),
     "erase": (erase, 2, "any"),

@@ -8,12 +8,14 @@ import pathlib
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 import time
 import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "pgindex"))
 import ceph
 import gateway
 import postgres
@@ -21,6 +23,7 @@ import process
 import s3
 
 import clients
+import pgindex
 import receivers
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -109,8 +112,8 @@ class Archive:
 
 
 class Lane:
-    def __init__(self, world, cluster, name, seed, seconds, store=None, mortal=True, size_mb=1024):
-        self.world, self.cluster, self.name, self.seed, self.mortal = world, cluster, name, seed, mortal
+    def __init__(self, world, cluster, name, seed, seconds, store=None, index=None, mortal=True, size_mb=1024):
+        self.world, self.cluster, self.name, self.seed, self.mortal, self.index = world, cluster, name, seed, mortal, index
         self.disk, self.out = Disk(world, f"{name}-disk", size_mb), Disk(world, f"{name}-streams", 64)
         self.archive = Archive(world, store, name) if store else None
         self.admin = process.free_port()
@@ -118,8 +121,10 @@ class Lane:
         self.lines = receivers.Lines(self.out.folder / "audit.jsonl")
         self.receiver = receivers.Receiver()
         self.deaths, self.born, self.expected_dead = 0, time.monotonic(), False
-        self.gate = gateway.Gateway(world, cluster, name=f"{name}-gateway", change=self.change, user="app",
+        self.gate = gateway.Gateway(world, cluster, name=f"{name}-gateway", change=self.change, user="app", start=False,
                                     data=self.disk.folder / "data")
+        self.gate.cli("keys", "init", "--origin", f"example/{name}")
+        self.gate.start()
         self.tokens = world.folder / f"{name}-tokens"
         until = int(time.time()) + seconds + 7200
         self.tokens.write_text(json.dumps({sub: self.gate.token(sub=sub, exp=until) for sub in ("agent-7", "fleeting", "listener")}))
@@ -141,7 +146,23 @@ class Lane:
         config["anchors"] = [{"name": "kept", "file": str(self.world.folder / f"{self.name}-anchored"), "every": "5s"}]
         config["streams"] = [{"name": "file", "file": str(self.lines.path)},
                              {"name": "tcp", "syslog": f"tcp://127.0.0.1:{self.receiver.port}"}]
-        config["store"] = {"segment": "1MB", "seal_after": "30s", **(self.archive.settings() if self.archive else {})}
+        config["store"] = {"segment": "1MB", "seal_after": "30s", **(self.archive.settings() if self.archive else {}),
+                           **(self.shared() if self.index else {})}
+
+    def shared(self):
+        """The index that the lanes share, besides their own."""
+        secret = self.world.folder / "index-password"
+        secret.write_text(pgindex.PASSWORD + "\n")
+        return {"index": f"postgres://{pgindex.ROLE}@127.0.0.1:{self.index.cluster.port}/audit",
+                "postgres": {"password": f"${{file:{secret}}}", "tls": "disable"}}
+
+    def sqlite(self, text):
+        """Asks the gateway's own index."""
+        index = sqlite3.connect(f"file:{self.gate.data}/index.db?mode=ro", uri=True)
+        try:
+            return index.execute(text).fetchall()
+        finally:
+            index.close()
 
     @property
     def anchored(self):

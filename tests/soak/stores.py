@@ -1,11 +1,12 @@
 """The stores behind a stopped gateway: the log verifies, also against what was anchored all the time; each sealed segment is in one
 place; the index is what a new one would be; what was erased is gone."""
+import json
 import re
-import sqlite3
 
 import process
 
 import lanes
+import pgindex
 
 # What the index knows, without the numbers that rows of a table happen to have.
 QUESTIONS = {
@@ -28,12 +29,8 @@ QUESTIONS = {
 }
 
 
-def asked(gate):
-    index = sqlite3.connect(f"file:{gate.data}/index.db?mode=ro", uri=True)
-    try:
-        return {name: index.execute(text).fetchall() for name, text in QUESTIONS.items()}
-    finally:
-        index.close()
+def asked(lane):
+    return {name: lane.sqlite(text) for name, text in QUESTIONS.items()}
 
 
 def difference(before, after):
@@ -47,10 +44,10 @@ def difference(before, after):
 
 def check_index(t, lane):
     lane.gate.cli("sessions", "list")  # brings it up to date
-    before = asked(lane.gate)
+    before = asked(lane)
     done = lane.gate.cli("store", "reindex", check=False)
     t.check(f"{lane.name}: the index is made anew from the log", done.returncode == 0, done.stderr)
-    found = difference(before, asked(lane.gate))
+    found = difference(before, asked(lane))
     t.check(f"{lane.name}: and has what the one had that was written all the time: {len(before['sessions'])} sessions, "
             f"{len(before['executions'])} executions, {len(before['failures'])} errors", not found, "\n      ".join(found))
 
@@ -112,3 +109,18 @@ def check_erased(t, lane, read):
     t.check(f"{lane.name}: {len(read)} sessions that were erased are listed as erased", set(read) <= gone, sorted(set(read) - gone)[:5])
     shown = [one for one in list(read)[:20] if lane.gate.cli("sessions", "replay", one, check=False).returncode != 1]
     t.check(f"{lane.name}: and cannot be read", not shown, shown)
+
+
+def check_shared(t, index, world_lanes):
+    """The index in PostgreSQL, with gateways that run: it has the rows of each gateway's own."""
+    last = [None]
+
+    def same():
+        last[0] = [(lane.name, found) for lane in world_lanes for found in [pgindex.difference(index, lane)] if found]
+        return not last[0]
+    try:
+        process.wait_for(same, "the same rows on both sides", every=2.0)
+    except process.Failed:
+        pass
+    t.check("the shared index has the rows of both gateways' own, each table and each view", not last[0],
+            json.dumps(last[0], default=str)[:3000])
