@@ -44,6 +44,8 @@ static void refuse(struct statement *st, enum refusal_reason reason, const char 
     st->rule = bytes_of(rule);
     st->says = bytes_of(says);
     st->hint = bytes_of(hint);
+    st->code = NULL; /* of what it was refused for before */
+    st->place = 0;
 }
 
 /* A long text goes to the parser child, and this message waits for the answer. */
