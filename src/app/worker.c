@@ -728,6 +728,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
                                        .budget_take = world_budget_take };
     int error =
         w->cache && w->listening && w->proofs && w->parses ? loop_new(w->shared->clock, &w->loop) : -ENOMEM;
+    if (!error) w->world.stamps = loop_stamps(w->loop);
     w->relays = (struct relays){ .loop = w->loop,
                                  .resolver = w->shared->resolver,
                                  .world = &w->world,

@@ -11,10 +11,17 @@
 
 enum { BATCH = 128 };
 
+/* Stands still between two looks at the real one. */
+struct stamps {
+    struct clock clock;
+    int64_t wall_us, monotonic_us;
+};
+
 struct loop {
     int epoll, wake;
     bool is_fine;
     const struct clock *clock;
+    struct stamps stamps;
     int64_t now_us;
     struct epoll_event ready[BATCH]; /* of this turn; data.ptr is NULL once its source was removed */
     int n_ready;
@@ -36,6 +43,31 @@ static void on_wake(struct loop_source *source, uint32_t events)
     (void)n;
 }
 
+static int64_t stamps_wall_us(const struct clock *c)
+{
+    return ((const struct stamps *)(const void *)c)->wall_us;
+}
+
+static int64_t stamps_monotonic_us(const struct clock *c)
+{
+    return ((const struct stamps *)(const void *)c)->monotonic_us;
+}
+
+/* Once a turn, so that a wall clock that is set is followed. */
+static void look_at_clocks(struct loop *loop)
+{
+    loop->now_us = clock_monotonic_us(loop->clock);
+    loop->stamps.monotonic_us = loop->now_us;
+    loop->stamps.wall_us = clock_wall_us(loop->clock);
+}
+
+static void look_again(struct loop *loop)
+{
+    int64_t now = clock_monotonic_us(loop->clock);
+    loop->stamps.wall_us += now - loop->stamps.monotonic_us;
+    loop->stamps.monotonic_us = now;
+}
+
 int loop_new(const struct clock *clock, struct loop **loop_out)
 {
     struct loop *loop = calloc(1, sizeof *loop);
@@ -43,7 +75,8 @@ int loop_new(const struct clock *clock, struct loop **loop_out)
     loop->clock = clock;
     loop->last = &loop->first;
     pthread_mutex_init(&loop->lock, NULL);
-    loop->now_us = clock_monotonic_us(clock);
+    loop->stamps.clock = (struct clock){ stamps_wall_us, stamps_monotonic_us };
+    look_at_clocks(loop);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     loop->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     loop->wake_source = (struct loop_source){ .fd = loop->wake, .on_ready = on_wake };
@@ -77,6 +110,11 @@ bool loop_is_fine(const struct loop *loop)
 int64_t loop_now_us(const struct loop *loop)
 {
     return loop->now_us;
+}
+
+const struct clock *loop_stamps(const struct loop *loop)
+{
+    return &loop->stamps.clock;
 }
 
 static void loop_wake(struct loop *loop)
@@ -192,6 +230,7 @@ void loop_run_posted(struct loop *loop)
     pthread_mutex_unlock(&loop->lock);
     while (task) {
         struct loop_task *next = task->next;
+        look_again(loop);
         task->run(task);
         task = next;
     }
@@ -205,15 +244,17 @@ static void run_timers(struct loop *loop)
         if (loop->heap[1]->due_us > loop->now_us) break;
         struct loop_timer *timer = loop->heap[1];
         loop_timer_cancel(loop, timer);
+        look_again(loop);
         timer->on_due(timer);
     }
 }
 
-/* Until the first timer is due; less than nothing: for ever. */
+/* Until the first timer is due, by the last look at the clock: that makes none early. Less than nothing: for
+ * ever. */
 static int64_t timeout_us(const struct loop *loop)
 {
     if (loop->n_timers == 0) return -1;
-    int64_t left = loop->heap[1]->due_us - clock_monotonic_us(loop->clock);
+    int64_t left = loop->heap[1]->due_us - loop->stamps.monotonic_us;
     return left <= 0 ? 0 : left > 60000000 ? 60000000 : left;
 }
 
@@ -241,12 +282,13 @@ void loop_run(struct loop *loop)
             return;
         }
         loop->n_ready = n < 0 ? 0 : n;
-        loop->now_us = clock_monotonic_us(loop->clock);
+        look_at_clocks(loop);
         bool woken = false;
         for (int i = 0; i < loop->n_ready; i++) {
             struct loop_source *source = loop->ready[i].data.ptr;
             if (!source) continue;
             woken |= source == &loop->wake_source;
+            if (i > 0) look_again(loop);
             source->on_ready(source, loop->ready[i].events);
         }
         loop->n_ready = 0;

@@ -19,6 +19,9 @@ void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* The monotonic time at the start of this turn. */
 int64_t loop_now_us(const struct loop *loop);
+/* The time at which what runs now (an event, a timer, a task) was taken up: read once for each, for whoever
+ * stamps several things with it. Not for telling whether something has happened since. */
+const struct clock *loop_stamps(const struct loop *loop);
 
 /* A file descriptor to watch; embedded in its owner. on_ready may remove or free any source, its own too. */
 struct loop_source {

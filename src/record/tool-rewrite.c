@@ -8,6 +8,7 @@
 #include "record/keys-memory.h"
 #include "record/reader.h"
 #include "record/verifier-key.h"
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,14 @@ static struct bytes read_text(const char *folder, const char *name, uint8_t room
     return bytes_make(room, (size_t)n);
 }
 
+static bool is_hex(struct bytes b)
+{
+    size_t n = 0;
+    while (n < b.n && isxdigit(b.p[n]))
+        n++;
+    return n == b.n;
+}
+
 /* The keys as they lie in the data folder: this is what a thief of it has. */
 static void steal(const char *data, struct keys_memory *keys, char origin[256])
 {
@@ -39,10 +48,12 @@ static void steal(const char *data, struct keys_memory *keys, char origin[256])
     memcpy(kek, buf_bytes(&raw).p, 32);
     buf_consume(&raw, 32);
     struct bytes text = read_text(data, "log.key", room);
-    const uint8_t *plus = memrchr(text.p, '+', text.n);
-    /* base64 may hold a '+' of its own: the seed begins behind the hash of eight digits. */
-    for (size_t i = 0; i + 10 < text.n; i++)
-        if (text.p[i] == '+' && text.p[i + 9] == '+') plus = text.p + i + 9;
+    /* PRIVATE+KEY+name+hash+seed: the seed begins behind the hash, eight hexadecimal digits between signs; in
+     * base64 it may hold such signs itself. */
+    const uint8_t *plus = NULL;
+    for (size_t i = 0; i + 10 < text.n && !plus; i++)
+        if (text.p[i] == '+' && text.p[i + 9] == '+' && is_hex(bytes_slice(text, i + 1, 8)))
+            plus = text.p + i + 9;
     CHECK(plus &&
           codec_unbase64(CODEC_BASE64, bytes_make(plus + 1, text.n - (size_t)(plus + 1 - text.p)), &raw) &&
           buf_length(&raw) == 33);

@@ -41,7 +41,7 @@ static struct pending *push(struct session *s, enum pending_kind kind, struct bi
     struct pending *p = pending_push(&s->pendings, kind);
     if (!p) return NULL;
     p->binding = binding_use(used);
-    p->started_us = session_now(s);
+    p->started_us = session_stamp_us(s);
     return p;
 }
 

@@ -11,7 +11,7 @@ static struct pending *push(struct session *s, enum pending_kind kind, struct bi
     p->injected = true;
     p->as_query = true;
     p->binding = binding;
-    p->started_us = session_now(s);
+    p->started_us = session_stamp_us(s);
     return p;
 }
 

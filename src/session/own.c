@@ -31,7 +31,7 @@ bool own_ask(struct session *s, enum own_purpose purpose, struct bytes text)
     if (!p) return false;
     p->purpose = (uint8_t)purpose;
     p->injected = true;
-    p->started_us = session_now(s);
+    p->started_us = session_stamp_us(s);
     message_target_encode(out, MESSAGE_CLOSE, (struct message_target){ 'S', name });
     message_parse_encode(out, name, text, (struct bytes){ 0 });
     size_t at = message_begin(out, MESSAGE_BIND);

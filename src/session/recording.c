@@ -22,7 +22,7 @@ static enum record_outcome append(struct session *s, enum record_urgency urgency
                                      1u << FRAME_CLOSE;
     if (s->synced && frame_type_bit(type) & messages) flags |= FRAME_SYNCED;
     enum record_outcome outcome = record_append(s->world->lane, &s->record, urgency, type, flags,
-                                                clock_wall_us(s->world->clock), parts, n, sequence_out);
+                                                clock_wall_us(s->world->stamps), parts, n, sequence_out);
     if (flags & FRAME_SYNCED && outcome == RECORD_OK) s->synced = false;
     return outcome;
 }
@@ -273,7 +273,7 @@ void recording_complete(struct session *s, struct pending *p, enum run_end how, 
 {
     uint8_t raw[4 + 8 + 8 + 8 + 1];
     uint64_t rows = __builtin_bswap64(p->rows), bytes = __builtin_bswap64(p->bytes);
-    uint64_t took = __builtin_bswap64((uint64_t)(session_now(s) - p->started_us));
+    uint64_t took = __builtin_bswap64((uint64_t)(session_stamp_us(s) - p->started_us));
     uint32_t run = __builtin_bswap32(p->run);
     memcpy(raw, &run, 4);
     memcpy(raw + 4, &rows, 8);

@@ -156,6 +156,8 @@ enum step session_drop(struct session *s, const char *why);
 /* Our side of the server leaves: Terminate is sent if the server listens. */
 void session_leave_server(struct session *s);
 int64_t session_now(const struct session *s);
+/* Monotonic; when what the session works on was taken up. Durations run from one to another. */
+int64_t session_stamp_us(const struct session *s);
 /* Bookkeeping between messages: ends a session whose token expired once it is idle, and the like. */
 void session_settle(struct session *s);
 

@@ -72,6 +72,11 @@ int64_t session_now(const struct session *s)
     return clock_monotonic_us(s->world->clock);
 }
 
+int64_t session_stamp_us(const struct session *s)
+{
+    return clock_monotonic_us(s->world->stamps);
+}
+
 void session_leave_server(struct session *s)
 {
     /* A message that was cut short would make Terminate unreadable; the relay then just closes, which a

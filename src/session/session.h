@@ -74,6 +74,8 @@ static inline void session_counts_add(_Atomic uint64_t *count)
 struct session_world {
     void *context;
     const struct clock *clock;
+    const struct clock *stamps; /* what records carry and durations are told by: clock, or one that stands
+                                   still while one event is handled (loop_stamps) */
     struct record_lane *lane;
     struct understood_cache *cache;
     uint64_t seed;      /* of hashes */

@@ -433,7 +433,7 @@ static enum step step_forward(struct session *s, struct statement *st)
     if (!p) return session_drop(s, "out of memory");
     p->run = st->run;
     p->text = st->text_number;
-    p->started_us = session_now(s);
+    p->started_us = session_stamp_us(s);
     p->reserved = st->run != 0;
     p->understood = understood_pin(u);
     if (st->carrier == CARRIER_QUERY) view_on_run(s, u);
@@ -512,7 +512,7 @@ enum step statement_poison(struct session *s, enum statement_carrier carrier, st
     p->refusal = refusal;
     p->run = run;
     p->reserved = run != 0;
-    p->started_us = session_now(s);
+    p->started_us = session_stamp_us(s);
     /* The text of a Query is not kept: poison is short, and a great many may be on their way.
      * What the client pipelined behind it belongs to this text, until the next Sync (drop_doomed_bindings):
      * the server skips it. */

@@ -185,6 +185,7 @@ void talk_world_init(struct talk_world *w)
                                              .n_users = 1,
                                              .free = keep_snapshot };
     w->world = (struct session_world){ .clock = &w->clock,
+                                       .stamps = &w->clock,
                                        .lane = &w->lane,
                                        .cache = understood_cache_new(64, 64 << 20, 1),
                                        .seed = 1,

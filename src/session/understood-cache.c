@@ -8,6 +8,8 @@ enum { CACHED_TEXT_CEILING = 64 * 1024, DESCRIPTION_KEPT = 2048, EVICT_STEPS = 6
 
 struct understood_cache {
     struct understood **slots;
+    uint64_t *taken; /* a bit a slot, set while something is in it: a text that is not there, as each new
+                        literal makes one, mostly finds out in a table that stays in the processor's cache */
     size_t n_slots, n, ceiling, bytes, bytes_ceiling, hand;
     uint64_t seed, next_serial;
 };
@@ -18,9 +20,11 @@ struct understood_cache *understood_cache_new(size_t entries, size_t bytes, uint
     size_t n_slots = 64;
     while (n_slots < entries)
         n_slots *= 2;
-    if (cache) cache->slots = calloc(n_slots, sizeof(struct understood *));
-    if (!cache || !cache->slots) {
-        free(cache);
+    if (!cache) return NULL;
+    cache->slots = calloc(n_slots, sizeof(struct understood *));
+    cache->taken = calloc(n_slots / 64, sizeof(uint64_t));
+    if (!cache->slots || !cache->taken) {
+        understood_cache_free(cache);
         return NULL;
     }
     cache->n_slots = n_slots;
@@ -54,6 +58,7 @@ void understood_cache_free(struct understood_cache *cache)
             understood_drop(u);
         }
     free(cache->slots);
+    free(cache->taken);
     free(cache);
 }
 
@@ -77,7 +82,8 @@ static void evict_some(struct understood_cache *cache)
     /* A few steps each time: where everything is pinned, nobody should pay for going all the way round. */
     for (size_t looked = 0; looked < EVICT_STEPS; looked++) {
         if (cache->n < cache->ceiling && cache->bytes < cache->bytes_ceiling) return;
-        struct understood **link = &cache->slots[cache->hand++ & (cache->n_slots - 1)];
+        size_t slot = cache->hand++ & (cache->n_slots - 1);
+        struct understood **link = &cache->slots[slot];
         while (*link) {
             struct understood *u = *link;
             if (u->recently_used || u->n_pins) {
@@ -90,6 +96,7 @@ static void evict_some(struct understood_cache *cache)
             cache->bytes -= u->arena.used;
             understood_drop(u);
         }
+        if (!cache->slots[slot]) cache->taken[slot / 64] &= ~(UINT64_C(1) << slot % 64);
     }
 }
 
@@ -98,9 +105,10 @@ void understood_cache_keep(struct understood_cache *cache, struct understood *u)
     if (u->text.n > CACHED_TEXT_CEILING || u->n_secrets || u->types.n) return;
     if (cache->n >= cache->ceiling || cache->bytes >= cache->bytes_ceiling) evict_some(cache);
     if (cache->n >= cache->ceiling) return; /* everything is pinned */
-    struct understood **slot = &cache->slots[u->hash & (cache->n_slots - 1)];
-    u->next = *slot;
-    *slot = u;
+    size_t slot = u->hash & (cache->n_slots - 1);
+    u->next = cache->slots[slot];
+    cache->slots[slot] = u;
+    cache->taken[slot / 64] |= UINT64_C(1) << slot % 64;
     u->cached = u->recently_used = true;
     cache->n++;
     cache->bytes += u->arena.used;
@@ -125,7 +133,9 @@ static struct understood *understood_cache_find(struct understood_cache *cache, 
                                                 uint64_t view, struct bytes key, bool is_template)
 {
     uint64_t hash = understood_hash(cache, ruleset, view, key, is_template);
-    for (struct understood *u = cache->slots[hash & (cache->n_slots - 1)]; u; u = u->next)
+    size_t slot = hash & (cache->n_slots - 1);
+    if (!(cache->taken[slot / 64] >> slot % 64 & 1)) return NULL;
+    for (struct understood *u = cache->slots[slot]; u; u = u->next)
         if (u->hash == hash && u->ruleset == ruleset && u->view == view && u->is_template == is_template &&
             bytes_equal(u->key, key)) {
             u->recently_used = true;

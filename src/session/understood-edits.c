@@ -8,10 +8,13 @@
 bool understood_forward(const struct understood *u, struct bytes text, struct buf *out)
 {
     struct sql_edit moved[UNDERSTOOD_TEMPLATE_EDITS];
+    const struct sql_edit *edits = u->facts->edits;
     size_t n = u->facts->n_edits;
-    if (n > UNDERSTOOD_TEMPLATE_EDITS || !sql_edits_move(u->text, u->facts->edits, n, text, moved))
-        return false;
-    sql_edits_apply(text, moved, n, out);
+    if (!sql_edits_stand(u->text, edits, n, text)) {
+        if (n > UNDERSTOOD_TEMPLATE_EDITS || !sql_edits_move(u->text, edits, n, text, moved)) return false;
+        edits = moved;
+    }
+    sql_edits_apply(text, edits, n, out);
     return true;
 }
 
@@ -124,7 +127,7 @@ struct bytes understood_edits(const struct understood *u, struct bytes text, str
     struct buf out;
     /* Places are the client's text's own: without its secrets it has others. */
     if (!u->edits.n || !bytes_equal(u->recorded_text, u->text)) return field;
-    if (!u->is_template || bytes_equal(text, u->text)) return u->edits;
+    if (!u->is_template || sql_edits_stand(u->text, u->facts->edits, n, text)) return u->edits;
     if (n > UNDERSTOOD_TEMPLATE_EDITS || !sql_edits_move(u->text, u->facts->edits, n, text, moved))
         return field;
     buf_init(&out, SENT_EDITS_CEILING);

@@ -146,7 +146,7 @@ static bool ask_alone(struct session *s, const char *text)
 {
     struct pending *p = pending_push(&s->pendings, PENDING_INQUIRY);
     if (!p) return false;
-    p->started_us = session_now(s);
+    p->started_us = session_stamp_us(s);
     size_t at = message_begin(&s->server_out, MESSAGE_QUERY);
     buf_put_cstring(&s->server_out, bytes_of(text));
     message_finish(&s->server_out, at);

@@ -50,6 +50,18 @@ uint32_t sql_edits_place_back(struct bytes text, const struct sql_edit *edits, s
     return here;
 }
 
+/* Two texts that are the same up to here are cut into the same tokens up to here if some bytes behind are the
+ * same too: so far a token's end may hang on what follows ("1" and "1e+5"). */
+enum { LOOKED_AT_BEHIND = 4 };
+
+bool sql_edits_stand(struct bytes text, const struct sql_edit *edits, size_t n_edits, struct bytes other)
+{
+    if (n_edits == 0) return true;
+    const struct sql_edit *last = &edits[n_edits - 1];
+    size_t same = (size_t)last->at + last->remove + LOOKED_AT_BEHIND;
+    return same <= text.n && same <= other.n && memcmp(text.p, other.p, same) == 0;
+}
+
 bool sql_edits_move(struct bytes text, const struct sql_edit *edits, size_t n_edits, struct bytes other,
                     struct sql_edit *moved)
 {

@@ -18,4 +18,8 @@ uint32_t sql_edits_place_back(struct bytes text, const struct sql_edit *edits, s
  * are. */
 bool sql_edits_move(struct bytes text, const struct sql_edit *edits, size_t n_edits, struct bytes other,
                     struct sql_edit *moved) MUST_USE;
+/* Whether the edits stand at the same places in another text of the same template, as they do where nothing
+ * before the last of them is a literal of another length. False may only mean that it takes more to tell:
+ * sql_edits_move then does. */
+bool sql_edits_stand(struct bytes text, const struct sql_edit *edits, size_t n_edits, struct bytes other);
 #endif

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "sql/edits.h"
 #include "sql/facts.h"
 #include "sql/safe.h"
 #include "sql/token.h"
@@ -188,6 +189,21 @@ static void check_statement(const struct sql_statement *a, const struct sql_stat
     check_relations(a, b);
 }
 
+/* An edit in front of each token of one that is no literal: where it is said to stand in the other, the slow
+ * way finds it there too. */
+static void check_edits(struct bytes one, struct bytes other)
+{
+    for (size_t at = 0;;) {
+        struct token t = token_at(one, at);
+        if (t.kind == TOKEN_END) return;
+        struct sql_edit edit = { .at = (uint32_t)at, .insert = BYTES_LITERAL("x.") }, moved;
+        bool literal = t.kind == TOKEN_NUMBER || t.kind == TOKEN_STRING;
+        if (!literal && sql_edits_stand(one, &edit, 1, other))
+            CHECK(sql_edits_move(one, &edit, 1, other, &moved) && moved.at == edit.at);
+        at += t.text.n;
+    }
+}
+
 /* As the cache does it: the facts of one are kept, and found for the other. */
 static void check_pair(struct bytes one, struct bytes other, struct arena *arena)
 {
@@ -199,6 +215,7 @@ static void check_pair(struct bytes one, struct bytes other, struct arena *arena
         !sql_template(other, template[1], &n[1], &n_literals[1]))
         return;
     if (!bytes_equal(bytes_make(template[0], n[0]), bytes_make(template[1], n[1]))) return;
+    check_edits(one, other);
     if (sql_understand(one, arena, &kept) != SQL_UNDERSTOOD || !sql_facts_fit_template(kept)) return;
     CHECK(sql_understand(other, arena, &found) == SQL_UNDERSTOOD);
     CHECK(sql_facts_fit_template(found));

@@ -15,7 +15,8 @@
 
 enum { COMPARED_CEILING = 64 };
 struct scan {
-    struct token before, before_that; /* without white space */
+    struct token tokens[3];                   /* the last ones that are no white space, and the one at hand */
+    const struct token *before, *before_that; /* of those */
     struct bytes compared[COMPARED_CEILING];
     size_t n_compared;
     bool behind_by;                      /* BY or DISTINCT came before */
@@ -78,8 +79,8 @@ static bool is_comparison(const struct token *t)
 /* column = LITERAL */
 static bool compared(const struct scan *s)
 {
-    return is_comparison(&s->before) &&
-           (s->before_that.kind == TOKEN_IDENTIFIER || s->before_that.kind == TOKEN_QUOTED);
+    return is_comparison(s->before) &&
+           (s->before_that->kind == TOKEN_IDENTIFIER || s->before_that->kind == TOKEN_QUOTED);
 }
 
 /* What may stand behind a compared literal: nothing that makes a larger expression of it. */
@@ -115,16 +116,16 @@ static bool seen_before(struct scan *s, struct bytes literal)
 static bool may_be_place(const struct token *t, const struct scan *s)
 {
     if (!s->behind_by || t->kind != TOKEN_NUMBER) return false;
-    return token_is_word(&s->before, "by") ||
-           (s->before.kind == TOKEN_OTHER && (s->before.text.p[0] == '(' || s->before.text.p[0] == ','));
+    return token_is_word(s->before, "by") ||
+           (s->before->kind == TOKEN_OTHER && (s->before->text.p[0] == '(' || s->before->text.p[0] == ','));
 }
 
 static bool take_literal(const struct token *t, struct scan *s, struct bytes text, size_t end)
 {
     if (literal_mark(t) == MARK_NONE || may_be_place(t, s)) return false;
     /* The grammar itself checks the precision of float(25). */
-    if (s->before.kind == TOKEN_OTHER && s->before.text.p[0] == '(' &&
-        token_is_word(&s->before_that, "float"))
+    if (s->before->kind == TOKEN_OTHER && s->before->text.p[0] == '(' &&
+        token_is_word(s->before_that, "float"))
         return false;
     /* "1abc" is a number and a name to this grammar, and an error to a newer one. */
     if (end < text.n && (text.p[end] == '_' || text.p[end] == '$' || text.p[end] >= 0x80 ||
@@ -160,35 +161,45 @@ static bool take(const struct token *t, struct scan *s, struct bytes text, size_
     return false;
 }
 
+/* Not what is compared: that is counted, and a kilobyte to clear for each text. */
+static void scan_init(struct scan *s)
+{
+    static const struct token none = { .kind = TOKEN_END };
+    s->before = s->before_that = &none;
+    s->n_compared = 0;
+    s->behind_by = s->writes = s->behind_where = s->want_end = false;
+}
+
 bool sql_template(struct bytes text, uint8_t *out, size_t *n_out, size_t *n_literals_out)
 {
-    struct scan s = { 0 };
-    size_t n = 0, n_literals = 0;
+    struct scan s;
+    size_t n = 0, n_literals = 0, n_tokens = 0;
     if (text.n >= SQL_TEMPLATE_BYTES) return false;
+    scan_init(&s);
     for (size_t at = 0; at < text.n;) {
-        struct token t = token_at(text, at);
-        if (t.kind == TOKEN_END) break;
-        at += t.text.n;
-        bool literal = t.kind == TOKEN_NUMBER || t.kind == TOKEN_STRING;
-        if (t.kind != TOKEN_SPACE) {
-            bool first = s.before.kind == TOKEN_END;
-            if (s.want_end && !ends_comparison(&t)) return false;
+        struct token *t = &s.tokens[n_tokens % 3];
+        *t = token_at(text, at);
+        if (t->kind == TOKEN_END) break;
+        at += t->text.n;
+        if (t->kind != TOKEN_SPACE) {
+            if (s.want_end && !ends_comparison(t)) return false;
             s.want_end = false;
-            if (first ? !is_first_word(&t, &s) : !take(&t, &s, text, at)) return false;
+            if (n_tokens == 0 ? !is_first_word(t, &s) : !take(t, &s, text, at)) return false;
             s.before_that = s.before;
             s.before = t;
+            n_tokens++;
         }
-        if (literal)
-            out[n++] = literal_mark(&t);
-        else {
-            memcpy(out + n, t.text.p, t.text.n);
-            n += t.text.n;
+        if (t->kind == TOKEN_NUMBER || t->kind == TOKEN_STRING) {
+            out[n++] = literal_mark(t);
+            n_literals++;
+        } else {
+            memcpy(out + n, t->text.p, t->text.n);
+            n += t->text.n;
         }
-        n_literals += literal;
     }
     *n_out = n;
     *n_literals_out = n_literals;
-    return s.before.kind != TOKEN_END;
+    return n_tokens > 0;
 }
 
 /* A literal that such a function is given is a name, or a setting's value. */

@@ -84,6 +84,21 @@ static void edits_do_not_move_to_a_text_of_other_tokens(void **state)
     assert_false(sql_edits_move(one, inside, 1, one, moved));
 }
 
+static void edits_stand_where_only_what_is_behind_them_differs(void **state)
+{
+    struct bytes one = bytes_of("SELECT a FROM t WHERE x = 5");
+    struct sql_edit edits[] = { { 14, BYTES_LITERAL("public.") } };
+    (void)state;
+    assert_true(sql_edits_stand(one, edits, 1, bytes_of("SELECT a FROM t WHERE x = 1234")));
+    assert_true(sql_edits_stand(one, NULL, 0, bytes_of("SELECT 1")));
+    assert_false(sql_edits_stand(one, edits, 1, bytes_of("SELECT b FROM t WHERE x = 5")));
+    /* Too little behind it to tell. */
+    assert_false(sql_edits_stand(bytes_of("SELECT a FROM t"), edits, 1, bytes_of("SELECT a FROM t")));
+    /* What is replaced counts, too. */
+    edits[0].remove = 8;
+    assert_false(sql_edits_stand(one, edits, 1, bytes_of("SELECT a FROM t WHERe x = 5")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +107,7 @@ int main(void)
         cmocka_unit_test(places_count_characters_and_not_bytes),
         cmocka_unit_test(edits_move_to_a_text_that_differs_in_literals),
         cmocka_unit_test(edits_do_not_move_to_a_text_of_other_tokens),
+        cmocka_unit_test(edits_stand_where_only_what_is_behind_them_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,49 +3,64 @@
 
 #include "sql/safe.h"
 
+/* What a byte may be in PostgreSQL's scanner; looked up, since every byte of every text is asked about. */
+enum { SPACE = 1, WORD_START = 2, DIGIT = 4, WORD = 8, OPERATOR = 16, STANDARD = 32 };
+#define START             (WORD_START | WORD)
+#define STANDARD_OPERATOR (OPERATOR | STANDARD) /* the characters of standard SQL's operators */
+static const uint8_t classes[256] = {
+    [' '] = SPACE,
+    ['\t'] = SPACE,
+    ['\n'] = SPACE,
+    ['\r'] = SPACE,
+    ['\f'] = SPACE,
+    ['a' ... 'z'] = START,
+    ['A' ... 'Z'] = START,
+    ['_'] = START,
+    [0x80 ... 0xff] = START,
+    ['0' ... '9'] = DIGIT | WORD,
+    ['$'] = WORD,
+    ['~'] = OPERATOR,
+    ['!'] = OPERATOR,
+    ['@'] = OPERATOR,
+    ['#'] = OPERATOR,
+    ['^'] = OPERATOR,
+    ['&'] = OPERATOR,
+    ['|'] = OPERATOR,
+    ['`'] = OPERATOR,
+    ['?'] = OPERATOR,
+    ['%'] = OPERATOR,
+    ['+'] = STANDARD_OPERATOR,
+    ['-'] = STANDARD_OPERATOR,
+    ['*'] = STANDARD_OPERATOR,
+    ['/'] = STANDARD_OPERATOR,
+    ['<'] = STANDARD_OPERATOR,
+    ['>'] = STANDARD_OPERATOR,
+    ['='] = STANDARD_OPERATOR,
+};
+
 static bool is_space(uint8_t c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+    return classes[c] & SPACE;
 }
 static bool is_word_start(uint8_t c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+    return classes[c] & WORD_START;
 }
 static bool is_digit(uint8_t c)
 {
-    return c >= '0' && c <= '9';
+    return classes[c] & DIGIT;
 }
 static bool is_word(uint8_t c)
 {
-    return is_word_start(c) || is_digit(c) || c == '$';
+    return classes[c] & WORD;
 }
 static bool is_operator(uint8_t c)
 {
-    switch (c) {
-    case '~':
-    case '!':
-    case '@':
-    case '#':
-    case '^':
-    case '&':
-    case '|':
-    case '`':
-    case '?':
-    case '+':
-    case '-':
-    case '*':
-    case '/':
-    case '%':
-    case '<':
-    case '>':
-    case '=': return true;
-    default: return false;
-    }
+    return classes[c] & OPERATOR;
 }
-/* The characters of standard SQL's operators. */
 static bool is_standard_operator(uint8_t c)
 {
-    return c == '+' || c == '-' || c == '*' || c == '/' || c == '<' || c == '>' || c == '=';
+    return classes[c] & STANDARD;
 }
 /* The byte at i, or 0 behind the end: no text that passes the pre-scan holds a NUL. */
 static uint8_t peek(struct bytes b, size_t i)
