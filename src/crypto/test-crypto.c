@@ -3,10 +3,11 @@
 #include "base/test.h"
 
 #include "base/codec.h"
-#include "crypto/aead.h"
+#include "crypto/aead-small.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "crypto/sign.h"
+#include <openssl/evp.h>
 
 static void assert_hex(const uint8_t *actual, size_t n, const char *expected)
 {
@@ -93,6 +94,59 @@ static void sealing_is_that_of_the_specification_and_contexts_can_be_used_again(
     aead_free(open);
 }
 
+/* What libcrypto itself makes of a message: the oracle for both ways that aead.c takes. */
+static void seal_by_libcrypto(const uint8_t *key, const uint8_t *nonce, struct bytes associated,
+                              struct bytes plain, uint8_t *out, uint8_t *tag)
+{
+    int n;
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    assert_int_equal(EVP_EncryptInit_ex2(context, EVP_aes_256_gcm(), key, nonce, NULL), 1);
+    assert_int_equal(EVP_EncryptUpdate(context, NULL, &n, associated.p, (int)associated.n), 1);
+    assert_int_equal(EVP_EncryptUpdate(context, out, &n, plain.p, (int)plain.n), 1);
+    assert_int_equal(EVP_EncryptFinal_ex(context, out + n, &n), 1);
+    assert_int_equal(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG, tag), 1);
+    EVP_CIPHER_CTX_free(context);
+}
+
+static void short_and_long_messages_are_sealed_alike(void **state)
+{
+    (void)state;
+    enum { MOST = 3 * AEAD_SMALL };
+    static uint8_t plain[MOST], out[MOST], expected[MOST + 16], back[MOST];
+    uint8_t key[AEAD_KEY], nonce[AEAD_NONCE], associated[41], tag[AEAD_TAG], expected_tag[AEAD_TAG];
+    random_bytes(key, sizeof key);
+    random_bytes(plain, sizeof plain);
+    random_bytes(associated, sizeof associated);
+    struct aead *seal = aead_new(AEAD_SEAL, key), *open = aead_new(AEAD_OPEN, key);
+    for (size_t n = 0; n <= MOST; n += n < 70 || (n > AEAD_SMALL - 4 && n < AEAD_SMALL + 4) ? 1 : 61) {
+        struct bytes with = bytes_make(associated, n % sizeof associated), message = bytes_make(plain, n);
+        if (n % 7 == 0) { /* another key in between, for both ways */
+            random_bytes(key, sizeof key);
+            assert_true(aead_rekey(seal, key) && aead_rekey(open, key));
+        }
+        random_bytes(nonce, sizeof nonce);
+        seal_by_libcrypto(key, nonce, with, message, expected, expected_tag);
+        assert_true(aead_seal(seal, nonce, with, message, out, tag));
+        assert_memory_equal(out, expected, n);
+        assert_memory_equal(tag, expected_tag, AEAD_TAG);
+        assert_true(aead_open(open, nonce, with, bytes_make(out, n), tag, back));
+        assert_memory_equal(back, plain, n);
+        tag[n % AEAD_TAG] ^= 1;
+        assert_false(aead_open(open, nonce, with, bytes_make(out, n), tag, back));
+        tag[n % AEAD_TAG] ^= 1;
+        if (n) out[n / 2] ^= 0x40;
+        if (n) assert_false(aead_open(open, nonce, with, bytes_make(out, n), tag, back));
+        /* In place. */
+        memcpy(back, plain, n);
+        assert_true(aead_seal(seal, nonce, with, bytes_make(back, n), back, tag));
+        assert_memory_equal(back, expected, n);
+        assert_true(aead_open(open, nonce, with, bytes_make(back, n), tag, back));
+        assert_memory_equal(back, plain, n);
+    }
+    aead_free(seal);
+    aead_free(open);
+}
+
 static void signatures_are_those_of_the_standard_and_nothing_else_verifies(void **state)
 {
     (void)state;
@@ -129,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_are_those_of_the_standards),
         cmocka_unit_test(sealing_is_that_of_the_specification_and_contexts_can_be_used_again),
+        cmocka_unit_test(short_and_long_messages_are_sealed_alike),
         cmocka_unit_test(signatures_are_those_of_the_standard_and_nothing_else_verifies),
         cmocka_unit_test(random_numbers_differ),
     };
