@@ -5,6 +5,7 @@
 #include "app/notices.h"
 #include "base/codec.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "notify/sign.h"
 #include "record/frame.h"
 #include "record/newest.h"
@@ -230,7 +231,7 @@ int anchors_start(const struct config *config, const char *data, struct journal 
     for (; !error && all->n < config->anchors.n && all->n < API_ANCHORS; all->n++)
         error = build(all, all->n);
     for (size_t i = 0; !error && i < all->n; i++) {
-        error = -pthread_create(&all->items[i].thread, NULL, run, &all->items[i]);
+        error = thread_start(&all->items[i].thread, "anchor", run, &all->items[i]);
         all->items[i].runs = !error;
     }
     if (error) {

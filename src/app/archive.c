@@ -3,6 +3,7 @@
 #include "app/archive.h"
 #include "app/archive-carry.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "crypto/random.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -202,11 +203,11 @@ static int open_folders(struct archive *a)
 
 static int start_threads(struct archive *a)
 {
-    int error = pthread_create(&a->watcher, NULL, watch, a);
+    int error = thread_start(&a->watcher, "archive-watch", watch, a);
     a->watches = !error;
-    if (!error) error = pthread_create(&a->carrier, NULL, carry, a);
+    if (!error) error = thread_start(&a->carrier, "archive-carry", carry, a);
     a->carries = a->watches && !error;
-    return -error;
+    return error;
 }
 
 int archive_start(const struct archive_options *options, struct archive **out)

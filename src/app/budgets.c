@@ -6,6 +6,7 @@
 #include "base/cursor.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -306,7 +307,7 @@ int budgets_open(const char *folder, const struct clock *clock, uint64_t seed, s
     pthread_condattr_destroy(&attributes);
     map_init(&all->map, BUDGETS_CEILING, seed);
     int error = n >= (int)sizeof all->path ? -ENAMETOOLONG : read_in(all);
-    if (!error) error = -pthread_create(&all->thread, NULL, keep_written, all);
+    if (!error) error = thread_start(&all->thread, "budgets", keep_written, all);
     all->started = error == 0;
     if (error) {
         budgets_close(all);

@@ -5,6 +5,7 @@
 #include "app/control-store.h"
 #include "app/log-note.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "cli/control-line.h"
 #include "net/listener.h"
 #include "record/frame.h"
@@ -280,7 +281,7 @@ int control_start(const struct control_options *options, struct control **out)
     mode_t before = umask(0177);
     if (!error) error = listener_open(&address, &control->listener);
     umask(before);
-    if (!error) error = -pthread_create(&control->thread, NULL, control_main, control);
+    if (!error) error = thread_start(&control->thread, "control", control_main, control);
     if (error) {
         log_line(LOG_ERROR, "the control socket %s cannot be opened: %s", control->path, strerror(-error));
         control_free(control);

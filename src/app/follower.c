@@ -3,6 +3,7 @@
  * derived and may be late. */
 #include "app/follower.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "record/index-values.h"
 #include "record/index.h"
 #include "record/reader.h"
@@ -114,7 +115,7 @@ int follower_start(const char *data, const struct record_keys *keys, const struc
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&f->woken, &attributes);
     pthread_condattr_destroy(&attributes);
-    int error = pthread_create(&f->thread, NULL, run, f);
+    int error = thread_start(&f->thread, "index", run, f);
     if (!error) {
         *out = f;
         return 0;
@@ -122,7 +123,7 @@ int follower_start(const char *data, const struct record_keys *keys, const struc
     pthread_cond_destroy(&f->woken);
     pthread_mutex_destroy(&f->lock);
     free(f);
-    return -error;
+    return error;
 }
 
 void follower_wake(struct follower *follower)

@@ -4,6 +4,7 @@
 #include "app/keeper-place.h"
 #include "app/shelf.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -270,7 +271,7 @@ int keeper_start(const struct keeper_options *options, struct keeper **out)
     k->sweep.on_due = on_sweep;
     if (!error) error = loop_add(k->loop, &k->keys_source, EPOLLIN);
     if (!error) error = loop_timer_set(k->loop, &k->sweep, loop_now_us(k->loop) + SWEEP_US);
-    if (!error) error = -pthread_create(&k->thread, NULL, keeper_main, k);
+    if (!error) error = thread_start(&k->thread, "keeper", keeper_main, k);
     if (error)
         keeper_free(k);
     else

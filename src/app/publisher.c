@@ -4,6 +4,7 @@
 #include "app/publisher.h"
 #include "app/index-server.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "crypto/random.h"
 #include "record/publish.h"
 #include <errno.h>
@@ -270,11 +271,11 @@ static int start_threads(struct publisher *p)
 {
     p->cancel_fd = eventfd(0, EFD_CLOEXEC);
     if (p->cancel_fd < 0) return -errno;
-    int error = pthread_create(&p->watcher, NULL, watch, p);
+    int error = thread_start(&p->watcher, "publish-watch", watch, p);
     p->watches = !error;
-    if (!error) error = pthread_create(&p->carrier, NULL, carry, p);
+    if (!error) error = thread_start(&p->carrier, "publish-carry", carry, p);
     p->carries = p->watches && !error;
-    return -error;
+    return error;
 }
 
 int publisher_start(const struct publisher_options *options, struct publisher **out)

@@ -3,6 +3,7 @@
 #include "app/store-lock.h"
 #include "app/wipe.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "record/erase.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -112,7 +113,7 @@ int retention_start(const struct retention_options *options, struct retention **
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&r->woken, &attributes);
     pthread_condattr_destroy(&attributes);
-    int error = -pthread_create(&r->thread, NULL, run, r);
+    int error = thread_start(&r->thread, "retention", run, r);
     if (error) {
         pthread_cond_destroy(&r->woken);
         pthread_mutex_destroy(&r->lock);

@@ -4,6 +4,7 @@
 #include "app/stream.h"
 #include "app/stream-sink.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -233,9 +234,9 @@ static int start_one(struct streams *all, struct stream *s, const char *data)
     load_position(s);
     s->sink = stream_sink_new(s->to, &s->stop);
     if (!s->sink) return -ENOMEM;
-    int error = pthread_create(&s->thread, NULL, run, s);
+    int error = thread_start(&s->thread, "stream", run, s);
     s->started = !error;
-    return -error;
+    return error;
 }
 
 int streams_start(const struct streams_options *options, struct streams **out)

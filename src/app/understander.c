@@ -1,5 +1,6 @@
 /* A loop that only has tasks. */
 #include "app/understander.h"
+#include "base/thread.h"
 #include "net/loop.h"
 #include <errno.h>
 #include <pthread.h>
@@ -57,7 +58,7 @@ int understander_start(const struct clock *clock, struct understander **out)
     struct understander *u = calloc(1, sizeof *u);
     if (!u) return -ENOMEM;
     int error = loop_new(clock, &u->loop);
-    if (!error) error = -pthread_create(&u->thread, NULL, understander_main, u);
+    if (!error) error = thread_start(&u->thread, "understander", understander_main, u);
     if (error) {
         loop_free(u->loop);
         free(u);

@@ -3,13 +3,16 @@
 #include "app/catalogs.h"
 #include "approval/desk.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "net/listener.h"
 #include "net/throttle.h"
 #include "session/relay.h"
 #include "session/understood.h"
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
@@ -647,9 +650,19 @@ static void on_turn_end(void *context)
     if (w->stopping) stop_when_done(w);
 }
 
+/* A worker that is woken lets whoever runs end its slice first, rather than interrupt the very clients and
+ * servers whose next messages it could take up in the same turn: fewer turns a statement, and more statements
+ * a second. On a processor that has nothing to do it still runs at once. */
+static void gather(void)
+{
+    struct sched_param none = { 0 };
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+}
+
 static void *worker_main(void *context)
 {
     struct worker *w = context;
+    gather();
     loop_run(w->loop);
     return NULL;
 }
@@ -740,7 +753,9 @@ int worker_start(const struct worker_options *options, struct worker **out)
     if (!error) error = watch_all(w);
     if (!error) {
         loop_set_turn_end(w->loop, on_turn_end, w);
-        error = -pthread_create(&w->thread, NULL, worker_main, w);
+        char name[16];
+        snprintf(name, sizeof name, "worker-%u", options->number);
+        error = thread_start(&w->thread, name, worker_main, w);
     }
     if (error) {
         worker_free(w);

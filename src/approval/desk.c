@@ -6,6 +6,7 @@
  *   - a state that has ended is never left; each change is a task for the thread, in order, by serial. */
 #include "approval/desk-private.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "crypto/random.h"
 #include <errno.h>
 #include <limits.h>
@@ -597,7 +598,7 @@ int desk_open(const struct desk_options *options, struct desk **out)
     map_init(&desk->by_digest, ceiling, options->seed);
     int error = options->path ? start_file(desk) : 0;
     desk->options.key = NULL; /* the caller's, and it may be gone */
-    if (!error && !options->without_thread) error = -pthread_create(&desk->thread, NULL, run, desk);
+    if (!error && !options->without_thread) error = thread_start(&desk->thread, "desk", run, desk);
     desk->started = !error && !options->without_thread;
     if (!error) {
         *out = desk;

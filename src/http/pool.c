@@ -1,5 +1,6 @@
 /* One mutex, one condition, one queue. */
 #include "http/pool.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -46,11 +47,11 @@ int pool_start(unsigned n_threads, struct pool **pool_out)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = 0;
     for (; pool->n < n_threads && !error; pool->n += !error)
-        error = pthread_create(&pool->threads[pool->n], NULL, pool_main, pool);
+        error = thread_start(&pool->threads[pool->n], "http-pool", pool_main, pool);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error) {
         pool_stop(pool);
-        return -error;
+        return error;
     }
     *pool_out = pool;
     return 0;

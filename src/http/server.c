@@ -1,6 +1,7 @@
 /* The thread polls the listening socket and a pipe end whose closing tells it to stop. */
 #include "http/server.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "http/request.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -179,7 +180,7 @@ int http_server_new(http_answer_fn *answer, void *context, unsigned connection_m
     if (!error) {
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        error = -pthread_create(&server->thread, NULL, server_main, server);
+        error = thread_start(&server->thread, "http-server", server_main, server);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
     if (error) {

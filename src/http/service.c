@@ -1,5 +1,6 @@
 /* The service's thread: listening, ceilings, waking streams, the end. */
 #include "base/log.h"
+#include "base/thread.h"
 #include "http/service-private.h"
 #include "net/listener.h"
 #include <errno.h>
@@ -186,7 +187,7 @@ int http_service_start(const struct http_service_options *options, struct http_s
     if (!error) {
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        error = -pthread_create(&s->thread, NULL, service_main, s);
+        error = thread_start(&s->thread, "http-service", service_main, s);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
     if (error) {

@@ -9,6 +9,7 @@
 #include "identity/fetcher.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "identity/discovery.h"
 #include <errno.h>
 #include <signal.h>
@@ -182,11 +183,11 @@ int fetcher_start(struct issuers *issuers, const struct identity_timing *timing,
     /* Signals are the main thread's. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&f->thread, NULL, fetcher_main, f);
+    int error = thread_start(&f->thread, "fetcher", fetcher_main, f);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error) {
         free(f);
-        return -error;
+        return error;
     }
     *fetcher_out = f;
     return 0;

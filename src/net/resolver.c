@@ -1,6 +1,7 @@
 /* A queue, a thread, getaddrinfo. Look-ups are rare (one a login, and only for targets that are given by
  * name), so one at a time will do. */
 #include "net/resolver.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -68,10 +69,10 @@ int resolver_new(struct resolver **out)
     r->last = &r->first;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->asked, NULL);
-    int error = pthread_create(&r->thread, NULL, resolver_main, r);
+    int error = thread_start(&r->thread, "resolver", resolver_main, r);
     if (error) {
         free(r);
-        return -error;
+        return error;
     }
     *out = r;
     return 0;

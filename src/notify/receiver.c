@@ -1,6 +1,7 @@
 /* The thread takes the front, lets go of the lock, delivers, and takes the lock again to say how it went. */
 #include "notify/receiver.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "crypto/random.h"
 #include "notify/deliver.h"
 #include <inttypes.h>
@@ -242,7 +243,7 @@ struct receiver *receiver_new(const struct notify_receiver *options, const struc
     pthread_cond_init(&r->work, &attributes);
     pthread_cond_init(&r->ended, &attributes);
     pthread_condattr_destroy(&attributes);
-    if (pthread_create(&r->thread, NULL, run, r) == 0) return r;
+    if (thread_start(&r->thread, "notify", run, r) == 0) return r;
     pthread_cond_destroy(&r->work);
     pthread_cond_destroy(&r->ended);
     pthread_mutex_destroy(&r->lock);

@@ -3,6 +3,7 @@
  * been sealed and synced. */
 #include "record/sequencer.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -310,7 +311,7 @@ int sequencer_start(struct sequencer *s)
         s->follow[i].at = FORMAT_TAIL_HEAD;
         s->follow[i].next_frame = 1;
     }
-    return -pthread_create(&s->thread, NULL, sequencer_run, s);
+    return thread_start(&s->thread, "log-sequencer", sequencer_run, s);
 }
 
 int sequencer_stop(struct sequencer *s)

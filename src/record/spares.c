@@ -2,6 +2,7 @@
  * on its bell, with a timeout only while something is being written or an allocation is to be tried again. */
 #include "record/spares.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -147,7 +148,7 @@ static void *spares_run(void *argument)
 
 int spares_start(struct spares *s)
 {
-    return -pthread_create(&s->thread, NULL, spares_run, s);
+    return thread_start(&s->thread, "log-spares", spares_run, s);
 }
 
 void spares_stop(struct spares *s)
