@@ -249,12 +249,11 @@ static void run_timers(struct loop *loop)
     }
 }
 
-/* Until the first timer is due, by the last look at the clock: that makes none early. Less than nothing: for
- * ever. */
+/* Until the first timer is due; less than nothing: for ever. */
 static int64_t timeout_us(const struct loop *loop)
 {
     if (loop->n_timers == 0) return -1;
-    int64_t left = loop->heap[1]->due_us - loop->stamps.monotonic_us;
+    int64_t left = loop->heap[1]->due_us - clock_monotonic_us(loop->clock);
     return left <= 0 ? 0 : left > 60000000 ? 60000000 : left;
 }
 
