@@ -6,31 +6,9 @@
 #include "record/approval-words.h"
 #include "json/writer.h"
 
-static void put_bytes(struct json_writer *w, struct bytes b)
-{
-    if (bytes_is_utf8(b) || b.n == 0) {
-        json_write_text(w, b);
-        return;
-    }
-    struct buf hex;
-    buf_init(&hex, b.n * 2 + 16);
-    codec_hex(b, &hex);
-    json_write_object(w);
-    json_write_text_member(w, "hex", buf_bytes(&hex));
-    json_write_end(w);
-    if (hex.failed) w->out->failed = true;
-    buf_free(&hex);
-}
-
-static void member(struct json_writer *w, const char *name, struct bytes value)
-{
-    json_write_name(w, name);
-    put_bytes(w, value);
-}
-
 static void member_if(struct json_writer *w, const char *name, struct bytes value)
 {
-    if (value.n) member(w, name, value);
+    if (value.n) json_write_bytes_member(w, name, value);
 }
 
 static void put_type(struct json_writer *w, uint32_t type)
@@ -45,7 +23,7 @@ static void put_field(void *context, struct bytes name, struct bytes value)
 {
     struct json_writer *w = context;
     json_write_name_bytes(w, name);
-    put_bytes(w, value);
+    json_write_bytes(w, value);
 }
 
 static void put_fields(struct json_writer *w, const char *name, struct bytes fields)
@@ -61,14 +39,14 @@ static void put_seen(void *context, struct bytes name, struct bytes value)
     struct json_writer *w = context;
     if (!transcript_field_is_seen(name)) return;
     json_write_name_bytes(w, name);
-    put_bytes(w, value);
+    json_write_bytes(w, value);
 }
 
 static void put_text(struct json_writer *w, const struct transcript_text *t)
 {
     if (!t) return;
     if (!(t->number & TRANSCRIPT_OWN_TEXT)) json_write_int_member(w, "text_number", t->number);
-    member(w, "sql", t->text);
+    json_write_bytes_member(w, "sql", t->text);
     member_if(w, "sent", t->sent);
     member_if(w, "decision", t->decision);
     member_if(w, "policy", t->policy);
@@ -85,7 +63,7 @@ static void put_value(struct json_writer *w, const struct transcript_value *v)
     if (v->null)
         json_write_null(w);
     else
-        put_bytes(w, v->text);
+        json_write_bytes(w, v->text);
 }
 
 static void put_statement(struct json_writer *w, const struct transcript_statement *s)
@@ -95,8 +73,8 @@ static void put_statement(struct json_writer *w, const struct transcript_stateme
     put_text(w, s->text);
     if (s->protocol == PROTOCOL_CALL) json_write_int_member(w, "function", s->function);
     if (s->protocol == PROTOCOL_EXTENDED) {
-        member(w, "portal", s->portal);
-        member(w, "name", s->name);
+        json_write_bytes_member(w, "portal", s->portal);
+        json_write_bytes_member(w, "name", s->name);
         if (s->most_rows) json_write_int_member(w, "most_rows", s->most_rows);
     }
     if (!s->has_parameters) return;
@@ -123,7 +101,7 @@ static void put_row(struct json_writer *w, const struct transcript_row *row)
         json_write_array(w);
         for (size_t i = 0; i < row->n_columns; i++) {
             json_write_object(w);
-            member(w, "name", row->columns[i].name);
+            json_write_bytes_member(w, "name", row->columns[i].name);
             put_type(w, row->columns[i].type);
             struct bytes state = transcript_output_next(&outputs);
             if (bytes_is(state, "masked")) json_write_bool_member(w, "masked", true);
@@ -143,7 +121,7 @@ static void put_complete(struct json_writer *w, const struct transcript_complete
     static const char *const ends[] = { "completed", "failed",  "suspended", "skipped",
                                         "lost",      "refused", "empty",     "undone" };
     json_write_text_member(w, "how", bytes_of(ends[c->how]));
-    member(w, "tag", c->tag);
+    json_write_bytes_member(w, "tag", c->tag);
     member_if(w, "outputs", c->outputs);
     json_write_name(w, "rows");
     json_write_uint(w, c->rows);
@@ -157,9 +135,9 @@ static void put_report(struct json_writer *w, const struct transcript_report *p)
 {
     json_write_bool_member(w, "error", p->is_error);
     json_write_text_member(w, "origin", bytes_of(p->origin == ORIGIN_GATEWAY ? "gateway" : "server"));
-    member(w, "severity", p->severity);
-    member(w, "sqlstate", p->sqlstate);
-    member(w, "message", p->message);
+    json_write_bytes_member(w, "severity", p->severity);
+    json_write_bytes_member(w, "sqlstate", p->sqlstate);
+    json_write_bytes_member(w, "message", p->message);
     member_if(w, "detail", p->detail);
     member_if(w, "hint", p->hint);
     member_if(w, "position", p->position);
@@ -203,7 +181,7 @@ static void put_body(struct json_writer *w, const struct transcript_event *e, bo
     case EVENT_TEXT: put_text(w, e->of.text); break;
     case EVENT_PREPARE:
         put_text(w, e->of.prepare.text);
-        member(w, "name", e->of.prepare.name);
+        json_write_bytes_member(w, "name", e->of.prepare.name);
         json_write_name(w, "oids");
         json_write_array(w);
         for (size_t i = 0; i < e->of.prepare.n_types; i++)
@@ -214,18 +192,18 @@ static void put_body(struct json_writer *w, const struct transcript_event *e, bo
     case EVENT_ROW: put_row(w, &e->of.row); break;
     case EVENT_COPY:
         json_write_text_member(w, "direction", bytes_of(e->of.copy.in ? "in" : "out"));
-        member(w, "data", e->of.copy.data);
+        json_write_bytes_member(w, "data", e->of.copy.data);
         break;
     case EVENT_COMPLETE: put_complete(w, &e->of.complete); break;
     case EVENT_REPORT: put_report(w, &e->of.report); break;
     case EVENT_NOTIFICATION:
         json_write_int_member(w, "process", e->of.notification.process);
-        member(w, "channel", e->of.notification.channel);
-        member(w, "payload", e->of.notification.payload);
+        json_write_bytes_member(w, "channel", e->of.notification.channel);
+        json_write_bytes_member(w, "payload", e->of.notification.payload);
         break;
     case EVENT_PARAMETER:
-        member(w, "name", e->of.parameter.name);
-        member(w, "value", e->of.parameter.value);
+        json_write_bytes_member(w, "name", e->of.parameter.name);
+        json_write_bytes_member(w, "value", e->of.parameter.value);
         break;
     case EVENT_DIGEST:
         buf_init(&hex, 128);
@@ -243,11 +221,11 @@ static void put_body(struct json_writer *w, const struct transcript_event *e, bo
         break;
     case EVENT_CLOSE:
         json_write_text_member(w, "kind", bytes_of(e->of.close.kind == 'S' ? "statement" : "portal"));
-        member(w, "name", e->of.close.name);
+        json_write_bytes_member(w, "name", e->of.close.name);
         break;
     case EVENT_STATUS:
         status[0] = e->of.status;
-        member(w, "status", bytes_of(status));
+        json_write_bytes_member(w, "status", bytes_of(status));
         break;
     case EVENT_DAMAGED:
         json_write_text_member(w, "frame", bytes_of(frame_type_name(e->frame_type)));

@@ -1,33 +1,10 @@
 /* One object a line: the beginning, each statement, the sum. doc/rerun.md has the members; one is added,
  * never renamed. */
-#include "base/codec.h"
 #include "cli/rerun-print.h"
 #include "pgwire/typeout.h"
 #include "json/writer.h"
 
 enum { MEMORY = 64 << 20 };
-
-static void put_bytes(struct json_writer *w, struct bytes b)
-{
-    if (b.n == 0 || bytes_is_utf8(b)) {
-        json_write_text(w, b);
-        return;
-    }
-    struct buf hex;
-    buf_init(&hex, b.n * 2 + 16);
-    codec_hex(b, &hex);
-    json_write_object(w);
-    json_write_text_member(w, "hex", buf_bytes(&hex));
-    json_write_end(w);
-    if (hex.failed) w->out->failed = true;
-    buf_free(&hex);
-}
-
-static void member(struct json_writer *w, const char *name, struct bytes value)
-{
-    json_write_name(w, name);
-    put_bytes(w, value);
-}
 
 static void uint_member(struct json_writer *w, const char *name, uint64_t value)
 {
@@ -44,7 +21,7 @@ static void put_value(struct json_writer *w, const struct rerun_column *column, 
     }
     buf_init(&text, MEMORY);
     typeout_value(column ? column->type : 0, column && column->binary, value, &text);
-    put_bytes(w, buf_bytes(&text));
+    json_write_bytes(w, buf_bytes(&text));
     buf_free(&text);
 }
 
@@ -75,7 +52,7 @@ static void put_column_names(struct json_writer *w, struct bytes description)
     json_write_array(w);
     if (rerun_columns(description, &arena, &columns, &n))
         for (size_t i = 0; i < n; i++)
-            put_bytes(w, columns[i].name);
+            json_write_bytes(w, columns[i].name);
     json_write_end(w);
     arena_free(&arena);
 }
@@ -88,7 +65,7 @@ static void put_difference(struct json_writer *w, const struct rerun_run *run,
     json_write_text_member(w, "what", bytes_of(rerun_what_name(d->what)));
     uint_member(w, "result", d->result);
     json_write_bool_member(w, "expected", d->expected);
-    if (d->expected) member(w, "why", d->why);
+    if (d->expected) json_write_bytes_member(w, "why", d->why);
     if (d->what == DIFFERS_ROW) {
         json_write_name(w, "columns");
         put_column_names(w, description);
@@ -101,7 +78,7 @@ static void put_difference(struct json_writer *w, const struct rerun_run *run,
         else if (d->what == DIFFERS_ROW)
             put_row(w, description, now ? d->now : d->then);
         else
-            put_bytes(w, now ? d->now : d->then);
+            json_write_bytes(w, now ? d->now : d->then);
     }
     json_write_end(w);
 }
@@ -114,15 +91,15 @@ static void put_outcome(struct json_writer *w, const char *name, const struct re
     json_write_object(w);
     uint_member(w, "us", us);
     if (o->has_error) {
-        member(w, "sqlstate", o->sqlstate);
-        member(w, "message", o->message);
+        json_write_bytes_member(w, "sqlstate", o->sqlstate);
+        json_write_bytes_member(w, "message", o->message);
     }
     json_write_name(w, "results");
     json_write_array(w);
     for (size_t i = 0; i < o->n; i++) {
         json_write_object(w);
         if (o->results[i].ended) json_write_text_member(w, "how", bytes_of(ends[o->results[i].how]));
-        member(w, "tag", o->results[i].tag);
+        json_write_bytes_member(w, "tag", o->results[i].tag);
         uint_member(w, "rows", o->results[i].n_rows);
         json_write_end(w);
     }
@@ -138,7 +115,7 @@ static void put_parameters(struct json_writer *w, const struct rerun_run *run)
         if (run->parameters[i].null)
             json_write_null(w);
         else
-            put_bytes(w, run->parameters[i].text);
+            json_write_bytes(w, run->parameters[i].text);
     json_write_end(w);
 }
 
@@ -153,8 +130,8 @@ void rerun_json_run(const struct rerun_print *p, const struct rerun_run *run,
     json_write_text_member(&w, "kind", bytes_of(kinds[run->kind]));
     json_write_text_member(&w, "verdict", bytes_of(rerun_verdict_name(c->verdict)));
     if (run->left_out) json_write_text_member(&w, "why", bytes_of(rerun_left_out_says(run->left_out)));
-    member(&w, "sql", run->text);
-    if (run->sent.n) member(&w, "sent", run->sent);
+    json_write_bytes_member(&w, "sql", run->text);
+    if (run->sent.n) json_write_bytes_member(&w, "sent", run->sent);
     if (run->n_parameters) put_parameters(&w, run);
     json_write_bool_member(&w, "ordered", c->ordered);
     if (c->partial) json_write_bool_member(&w, "partial", true);
@@ -178,14 +155,14 @@ void rerun_json_begin(const struct rerun_print *p, struct rerun_place place, con
     json_write_object(&w);
     json_write_text_member(&w, "event", BYTES_LITERAL("begin"));
     json_write_text_member(&w, "session", bytes_of(id));
-    member(&w, "principal", p->script->principal);
-    member(&w, "database_then", p->script->database);
-    member(&w, "login_then", p->script->login);
-    member(&w, "database", bytes_of(place.database));
-    member(&w, "user", bytes_of(place.user));
-    member(&w, "host", bytes_of(place.host));
-    member(&w, "port", bytes_of(place.port));
-    member(&w, "server_version", bytes_of(version));
+    json_write_bytes_member(&w, "principal", p->script->principal);
+    json_write_bytes_member(&w, "database_then", p->script->database);
+    json_write_bytes_member(&w, "login_then", p->script->login);
+    json_write_bytes_member(&w, "database", bytes_of(place.database));
+    json_write_bytes_member(&w, "user", bytes_of(place.user));
+    json_write_bytes_member(&w, "host", bytes_of(place.host));
+    json_write_bytes_member(&w, "port", bytes_of(place.port));
+    json_write_bytes_member(&w, "server_version", bytes_of(version));
     json_write_bool_member(&w, "batches_known", p->script->marks_syncs);
     json_write_bool_member(&w, "whole", p->script->whole);
     json_write_end(&w);
@@ -203,7 +180,7 @@ void rerun_json_sum(const struct rerun_print *p, const struct rerun_sum *sum, co
     }
     uint_member(&w, "us_then", sum->us_then);
     uint_member(&w, "us_now", sum->us_now);
-    if (lost[0]) member(&w, "lost", bytes_of(lost));
+    if (lost[0]) json_write_bytes_member(&w, "lost", bytes_of(lost));
     json_write_end(&w);
     buf_append_text(p->out, "\n");
 }

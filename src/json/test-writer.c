@@ -33,6 +33,22 @@ static void an_object_of_everything_reads_as_written(void **state)
     buf_free(&out);
 }
 
+static void what_is_no_text_comes_as_hex(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 4096);
+    struct json_writer w = json_writer_over(&out);
+    json_write_object(&w);
+    json_write_bytes_member(&w, "text", bytes_of("gr\xC3\xBC\xC3\x9F"));
+    json_write_bytes_member(&w, "none", (struct bytes){ 0 });
+    json_write_bytes_member(&w, "raw", bytes_of("\xFF\x01"));
+    json_write_end(&w);
+    assert_bytes(buf_bytes(&out),
+                 "{\"text\":\"gr\xC3\xBC\xC3\x9F\",\"none\":\"\",\"raw\":{\"hex\":\"ff01\"}}");
+    buf_free(&out);
+}
+
 static void what_could_mislead_a_reader_is_escaped(void **state)
 {
     (void)state;
@@ -113,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_object_of_everything_reads_as_written),
+        cmocka_unit_test(what_is_no_text_comes_as_hex),
         cmocka_unit_test(what_could_mislead_a_reader_is_escaped),
         cmocka_unit_test(every_character_reads_back_as_itself),
         cmocka_unit_test(a_full_buffer_shows_as_failed),

@@ -84,6 +84,22 @@ void json_write_text(struct json_writer *w, struct bytes text)
     quoted(w->out, text);
 }
 
+void json_write_bytes(struct json_writer *w, struct bytes b)
+{
+    if (b.n == 0 || bytes_is_utf8(b)) {
+        json_write_text(w, b);
+        return;
+    }
+    struct buf hex;
+    buf_init(&hex, b.n * 2 + 16);
+    codec_hex(b, &hex);
+    json_write_object(w);
+    json_write_text_member(w, "hex", buf_bytes(&hex));
+    json_write_end(w);
+    if (hex.failed) w->out->failed = true;
+    buf_free(&hex);
+}
+
 void json_write_raw(struct json_writer *w, struct bytes json)
 {
     before_value(w);
@@ -150,6 +166,12 @@ void json_write_text_member(struct json_writer *w, const char *name, struct byte
 {
     json_write_name(w, name);
     json_write_text(w, text);
+}
+
+void json_write_bytes_member(struct json_writer *w, const char *name, struct bytes b)
+{
+    json_write_name(w, name);
+    json_write_bytes(w, b);
 }
 
 void json_write_int_member(struct json_writer *w, const char *name, int64_t value)

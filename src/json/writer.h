@@ -36,6 +36,8 @@ void json_write_name_bytes(struct json_writer *w, struct bytes name);
  * direction of text are escaped, so that what is printed shows what is there; a byte that is not UTF-8
  * becomes U+FFFD. */
 void json_write_text(struct json_writer *w, struct bytes text);
+/* What may be no text: {"hex": "…"} where it is not UTF-8. */
+void json_write_bytes(struct json_writer *w, struct bytes b);
 void json_write_int(struct json_writer *w, int64_t value);
 void json_write_uint(struct json_writer *w, uint64_t value);
 /* Shortest text that reads back as the same number; NaN and infinities, which JSON lacks, become null. */
@@ -49,6 +51,7 @@ void json_write_time(struct json_writer *w, int64_t unix_us);
 
 /* A name and a value in one call. */
 void json_write_text_member(struct json_writer *w, const char *name, struct bytes text);
+void json_write_bytes_member(struct json_writer *w, const char *name, struct bytes b);
 void json_write_int_member(struct json_writer *w, const char *name, int64_t value);
 void json_write_bool_member(struct json_writer *w, const char *name, bool value);
 void json_write_time_member(struct json_writer *w, const char *name, int64_t unix_us);

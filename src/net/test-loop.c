@@ -284,6 +284,41 @@ static void on_ready(struct loop_source *source, uint32_t events)
     first = replacement;
 }
 
+static void on_stamped(struct loop_source *source, uint32_t events)
+{
+    const struct clock *stamps = loop_stamps(f.loop);
+    (void)events;
+    assert_int_equal(clock_monotonic_us(stamps), f.now);
+    assert_int_equal(clock_wall_us(stamps), f.now);
+    f.now += 70; /* the work takes its time */
+    assert_int_equal(clock_monotonic_us(stamps), f.now - 70);
+    assert_int_equal(clock_wall_us(stamps), f.now - 70);
+    assert_int_equal(loop_now_us(f.loop), 1000000);
+    tell(((struct watched *)source)->letter);
+}
+
+static void on_stamped_timer(struct loop_timer *timer)
+{
+    (void)timer;
+    assert_int_equal(clock_monotonic_us(loop_stamps(f.loop)), f.now);
+    tell('t');
+}
+
+static void stamps_stand_still_while_one_thing_is_done(void **state)
+{
+    (void)state;
+    struct watched *a = watched_new('s'), *b = watched_new('s');
+    struct loop_timer timer = { .on_due = on_stamped_timer };
+    a->source.on_ready = b->source.on_ready = on_stamped;
+    assert_int_equal(loop_add(f.loop, &a->source, EPOLLIN), 0);
+    assert_int_equal(loop_add(f.loop, &b->source, EPOLLIN), 0);
+    assert_int_equal(loop_timer_set(f.loop, &timer, f.now), 0);
+    run(1);
+    assert_string_equal(f.story, "sst");
+    let_go(a);
+    let_go(b);
+}
+
 static struct watched *watch(char letter)
 {
     struct watched *w = watched_new(letter);
@@ -480,6 +515,7 @@ int main(void)
         TEST(a_timer_fires_once_when_it_is_due_and_not_before),
         TEST(real_time_passes_before_a_timer_fires),
         TEST(a_timer_that_sets_itself_to_now_does_not_keep_the_turn_from_ending),
+        TEST(stamps_stand_still_while_one_thing_is_done),
         TEST(a_source_removed_within_a_turn_gets_nothing_more_of_it),
         TEST(a_source_may_free_itself_and_others),
         TEST(what_comes_in_the_place_of_a_removed_source_waits_for_the_next_turn),

@@ -72,11 +72,6 @@ int index_approval_take(struct index *index, uint64_t session, const struct fram
 
 /* ---- asking */
 
-static struct bytes none_if_empty(struct bytes b)
-{
-    return b.n ? b : (struct bytes){ 0 };
-}
-
 int index_approvals(struct index *index, const struct index_filter *filter, struct bytes by,
                     struct bytes state, void (*visit)(void *context, const struct index_approval *approval),
                     void *context)
@@ -96,14 +91,9 @@ int index_approvals(struct index *index, const struct index_filter *filter, stru
     struct sqlite_query *q;
     int error = sqlite_query_new(index->db, sql, &q);
     if (error) return error;
-    sqlite_query_bind_text(q, 1, none_if_empty(filter->principal));
-    sqlite_query_bind_text(q, 2, none_if_empty(filter->connection));
-    sqlite_query_bind_int(q, 3, filter->since_us);
-    sqlite_query_bind_int(q, 4, filter->until_us ? filter->until_us : INT64_MAX);
-    if (filter->session) sqlite_query_bind_int(q, 5, (int64_t)filter->session);
-    sqlite_query_bind_int(q, 6, filter->limit ? (int64_t)filter->limit : -1);
-    sqlite_query_bind_text(q, 7, none_if_empty(by));
-    sqlite_query_bind_text(q, 8, none_if_empty(state));
+    index_bind_filter(q, filter);
+    index_bind_asked(q, 7, by);
+    index_bind_asked(q, 8, state);
     while (sqlite_query_step(q) == SQLITE_STEP_ROW) {
         struct index_approval a = { .request = sqlite_query_text(q, 0),
                                     .session = (uint64_t)sqlite_query_int(q, 1),
@@ -123,7 +113,5 @@ int index_approvals(struct index *index, const struct index_filter *filter, stru
                                     .decided_us = sqlite_query_int(q, 15) };
         visit(context, &a);
     }
-    error = sqlite_query_error(q);
-    sqlite_query_free(q);
-    return error;
+    return index_done(q);
 }

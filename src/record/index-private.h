@@ -97,6 +97,13 @@ void index_session_read(struct sqlite_query *q, struct index_session *session_ou
     "e.session, s.principal, s.on_behalf_of, s.connection, h.text, h.tags, h.effects, h.relations,"          \
     " e.decision, e.policy, e.rule"
 void index_hit_read(struct sqlite_query *q, struct index_hit *hit_out);
+/* What a question binds for its filter: ?1 the principal, ?2 the connection, ?3 and ?4 from when until when,
+ * ?5 the session, ?6 how many. What is not asked for is NULL; without a ceiling ?6 is -1. */
+void index_bind_filter(struct sqlite_query *q, const struct index_filter *filter);
+/* NULL where it is empty: not asked for. */
+void index_bind_asked(struct sqlite_query *q, int place, struct bytes text);
+/* Frees a question that was stepped through; 0 or what went wrong in it. */
+int index_done(struct sqlite_query *q) MUST_USE;
 /* Each text as a phrase for full text; nothing in it is an operator. */
 int index_words(const struct bytes *texts, size_t n, struct buf *out) MUST_USE;
 

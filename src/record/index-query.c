@@ -21,9 +21,26 @@
     " AND (?12 IS NULL OR coalesce(e.longest_us, e.us) >= ?12)"                                              \
     " AND (?13 IS NULL OR coalesce(e.most_rows, e.rows) >= ?13)"
 
-static struct bytes none_if_empty(struct bytes b)
+void index_bind_asked(struct sqlite_query *q, int place, struct bytes text)
 {
-    return b.n ? b : (struct bytes){ 0 };
+    sqlite_query_bind_text(q, place, text.n ? text : (struct bytes){ 0 });
+}
+
+void index_bind_filter(struct sqlite_query *q, const struct index_filter *filter)
+{
+    index_bind_asked(q, 1, filter->principal);
+    index_bind_asked(q, 2, filter->connection);
+    sqlite_query_bind_int(q, 3, filter->since_us);
+    sqlite_query_bind_int(q, 4, filter->until_us ? filter->until_us : INT64_MAX);
+    if (filter->session) sqlite_query_bind_int(q, 5, (int64_t)filter->session);
+    sqlite_query_bind_int(q, 6, filter->limit ? (int64_t)filter->limit : -1);
+}
+
+int index_done(struct sqlite_query *q)
+{
+    int error = sqlite_query_error(q);
+    sqlite_query_free(q);
+    return error;
 }
 
 /* Each text becomes a quoted phrase: nothing in it is an operator. */
@@ -48,7 +65,7 @@ static int bind_words(struct sqlite_query *q, const struct index_filter *filter)
     struct buf match;
     buf_init(&match, 1 << 20);
     int error = index_words(filter->texts, filter->n_texts, &match);
-    sqlite_query_bind_text(q, 11, none_if_empty(buf_bytes(&match)));
+    index_bind_asked(q, 11, buf_bytes(&match));
     buf_free(&match);
     return error;
 }
@@ -59,29 +76,17 @@ static int ask(struct index *index, const char *sql, const struct index_filter *
     int error = sqlite_query_new(index->db, sql, q_out);
     if (error) return error;
     struct sqlite_query *q = *q_out;
-    sqlite_query_bind_text(q, 1, none_if_empty(filter->principal));
-    sqlite_query_bind_text(q, 2, none_if_empty(filter->connection));
-    sqlite_query_bind_int(q, 3, filter->since_us);
-    sqlite_query_bind_int(q, 4, filter->until_us ? filter->until_us : INT64_MAX);
-    if (filter->session) sqlite_query_bind_int(q, 5, (int64_t)filter->session);
-    sqlite_query_bind_int(q, 6, filter->limit ? (int64_t)filter->limit : -1);
+    index_bind_filter(q, filter);
     if (!shapes) return 0;
-    sqlite_query_bind_text(q, 7, none_if_empty(filter->verdict));
-    sqlite_query_bind_text(q, 8, none_if_empty(filter->error));
-    sqlite_query_bind_text(q, 9, none_if_empty(filter->relation));
-    sqlite_query_bind_text(q, 10, none_if_empty(filter->effect));
+    index_bind_asked(q, 7, filter->verdict);
+    index_bind_asked(q, 8, filter->error);
+    index_bind_asked(q, 9, filter->relation);
+    index_bind_asked(q, 10, filter->effect);
     if (filter->least_us) sqlite_query_bind_int(q, 12, filter->least_us);
     if (filter->least_rows) sqlite_query_bind_int(q, 13, (int64_t)filter->least_rows);
-    sqlite_query_bind_text(q, 14, none_if_empty(filter->on_behalf_of));
+    index_bind_asked(q, 14, filter->on_behalf_of);
     error = bind_words(q, filter);
     if (error) sqlite_query_free(q);
-    return error;
-}
-
-static int done(struct sqlite_query *q)
-{
-    int error = sqlite_query_error(q);
-    sqlite_query_free(q);
     return error;
 }
 
@@ -123,7 +128,7 @@ int index_sessions(struct index *index, const struct index_filter *filter,
         index_session_read(q, &s);
         visit(context, &s);
     }
-    return done(q);
+    return index_done(q);
 }
 
 void index_hit_read(struct sqlite_query *q, struct index_hit *h)
@@ -176,7 +181,7 @@ int index_search(struct index *index, const struct index_filter *filter, const s
         index_hit_read(q, &h);
         visit(context, &h);
     }
-    return done(q);
+    return index_done(q);
 }
 
 int index_rejections(struct index *index, const struct index_filter *filter,
@@ -198,5 +203,5 @@ int index_rejections(struct index *index, const struct index_filter *filter,
                                      .client = sqlite_query_text(q, 5) };
         visit(context, &r);
     }
-    return done(q);
+    return index_done(q);
 }

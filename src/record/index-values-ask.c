@@ -10,11 +10,6 @@
 
 enum { QUESTION = 16 << 20 };
 
-static struct bytes none_if_empty(struct bytes b)
-{
-    return b.n ? b : (struct bytes){ 0 };
-}
-
 /* "people" is the relation of "public.people.mail", and "public.people" is. */
 bool index_column_split(struct bytes name, struct bytes *relation_out, struct bytes *column_out)
 {
@@ -61,9 +56,7 @@ int index_value_columns(struct index *index, struct bytes relation, struct bytes
         struct index_value_column c = { sqlite_query_text(q, 0), (uint64_t)sqlite_query_int(q, 1) };
         if (index_column_is_meant(c.name, relation, column)) visit(context, &c);
     }
-    error = sqlite_query_error(q);
-    sqlite_query_free(q);
-    return error;
+    return index_done(q);
 }
 
 static int open_hasher(struct index *index, const struct record_keys *keys, struct value_hasher *out)
@@ -148,12 +141,7 @@ int index_value_sights(struct index *index, const struct record_keys *keys, cons
     if (!error) error = sqlite_query_new(index->db, (const char *)buf_bytes(&text).p, &q);
     buf_free(&text);
     if (error) return error;
-    sqlite_query_bind_text(q, 1, none_if_empty(filter->principal));
-    sqlite_query_bind_text(q, 2, none_if_empty(filter->connection));
-    sqlite_query_bind_int(q, 3, filter->since_us);
-    sqlite_query_bind_int(q, 4, filter->until_us ? filter->until_us : INT64_MAX);
-    if (filter->session) sqlite_query_bind_int(q, 5, (int64_t)filter->session);
-    sqlite_query_bind_int(q, 6, filter->limit ? (int64_t)filter->limit : -1);
+    index_bind_filter(q, filter);
     while (sqlite_query_step(q) == SQLITE_STEP_ROW) {
         struct index_value_sight s = { .session = (uint64_t)sqlite_query_int(q, 0),
                                        .principal = sqlite_query_text(q, 1),
@@ -168,11 +156,10 @@ int index_value_sights(struct index *index, const struct record_keys *keys, cons
                                        .last_sequence = (uint32_t)sqlite_query_int(q, 10) };
         visit(context, &s);
     }
-    error = sqlite_query_error(q);
-    sqlite_query_free(q);
-    return error;
+    return index_done(q);
 }
 
+/* All of them, whatever the filter says of how many: each is opened, and may have nothing to tell. */
 int index_value_sessions(struct index *index, const struct index_filter *filter, struct bytes relation,
                          struct bytes column, void (*visit)(void *context, uint64_t session), void *context)
 {
@@ -180,21 +167,15 @@ int index_value_sessions(struct index *index, const struct index_filter *filter,
         "SELECT DISTINCT v.session FROM seen v JOIN session s ON s.id = v.session WHERE v.state <> 'masked'"
         " AND (?1 IS NULL OR s.principal = ?1) AND (?2 IS NULL OR s.connection = ?2)"
         " AND v.minute >= ?3 / 60000000 AND v.minute * 60000000 < ?4 AND (?5 IS NULL OR v.session = ?5)"
-        " AND (v.state = 'untraced' OR ((?6 IS NULL OR v.relation = ?6 OR substr(v.relation, -length(?6) - 1)"
-        "  = '.' || ?6) AND (?7 IS NULL OR v.\"column\" = ?7))) ORDER BY v.session DESC";
+        " AND (v.state = 'untraced' OR ((?7 IS NULL OR v.relation = ?7 OR substr(v.relation, -length(?7) - 1)"
+        "  = '.' || ?7) AND (?8 IS NULL OR v.\"column\" = ?8))) ORDER BY v.session DESC";
     struct sqlite_query *q;
     int error = sqlite_query_new(index->db, sql, &q);
     if (error) return error;
-    sqlite_query_bind_text(q, 1, none_if_empty(filter->principal));
-    sqlite_query_bind_text(q, 2, none_if_empty(filter->connection));
-    sqlite_query_bind_int(q, 3, filter->since_us);
-    sqlite_query_bind_int(q, 4, filter->until_us ? filter->until_us : INT64_MAX);
-    if (filter->session) sqlite_query_bind_int(q, 5, (int64_t)filter->session);
-    sqlite_query_bind_text(q, 6, none_if_empty(relation));
-    sqlite_query_bind_text(q, 7, none_if_empty(column));
+    index_bind_filter(q, filter);
+    index_bind_asked(q, 7, relation);
+    index_bind_asked(q, 8, column);
     while (sqlite_query_step(q) == SQLITE_STEP_ROW)
         visit(context, (uint64_t)sqlite_query_int(q, 0));
-    error = sqlite_query_error(q);
-    sqlite_query_free(q);
-    return error;
+    return index_done(q);
 }
