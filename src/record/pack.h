@@ -10,7 +10,7 @@
 #include <zstd.h>
 
 enum {
-    PACK_BLOCK = 32 << 10,       /* of frames, in an ordinary block */
+    PACK_BLOCK = 128 << 10,      /* of frames, in an ordinary block */
     PACK_BLOCK_BULK = 136 << 10, /* and where a backlog has grown: fewer heads and a better ratio */
     PACK_OPEN_BYTES = 64 << 20,  /* in all open blocks; the oldest is sealed when it is more */
     PACK_OPEN_US = 1000000,
