@@ -260,7 +260,7 @@ class Head:
         (magic, self.flags, self.leaf, self.session, self.number, self.first, self.last, _, _, _, self.first_us,
          self.sealed_us, self.key, self.types, self.plain, self.cipher) = struct.unpack(">4sIQQIIIIQQqqQIII", raw[:92])
         self.previous, self.digest = raw[92:124], raw[124:156]
-        if magic != b"PBH2" or self.flags & ~3 or self.plain > MOST_PLAIN or not 16 <= self.cipher <= MOST_CIPHER:
+        if magic != b"PBH2" or self.flags & ~7 or self.plain > MOST_PLAIN or not 16 <= self.cipher <= MOST_CIPHER:
             raise ValueError
 
 
@@ -280,16 +280,19 @@ def frames_of(head, plain):
     while at < len(plain):
         sequence += 1
         try:
-            crc, kind, flags = struct.unpack_from(">IBB", plain, at)
-            length, at = varint(plain, at + 6)
+            crc = None if head.flags & 4 else struct.unpack_from(">I", plain, at)[0]
+            at += 0 if head.flags & 4 else 4
+            kind, flags = struct.unpack_from(">BB", plain, at)
+            length, at = varint(plain, at + 2)
             ahead, at = varint(plain, at)
         except (struct.error, IndexError, ValueError):
             raise Bad(f"frame {sequence}: a frame is malformed") from None
         need(length <= MOST_BODY and at + length <= len(plain), f"frame {sequence}: a frame is malformed")
         time = (time + (ahead >> 1 ^ -(ahead & 1)) + (1 << 63) & (1 << 64) - 1) - (1 << 63)
         body, at = plain[at:at + length], at + length
-        covered = struct.pack(">IQIqBB", length, head.session, sequence & 0xFFFFFFFF, time, kind, flags)
-        need(crc32c(covered + body) == crc, f"frame {sequence}: a frame's checksum is wrong")
+        if crc is not None:
+            covered = struct.pack(">IQIqBB", length, head.session, sequence & 0xFFFFFFFF, time, kind, flags)
+            need(crc32c(covered + body) == crc, f"frame {sequence}: a frame's checksum is wrong")
         seen |= 1 << (kind if kind < 32 else 0)
         if flags & 2:
             try:

@@ -243,9 +243,8 @@ const struct cli_command cli_command_audit_verify = {
     .most = CLI_ARGUMENTS_MOST,
     .options = options,
     .notes =
-        "Every block is checked against the signed checkpoints, and every entry inside by its checksum "
-        "and its\n"
-        "number. The first bad one is named, and the exit code is 1. With --heads-only the public key "
+        "Every block is checked against the signed checkpoints, is opened, and must hold every entry of its\n"
+        "numbers. The first bad one is named, and the exit code is 1. With --heads-only the public key "
         "and the\n"
         "files are enough.\n"
         "\n"

@@ -135,7 +135,7 @@ bool format_block_decode(const uint8_t in[FORMAT_BLOCK_HEAD], struct format_bloc
     b->cipher_length = format_get_u32(in + 88);
     memcpy(b->previous, in + FORMAT_BLOCK_BOUND, FORMAT_HASH);
     memcpy(b->digest, in + FORMAT_BLOCK_BOUND + FORMAT_HASH, FORMAT_HASH);
-    return (b->flags & ~(uint32_t)(BLOCK_ZSTD | BLOCK_ENDS_SESSION)) == 0 &&
+    return (b->flags & ~(uint32_t)(BLOCK_ZSTD | BLOCK_ENDS_SESSION | BLOCK_NO_CRC)) == 0 &&
            b->plain_length <= FORMAT_BLOCK_PLAIN_MAX && b->cipher_length >= 16 &&
            b->cipher_length <= FORMAT_BLOCK_CIPHER_MAX;
 }
@@ -170,15 +170,14 @@ static bool get_varint(struct cursor *c, uint64_t *v_out)
     return false;
 }
 
-void format_packed_put(struct buf *out, const struct frame *f, uint32_t crc, int64_t previous_us)
+void format_packed_put(struct buf *out, const struct frame *f, int64_t previous_us)
 {
     uint8_t *p = buf_room(out, format_packed_bound(f->body.n));
     if (!p) return;
     uint64_t ahead = (uint64_t)f->time_us - (uint64_t)previous_us;
-    size_t n = 6;
-    format_put_u32(p, crc);
-    p[4] = f->type;
-    p[5] = f->flags;
+    size_t n = 2;
+    p[0] = f->type;
+    p[1] = f->flags;
     n += put_varint(p + n, f->body.n);
     n += put_varint(p + n, ahead << 1 ^ (uint64_t)((int64_t)ahead >> 63)); /* small either way */
     if (f->body.n) memcpy(p + n, f->body.p, f->body.n);
@@ -190,7 +189,7 @@ bool format_packed_next(struct bytes plain, size_t *at, struct frame *f, uint32_
     struct bytes rest = bytes_slice(plain, *at, SIZE_MAX);
     struct cursor c = cursor_over(rest);
     uint64_t length = 0, zigzag = 0;
-    *crc_out = cursor_u32(&c);
+    if (crc_out) *crc_out = cursor_u32(&c);
     f->type = cursor_u8(&c);
     f->flags = cursor_u8(&c);
     if (!get_varint(&c, &length) || !get_varint(&c, &zigzag) || length > FORMAT_BODY_MAX) return false;

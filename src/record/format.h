@@ -86,7 +86,9 @@ void format_tail_encode(const struct format_tail *tail, uint8_t out[FORMAT_TAIL_
 /* False: not a tail segment, or its head is torn. */
 bool format_tail_decode(const uint8_t in[FORMAT_TAIL_HEAD], struct format_tail *tail_out) MUST_USE;
 
-enum { BLOCK_ZSTD = 1, BLOCK_ENDS_SESSION = 2 };
+/* BLOCK_NO_CRC: what its frames are is vouched for by its tag alone. Blocks written by earlier versions have
+ * a CRC in each frame. */
+enum { BLOCK_ZSTD = 1, BLOCK_ENDS_SESSION = 2, BLOCK_NO_CRC = 4 };
 struct format_block {
     uint32_t flags;
     uint64_t leaf, session;
@@ -106,16 +108,16 @@ void format_block_encode(const struct format_block *block, uint8_t out[FORMAT_BL
 bool format_block_decode(const uint8_t in[FORMAT_BLOCK_HEAD], struct format_block *block_out) MUST_USE;
 void format_block_nonce(uint32_t number, uint8_t nonce_out[12]);
 
-/* Frames inside a block: CRC, type, flags, length and time difference as variable-length numbers, body.
- * Session and sequence follow from the head. Most bytes that a frame of n bytes takes: */
+/* Frames inside a block: type, flags, length and time difference as variable-length numbers, body. Session
+ * and sequence follow from the head. Most bytes that a frame of n bytes takes: */
 static inline size_t format_packed_bound(size_t body)
 {
-    return 4 + 2 + 5 + 10 + body;
+    return 2 + 5 + 10 + body;
 }
-/* Appends; crc is the one that the frame carries. */
-void format_packed_put(struct buf *out, const struct frame *frame, uint32_t crc, int64_t previous_us);
+void format_packed_put(struct buf *out, const struct frame *frame, int64_t previous_us);
 /* The next frame, from *at, which moves behind it. frame->time_us holds the previous frame's time (the head's
- * first_us for the first) and gets this one's; session and sequence are left alone. False: malformed. */
+ * first_us for the first) and gets this one's; session and sequence are left alone. crc_out: NULL in a block
+ * without them. False: malformed. */
 bool format_packed_next(struct bytes plain, size_t *at, struct frame *frame, uint32_t *crc_out) MUST_USE;
 
 void format_segment_encode(uint64_t first_leaf, uint8_t out[FORMAT_SEGMENT_HEAD]);

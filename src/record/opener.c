@@ -129,6 +129,7 @@ static enum opened open_block(struct opener *o, const uint8_t raw[FORMAT_BLOCK_H
                                .sequence = head->first_sequence - 1,
                                .time_us = head->first_us };
     o->last_sequence = head->last_sequence;
+    o->has_crc = !(head->flags & BLOCK_NO_CRC);
     o->types = head->types;
     o->types_seen = 0;
     return OPENED;
@@ -182,11 +183,11 @@ int opener_next(struct opener *o, struct frame *frame_out)
         return o->message ? -1 : 0;
     }
     o->frame.sequence++;
-    if (!format_packed_next(o->frames, &o->at, &o->frame, &crc)) {
+    if (!format_packed_next(o->frames, &o->at, &o->frame, o->has_crc ? &crc : NULL)) {
         o->message = "a frame is malformed";
         return -1;
     }
-    if (crc != format_frame_crc(&o->frame)) {
+    if (o->has_crc && crc != format_frame_crc(&o->frame)) {
         o->message = "a frame's checksum is wrong";
         return -1;
     }

@@ -23,6 +23,7 @@ struct opener {
     size_t at;
     struct frame frame;
     uint32_t last_sequence;
+    bool has_crc;               /* each frame, as earlier versions wrote them */
     uint32_t types, types_seen; /* what the head says, and what came so far */
     const char *message;        /* why something was BAD or CLOSED */
     bool erased;                /* what is CLOSED is so since its key was erased */

@@ -19,21 +19,6 @@ static int chain_key(struct pack *p, struct pack_chain *chain)
     return error;
 }
 
-/* Frames of session 0 come from several lanes: they get their sequence here, in the order of blocks, and with
- * it a CRC that covers it. */
-static void number_gateway_frames(struct pack_session *s)
-{
-    struct bytes plain = buf_bytes(&s->plain);
-    struct frame f = { .time_us = s->first_us };
-    uint32_t sequence = s->chain->last_sequence, crc;
-    s->first_sequence = sequence + 1;
-    for (size_t at = 0, next = 0; at < plain.n; at = next) {
-        CHECK(format_packed_next(plain, &next, &f, &crc));
-        f.sequence = ++sequence;
-        format_put_u32(s->plain.data + s->plain.start + at, format_frame_crc(&f));
-    }
-}
-
 /* The plaintext or its compressed form, whichever is shorter. What was compressed mostly is not tried again.
  */
 static struct bytes compress(struct pack *p, const struct pack_session *s, uint32_t *flags)
@@ -65,8 +50,9 @@ int pack_seal(struct pack *p, struct pack_session *s)
     int error = buf_length(&p->blocks->out) >= FLUSH_AT ? blocks_flush(p->blocks) : 0;
     if (!error) error = chain_key(p, chain);
     if (error) return error;
-    if (chain->id == 0) number_gateway_frames(s);
-    struct format_block head = { .flags = s->ended ? BLOCK_ENDS_SESSION : 0,
+    /* Frames of session 0 come from several lanes: they get their sequence here, in the order of blocks. */
+    if (chain->id == 0) s->first_sequence = chain->last_sequence + 1;
+    struct format_block head = { .flags = BLOCK_NO_CRC | (s->ended ? BLOCK_ENDS_SESSION : 0),
                                  .leaf = p->blocks->tree.size,
                                  .session = chain->id,
                                  .number = chain->number + 1,

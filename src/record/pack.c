@@ -153,8 +153,7 @@ static int session_make_room(struct pack *p, struct pack_session *s, const struc
     return buf_room(&s->plain, need) ? 0 : -ENOMEM;
 }
 
-static int session_put(struct pack *p, struct pack_session *s, const struct frame *f, uint32_t crc,
-                       uint64_t lane_frame)
+static int session_put(struct pack *p, struct pack_session *s, const struct frame *f, uint64_t lane_frame)
 {
     int error = session_make_room(p, s, f);
     if (error) {
@@ -167,7 +166,7 @@ static int session_put(struct pack *p, struct pack_session *s, const struct fram
         s->first_sequence = f->sequence;
     }
     size_t before = buf_length(&s->plain);
-    format_packed_put(&s->plain, f, crc, s->last_us);
+    format_packed_put(&s->plain, f, s->last_us);
     p->open_bytes += buf_length(&s->plain) - before;
     s->n_frames++;
     if (f->flags & FRAME_ZSTD) s->shrunk += f->body.n;
@@ -178,12 +177,12 @@ static int session_put(struct pack *p, struct pack_session *s, const struct fram
     return 0;
 }
 
-int pack_frame(struct pack *p, const struct frame *f, uint32_t crc, uint32_t lane, uint64_t lane_frame)
+int pack_frame(struct pack *p, const struct frame *f, uint32_t lane, uint64_t lane_frame)
 {
     if (f->session == 0) {
         struct pack_session *g = &p->of_lane[lane < FORMAT_LANES_MAX ? lane : FORMAT_LANES_MAX];
         if (lane < FORMAT_LANES_MAX && lane_frame <= g->lane_frame) return 0;
-        return session_put(p, g, f, crc, lane_frame);
+        return session_put(p, g, f, lane_frame);
     }
     struct pack_session *s = session_known(p, f->session);
     if (!s) s = session_add(p, f->session);
@@ -194,7 +193,7 @@ int pack_frame(struct pack *p, const struct frame *f, uint32_t crc, uint32_t lan
         return 0;
     }
     s->lane = lane;
-    int error = session_put(p, s, f, crc, lane_frame);
+    int error = session_put(p, s, f, lane_frame);
     if (!error && f->type == FRAME_SESSION_END) s->ended = true;
     return error;
 }
@@ -205,7 +204,7 @@ int pack_own_frame(struct pack *p, uint64_t session, enum frame_type type, int64
     struct pack_session *s = session ? session_known(p, session) : &p->of_lane[FORMAT_LANES_MAX];
     CHECK(s != NULL);
     f.sequence = session ? s->next_sequence : 0;
-    int error = session_put(p, s, &f, format_frame_crc(&f), 0);
+    int error = session_put(p, s, &f, 0);
     if (!error && type == FRAME_SESSION_END) s->ended = true;
     return error;
 }

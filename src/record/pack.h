@@ -64,10 +64,9 @@ void pack_free(struct pack *p);
 
 /* A session as a log's files tell of it; makes it known. For opening. -ENOMEM, or 0. */
 int pack_resume(struct pack *p, const struct pack_chain *chain, bool ended) MUST_USE;
-/* Adds a frame that carries this CRC. One that is in a block already is passed over. -errno: nothing was
+/* Adds a frame. One that is in a block already is passed over. -errno: nothing was
  * taken; call again later with the same frame. */
-int pack_frame(struct pack *p, const struct frame *frame, uint32_t crc, uint32_t lane,
-               uint64_t lane_frame) MUST_USE;
+int pack_frame(struct pack *p, const struct frame *frame, uint32_t lane, uint64_t lane_frame) MUST_USE;
 /* A frame that the log writes itself; session 0, or one that is known. */
 int pack_own_frame(struct pack *p, uint64_t session, enum frame_type type, int64_t time_us,
                    struct bytes body) MUST_USE;

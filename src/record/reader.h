@@ -68,7 +68,7 @@ struct record_verify_result {
     char origin[256];       /* the log's name */
     char message[512];
 };
-/* keys: NULL, or for opening blocks to check every frame's CRC and sequence too. progress (may be NULL) is
+/* keys: NULL, or for opening blocks to check every frame and its sequence too. progress (may be NULL) is
  * called now and then. 0 or -errno where the files cannot be read at all; -ENOLINK where some of the log is
  * in the archive. */
 int record_verify(const char *folder, const uint8_t public_key[32], const struct record_keys *keys,

@@ -83,7 +83,7 @@ static bool open_batch(struct sequencer *s, struct follow *f, struct tail_segmen
     return true;
 }
 
-/* Hands the rest of the current batch to pack. The tag was just checked: so is every CRC. */
+/* Hands the rest of the current batch to pack. Its tag was just checked, which says more than each CRC. */
 static int pack_batch(struct sequencer *s)
 {
     struct bytes plain = bytes_make(s->plain, s->n);
@@ -92,7 +92,7 @@ static int pack_batch(struct sequencer *s)
         uint32_t crc;
         size_t at = s->at;
         CHECK(format_frame_next(plain, &at, &frame, &crc));
-        int error = pack_frame(s->pack, &frame, crc, s->lane, s->lane_frame);
+        int error = pack_frame(s->pack, &frame, s->lane, s->lane_frame);
         if (error) return error;
         s->at = at;
         s->lane_frame++;

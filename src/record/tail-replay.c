@@ -112,7 +112,7 @@ static int take_batch(struct replay *r, const struct format_batch *batch)
     uint64_t number = batch->first_frame;
     for (size_t at = 0; at < plain.n; number++) {
         if (!format_frame_next(plain, &at, &f, &crc)) return -EBADMSG;
-        int error = pack_frame(r->pack, &f, crc, r->file->head.lane, number);
+        int error = pack_frame(r->pack, &f, r->file->head.lane, number);
         if (error) return error;
         r->report->frames++;
     }

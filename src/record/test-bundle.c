@@ -25,10 +25,10 @@ static void write_log(void)
         s[i] = record_session_begin(lane);
         sessions[i] = s[i].id;
     }
-    for (int k = 0; k < 2000; k++)
+    for (int k = 0; k < 8000; k++)
         for (int i = 0; i < SESSIONS; i++) {
             char text[200];
-            if (i != LONG && k % 40) continue;
+            if (i != LONG && k % 160) continue;
             snprintf(text, sizeof text, "select %d from t%d where x = '%x' and y = '%x'", k, i, k * 7919,
                      k * k);
             world_append(lane, &s[i], FRAME_QUERY, text);
@@ -131,7 +131,7 @@ static void a_bundle_verifies_with_the_logs_key_and_with_its_own(void **state)
     if (!v.ok) fail_msg("%s", v.message);
     assert_true(v.whole && v.pinned);
     assert_int_equal(v.sessions, 2);
-    assert_int_equal(v.frames, 50 + 1 + 2000 + 1);
+    assert_int_equal(v.frames, 50 + 1 + 8000 + 1);
     assert_string_equal(v.origin, "postern.test/log");
     v = verify_fd(fd, NULL, NULL);
     assert_true(v.ok && !v.pinned);
