@@ -11,7 +11,7 @@ struct http_line {
     CURL *curl;
     char *ca; /* NULL: the system's */
     /* Of the exchange that is running. */
-    const struct http_exchange *x;
+    const struct http_line_request *x;
     struct buf *body;
     bool loopback_only;
 };
@@ -100,7 +100,7 @@ static bool set_guards(struct http_line *line)
 
 static bool set_method(struct http_line *line)
 {
-    const struct http_exchange *x = line->x;
+    const struct http_line_request *x = line->x;
     CURL *curl = line->curl;
     if (strcmp(x->method, "HEAD") == 0) return curl_easy_setopt(curl, CURLOPT_NOBODY, 1L) == CURLE_OK;
     if (strcmp(x->method, "GET") == 0) return curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L) == CURLE_OK;
@@ -116,7 +116,7 @@ static bool set_method(struct http_line *line)
 
 static bool prepare(struct http_line *line, const char *url, struct curl_slist **headers_out)
 {
-    const struct http_exchange *x = line->x;
+    const struct http_line_request *x = line->x;
     struct buf scratch;
     bool ok =
         curl_easy_setopt(line->curl, CURLOPT_URL, url) == CURLE_OK && set_guards(line) && set_method(line);
@@ -150,8 +150,8 @@ static enum http_outcome perform(struct http_line *line, struct http_answered *a
     return outcome;
 }
 
-enum http_outcome http_line_exchange(struct http_line *line, const struct http_exchange *x, struct buf *body,
-                                     struct http_answered *answer_out)
+enum http_outcome http_line_exchange(struct http_line *line, const struct http_line_request *x,
+                                     struct buf *body, struct http_answered *answer_out)
 {
     struct curl_slist *headers = NULL;
     enum http_outcome outcome = HTTP_FAILED;

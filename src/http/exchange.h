@@ -11,7 +11,7 @@ struct http_line;
 struct http_line *http_line_new(struct bytes ca) MUST_USE;
 void http_line_free(struct http_line *line);
 
-struct http_exchange {
+struct http_line_request {
     const char *method; /* "GET", "HEAD", "PUT", "POST", "DELETE" */
     struct bytes url;
     const struct http_header *headers;
@@ -25,6 +25,6 @@ struct http_exchange {
 };
 /* The answer's body is appended to body, whose ceiling limits it. A peer that moves less than a kilobyte a
  * second for half a minute has timed out before the deadline. */
-enum http_outcome http_line_exchange(struct http_line *line, const struct http_exchange *x, struct buf *body,
-                                     struct http_answered *answer_out) MUST_USE;
+enum http_outcome http_line_exchange(struct http_line *line, const struct http_line_request *x,
+                                     struct buf *body, struct http_answered *answer_out) MUST_USE;
 #endif

@@ -52,7 +52,7 @@ static enum http_outcome go(struct fixture *f, const char *method, const char *p
 {
     char url[128];
     snprintf(url, sizeof url, "http://127.0.0.1:%u%s", http_server_port(f->server), path);
-    struct http_exchange x = {
+    struct http_line_request x = {
         .method = method, .url = bytes_of(url), .deadline_ms = LONG_MS, .on_header = on_header, .context = f
     };
     return http_line_exchange(f->line, &x, body, answered);
@@ -96,9 +96,9 @@ static void plain_http_leaves_no_machine_and_a_cancelled_exchange_ends(void **st
     struct buf body;
     atomic_bool cancel = true;
     buf_init(&body, 100);
-    struct http_exchange x = { .method = "GET",
-                               .url = BYTES_LITERAL("http://192.0.2.1/a"),
-                               .deadline_ms = LONG_MS };
+    struct http_line_request x = { .method = "GET",
+                                   .url = BYTES_LITERAL("http://192.0.2.1/a"),
+                                   .deadline_ms = LONG_MS };
     assert_int_equal(http_line_exchange(f->line, &x, &body, &answered), HTTP_FAILED);
     char url[128];
     snprintf(url, sizeof url, "http://127.0.0.1:%u/a", http_server_port(f->server));

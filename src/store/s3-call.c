@@ -248,7 +248,7 @@ static enum s3_outcome try_once(struct s3 *s3, const struct s3_call *call, struc
     if (p->url.failed || p->authorization.failed) return S3_FAILED;
     buf_init(&small, ERROR_MOST);
     struct buf *out = call->out ? call->out : &small;
-    struct http_exchange x = {
+    struct http_line_request x = {
         .method = call->method,
         .url = buf_bytes(&p->url),
         .headers = p->headers,
