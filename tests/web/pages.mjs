@@ -4,7 +4,7 @@ import { serve } from './server.mjs';
 import { makeWorld } from './world.mjs';
 
 /** A server with a world of its own, and a page of it; complaints of either end the test. */
-export async function visit(browser, path, { change = () => {}, context = {}, world = makeWorld() } = {}) {
+export async function visit(browser, path, { change = () => {}, context = {}, world = makeWorld(), prepare = () => {} } = {}) {
   change(world);
   const server = await serve(world);
   const tab = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...context });
@@ -25,6 +25,7 @@ export async function visit(browser, path, { change = () => {}, context = {}, wo
   page.on('request', (request) => {
     if (!request.url().startsWith(server.origin)) elsewhere.push(request.url());
   });
+  await prepare(page);
   await page.goto(server.origin + path);
   const self = {
     server, world, page, tab, complaints, elsewhere,

@@ -249,6 +249,26 @@ test('a link to one statement leads to it', async (browser) => {
   await end();
 });
 
+test('a link to a statement leads to it also where its entries are there before the session', async (browser) => {
+  const world = makeWorld();
+  const refused = world.scripts.get(world.report.id).events.findLast((event) => event.sql && event.decision).sequence;
+  const prepare = (page) => {
+    const read = page.waitForResponse((response) => response.url().includes('/entries'));
+    return page.route(new RegExp(`/v1/sessions/${world.report.id}$`), async (route) => {
+      await (await read).finished();
+      await new Promise((done) => setTimeout(done, 300)); // and were shown, if they could be
+      await route.continue();
+    });
+  };
+  const { page, end } = await visit(browser, `/sessions/${world.report.id}?at=${refused}`, { world, prepare });
+  const step = page.locator(`#s${refused}`);
+  await until('it is on the screen', () => step.evaluate((element) => {
+    const box = element.getBoundingClientRect();
+    return box.top >= 0 && box.top < innerHeight;
+  }));
+  await end();
+});
+
 test('a link into a long session reads from there, and what is before and behind on demand', async (browser) => {
   const world = makeWorld();
   const long = session(Date.now() - 3600_000, { statements: 1500 });

@@ -283,17 +283,17 @@ export function SessionPage({ id }: { id: string }) {
     });
   }, []);
 
-  // A link to one step: to it once it is there.
+  // A link to one step: to it once it is there, which it is not before the page knows the session.
   const arrived = useRef(false);
   useEffect(() => {
-    if (arrived.current || !steps.length || !wanted) return;
+    if (arrived.current || !session || !steps.length || !wanted) return;
     const step = steps.find((one) => one.sequence === wanted) ?? [...steps].reverse().find((one) => one.sequence <= wanted);
     if (!step) return;
     if (step.sequence !== wanted && reading.more && reading.last < wanted) return reading.more();
     arrived.current = true;
     setCurrent(step.sequence);
     requestAnimationFrame(() => document.getElementById(`s${step.sequence}`)?.scrollIntoView({ block: 'center' }));
-  }, [steps, wanted]);
+  }, [steps, wanted, session]);
 
   const lower = words.trim().toLowerCase();
   const hits = useMemo(() => (lower ? steps.filter((step) => wordsOf(step).includes(lower)) : []), [steps, lower, reading.version]);
