@@ -8,6 +8,7 @@
 #include "crypto/random.h"
 #include "record/pack-seal.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 enum { SESSIONS_MAX = 1 << 20 };
@@ -22,7 +23,9 @@ static void session_init(struct pack_session *s, uint64_t id, struct pack_chain 
 int pack_init(struct pack *p, struct blocks *blocks, struct session_keys *keys,
               const struct record_keys *wrapper, const struct clock *clock, uint64_t boot)
 {
-    *p = (struct pack){ .blocks = blocks, .keys = keys, .wrapper = wrapper, .clock = clock, .boot = boot };
+    *p = (struct pack){
+        .blocks = blocks, .keys = keys, .wrapper = wrapper, .clock = clock, .boot = boot, .step = UINT_MAX
+    };
     map_init(&p->sessions, SESSIONS_MAX, random_u64());
     for (size_t i = 0; i <= FORMAT_LANES_MAX; i++) {
         session_init(&p->of_lane[i], 0, &p->gateway);
@@ -142,7 +145,7 @@ static int session_make_room(struct pack *p, struct pack_session *s, const struc
     if (gap)
         log_line(LOG_ERROR, "session %016llx goes on at frame %u, %u was expected",
                  (unsigned long long)s->own.id, f->sequence, s->next_sequence);
-    if (s->n_frames && (gap || buf_length(&s->plain) + need > p->limit)) {
+    if (s->n_frames && (gap || buf_length(&s->plain) + need > PACK_BLOCK)) {
         int error = session_seal(p, s);
         if (error) return error;
     }
@@ -225,16 +228,12 @@ void pack_adapt(struct pack *p, uint64_t backlog)
     static const struct {
         uint64_t from;
         int level, hash_log; /* 0: zstd's own choice */
-        size_t limit;
-    } steps[] = { { 0, 1, 0, PACK_BLOCK },
-                  { 2 << 20, 1, 12, PACK_BLOCK_BULK },
-                  { 32 << 20, -3, 11, PACK_BLOCK_BULK } };
+    } steps[] = { { 0, 1, 0 }, { 2 << 20, 1, 12 }, { 32 << 20, -3, 11 } };
     unsigned step = 0;
     while (step + 1 < sizeof steps / sizeof steps[0] && backlog >= steps[step + 1].from)
         step++;
-    if (p->limit && step == p->step) return;
+    if (step == p->step) return;
     p->step = step;
-    p->limit = steps[step].limit;
     ZSTD_CCtx_reset(p->zstd, ZSTD_reset_session_and_parameters);
     ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_compressionLevel, steps[step].level);
     ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_hashLog, steps[step].hash_log);

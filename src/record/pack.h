@@ -10,9 +10,8 @@
 #include <zstd.h>
 
 enum {
-    PACK_BLOCK = 128 << 10,      /* of frames, in an ordinary block */
-    PACK_BLOCK_BULK = 136 << 10, /* and where a backlog has grown: fewer heads and a better ratio */
-    PACK_OPEN_BYTES = 64 << 20,  /* in all open blocks; the oldest is sealed when it is more */
+    PACK_BLOCK = 136 << 10,     /* of frames, in one block, unless a frame alone has more */
+    PACK_OPEN_BYTES = 64 << 20, /* in all open blocks; the oldest is sealed when it is more */
     PACK_OPEN_US = 1000000,
     PACK_GATEWAY_LANE = 0xFFFFFFFF, /* the lane of frames that the log itself writes */
 };
@@ -50,7 +49,7 @@ struct pack {
     struct pack_session of_lane[FORMAT_LANES_MAX + 1]; /* session 0's open blocks; the last: our own */
     struct pack_session *oldest, *newest;
     uint64_t n_opened;
-    size_t open_bytes, limit;
+    size_t open_bytes;
     unsigned step; /* how far behind: see pack_adapt */
     ZSTD_CCtx *zstd;
     struct aead *aead;
@@ -72,7 +71,7 @@ int pack_own_frame(struct pack *p, uint64_t session, enum frame_type type, int64
                    struct bytes body) MUST_USE;
 /* Seals what has been open for a second at now_us (INT64_MAX: everything). */
 int pack_seal_due(struct pack *p, int64_t now_us) MUST_USE;
-/* Tunes level and size of blocks to how far the sequencer is behind. */
+/* Tunes compression to how far the sequencer is behind. */
 void pack_adapt(struct pack *p, uint64_t backlog);
 /* Closes every session that has no end: a crash is the end of it. */
 int pack_end_sessions(struct pack *p, const char *reason, int64_t time_us, unsigned *n_out) MUST_USE;
